@@ -1,0 +1,28 @@
+"""Recurrent neural networks as scikit-learn estimators, on sequences of different lengths."""
+
+import importlib
+
+__version__ = "0.1.0.dev0"
+
+# Where each public name lives. Names are imported on first use, so that `import sklearn_rnn` costs nothing.
+_PUBLIC = {
+    "RNNClassifier": "sklearn_rnn.estimators.classifier",
+    "RNNRegressor": "sklearn_rnn.estimators.regressor",
+    "RNNTagger": "sklearn_rnn.estimators.tagger",
+    "Sequences": "sklearn_rnn.data.sequences",
+}
+_SUBPACKAGES = ("data", "datasets", "estimators", "inspection", "nn", "preprocessing", "training")
+
+__all__ = ["RNNClassifier", "RNNRegressor", "RNNTagger", "Sequences", "__version__"]
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"sklearn_rnn.{name}")
+    raise AttributeError(f"module 'sklearn_rnn' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*__all__, *_SUBPACKAGES])

@@ -1,0 +1,257 @@
+"""Batches without padding: which sequences go together, and their steps laid out for the time loop."""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from sklearn_rnn.data.sequences import step_positions
+
+# A pool of this many batches is sorted by length and cut into batches; more pools mix better,
+# larger pools waste fewer steps of the time loop.
+_BATCHES_A_POOL = 8
+# Prediction needs no gradients, so its batches are bounded by steps alone.
+_PREDICTION_STEPS = 32768
+
+
+class Packing:
+    """How the steps of a batch are laid out: time-major, longest sequence first, no padding.
+
+    The memory is that of `torch.nn.utils.rnn.PackedSequence`. At step `t` the first `batch_sizes[t]`
+    sequences are alive, and their entries stand one after the other.
+
+    Parameters
+    ----------
+    lengths : ndarray of int of shape (n_sequences,)
+        Number of steps of each sequence, in decreasing order.
+    device : torch.device, default="cpu"
+        Where index tensors are made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.batching import Packing
+    >>> packing = Packing(np.array([3, 1]))
+    >>> packing.batch_sizes
+    [2, 1, 1]
+    >>> packing.last
+    tensor([3, 1])
+    """
+
+    def __init__(self, lengths, device="cpu"):
+        self.lengths = lengths
+        self.device = torch.device(device)
+        n_steps = int(lengths[0])
+        alive = np.arange(n_steps)[:, np.newaxis] < lengths  # (T, B)
+        self.step_of, self.row_of = np.nonzero(alive)  # both (S_b,)
+        sizes = np.count_nonzero(alive, axis=1)
+        self.batch_sizes = sizes.tolist()
+        self._starts = np.cumsum(sizes) - sizes
+
+    def __len__(self):
+        return len(self.lengths)
+
+    @property
+    def n_steps_total(self):
+        """Number of steps of all sequences together."""
+        return len(self.row_of)
+
+    @property
+    def is_rectangular(self):
+        """Whether all sequences have one length, so that the layout is a dense (T, B) array."""
+        return self.batch_sizes[0] == self.batch_sizes[-1]
+
+    def _tensor(self, index):
+        return torch.from_numpy(index).to(self.device)
+
+    @cached_property
+    def row(self):
+        """The sequence that each step belongs to, (S_b,)."""
+        return self._tensor(self.row_of)
+
+    @cached_property
+    def last(self):
+        """Where the last step of each sequence stands, (B,)."""
+        return self._tensor(self._starts[self.lengths - 1] + np.arange(len(self)))
+
+    @cached_property
+    def reverse(self):
+        """Where the step stands that mirrors each step within its own sequence, (S_b,)."""
+        return self._tensor(self._starts[self.lengths[self.row_of] - 1 - self.step_of] + self.row_of)
+
+    @cached_property
+    def dense(self):
+        """Where each step stands in a dense array of shape (T * B), (S_b,)."""
+        return self._tensor(self.step_of * len(self) + self.row_of)
+
+    @cached_property
+    def length(self):
+        """Number of steps of each sequence as a tensor, (B,)."""
+        return self._tensor(self.lengths)
+
+
+class PackedBatch:
+    """The sequences of one batch, with what they are to be trained on.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n_steps_total, n_features) or (n_steps_total,)
+        The steps in the order of `packing`.
+    packing : Packing
+        The layout.
+    targets : Tensor, optional
+        One entry a sequence or a step.
+    weights : Tensor, optional
+        Likewise.
+    index : ndarray of int, optional
+        Where each answer for this batch belongs among the answers for the whole data set.
+    """
+
+    def __init__(self, values, packing, targets=None, weights=None, index=None):
+        self.values = values
+        self.packing = packing
+        self.targets = targets
+        self.weights = weights
+        self.index = index
+
+    def __len__(self):
+        return len(self.packing)
+
+
+class SequenceDataset:
+    """Encoded sequences with targets and weights, from which batches are gathered.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Numbers as float32, or tokens as int64 codes.
+    targets : ndarray, optional
+        One entry a sequence, or one a step of all sequences laid end to end.
+    weights : ndarray, optional
+        Laid out like the targets.
+    per_step : bool, default=False
+        Whether targets and weights belong to steps.
+    rows : ndarray of int, optional
+        The sequences that belong to this data set; by default all.
+    """
+
+    def __init__(self, sequences, targets=None, weights=None, *, per_step=False, rows=None):
+        self.sequences = sequences
+        self.targets = targets
+        self.weights = weights
+        self.per_step = per_step
+        self.rows = np.arange(len(sequences)) if rows is None else rows
+        self.lengths = sequences.lengths[self.rows]
+
+    def __len__(self):
+        return len(self.rows)
+
+    def subset(self, rows):
+        """Copy some sequences into a data set of their own.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which sequences.
+
+        Returns
+        -------
+        SequenceDataset
+            A data set that holds nothing else.
+        """
+        sequences = self.sequences[rows]
+        index = rows
+        if self.per_step:
+            index = step_positions(self.sequences.offsets[rows], sequences.lengths)
+        targets, weights = (None if a is None else a[index] for a in (self.targets, self.weights))
+        return SequenceDataset(sequences, targets, weights, per_step=self.per_step)
+
+    def gather(self, members, device="cpu"):
+        """Lay out one batch.
+
+        Parameters
+        ----------
+        members : ndarray of int
+            Positions in `rows`, in order of decreasing length.
+        device : torch.device, default="cpu"
+            Where the batch is needed.
+
+        Returns
+        -------
+        PackedBatch
+            The batch.
+        """
+        rows = self.rows[members]
+        packing = Packing(self.lengths[members], device)
+        positions = self.sequences.offsets[rows][packing.row_of] + packing.step_of
+        index = positions if self.per_step else rows
+
+        def take(array, where):
+            return None if array is None else torch.from_numpy(array[where]).to(packing.device)
+
+        return PackedBatch(
+            take(self.sequences.values, positions), packing, take(self.targets, index), take(self.weights, index), index
+        )
+
+
+def plan_training(lengths, batch_size, rng):
+    """Cut sequences into batches of similar length, in random order.
+
+    Parameters
+    ----------
+    lengths : ndarray of int of shape (n_sequences,)
+        Number of steps of each sequence.
+    batch_size : int
+        Number of sequences in a batch; the last one of a plan may be smaller.
+    rng : numpy.random.RandomState
+        Source of the order.
+
+    Returns
+    -------
+    list of ndarray of int
+        The members of each batch, in order of decreasing length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.batching import plan_training
+    >>> plan = plan_training(np.array([5, 1, 2, 4]), 2, np.random.RandomState(0))
+    >>> sorted(batch.tolist() for batch in plan)
+    [[0, 3], [2, 1]]
+    """
+    order = rng.permutation(len(lengths))
+    pool = batch_size * _BATCHES_A_POOL
+    batches = []
+    for start in range(0, len(order), pool):
+        members = order[start : start + pool]
+        members = members[np.argsort(-lengths[members], kind="stable")]
+        batches += [members[i : i + batch_size] for i in range(0, len(members), batch_size)]
+    return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def plan_prediction(lengths):
+    """Cut sequences into batches of similar length, bounded by their number of steps.
+
+    Parameters
+    ----------
+    lengths : ndarray of int of shape (n_sequences,)
+        Number of steps of each sequence.
+
+    Yields
+    ------
+    ndarray of int
+        The members of a batch, in order of decreasing length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.batching import plan_prediction
+    >>> list(plan_prediction(np.array([2, 9, 4])))
+    [array([1, 2, 0])]
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        stop = start + max(1, _PREDICTION_STEPS // int(lengths[order[start]]))
+        yield order[start:stop]
+        start = stop

@@ -1,0 +1,330 @@
+"""The container that every form of sequences becomes: flat values and offsets."""
+
+import numpy as np
+
+
+class Sequences:
+    """Sequences of different lengths, stored as one flat array and offsets into it.
+
+    Parameters
+    ----------
+    values : array of shape (n_steps_total, n_features) or (n_steps_total,)
+        The steps of all sequences, one sequence after the other: numbers (two axes), or tokens (one axis).
+    offsets : array of int of shape (n_sequences + 1,)
+        Sequence `i` is `values[offsets[i]:offsets[i + 1]]`.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_steps_total, n_features) or (n_steps_total,)
+        The steps.
+    offsets : ndarray of int64 of shape (n_sequences + 1,)
+        Where each sequence starts; the last entry is the number of steps in total.
+
+    Notes
+    -----
+    Indexing with an integer gives one sequence as an array, indexing with a slice, a boolean mask or
+    an array of integers gives `Sequences`. What a slice with step 1 (or an integer) gives is a view.
+    There is deliberately no ``shape``: scikit-learn then indexes the container like a list.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn import Sequences
+    >>> X = Sequences(np.arange(10.0).reshape(5, 2), offsets=[0, 3, 5])
+    >>> X
+    Sequences(2 sequences of 2 to 3 steps, 2 features)
+    >>> X[1]
+    array([[6., 7.],
+           [8., 9.]])
+    >>> X[:1].lengths
+    array([3])
+    """
+
+    __slots__ = ("offsets", "values")
+
+    def __init__(self, values, offsets):
+        values, offsets = np.asarray(values), np.asarray(offsets, dtype=np.int64)
+        if values.ndim not in (1, 2):
+            raise ValueError(f"values needs 1 axis (tokens) or 2 axes (steps, features), but has {values.ndim}.")
+        if offsets.ndim != 1 or len(offsets) == 0 or offsets[0] != 0 or (np.diff(offsets) < 0).any():
+            raise ValueError("offsets must be one-dimensional, start at 0 and never decrease.")
+        if offsets[-1] != len(values):
+            raise ValueError(f"offsets end at {offsets[-1]}, but there are {len(values)} steps in values.")
+        self.values = values
+        self.offsets = offsets
+
+    @classmethod
+    def from_lengths(cls, values, lengths):
+        """Make sequences from flat values and the number of steps of each sequence.
+
+        Parameters
+        ----------
+        values : array of shape (n_steps_total, n_features) or (n_steps_total,)
+            The steps of all sequences, one sequence after the other.
+        lengths : array of int of shape (n_sequences,)
+            Number of steps of each sequence.
+
+        Returns
+        -------
+        Sequences
+            The same values, without a copy.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import Sequences
+        >>> Sequences.from_lengths([[1.0], [2.0], [3.0]], lengths=[1, 2])
+        Sequences(2 sequences of 1 to 2 steps, 1 feature)
+        """
+        lengths = np.asarray(lengths, dtype=np.int64)
+        if (lengths < 0).any():
+            raise ValueError("lengths must not be negative.")
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]))
+
+    @classmethod
+    def from_padded(cls, X, lengths=None, *, padding_value=None):
+        """Cut the padding off an array of padded sequences.
+
+        Parameters
+        ----------
+        X : array of shape (n_sequences, n_steps, n_features) or (n_sequences, n_steps)
+            Sequences of equal length, padded at the end. Two axes mean one feature.
+        lengths : array of int of shape (n_sequences,), optional
+            Number of steps of each sequence that are not padding.
+        padding_value : float, optional
+            Instead of `lengths`: trailing steps in which every feature has this value (it may be NaN)
+            are padding.
+
+        Returns
+        -------
+        Sequences
+            A copy of the steps that are not padding.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import Sequences
+        >>> Sequences.from_padded([[1.0, 2.0, 0.0], [3.0, 0.0, 0.0]], lengths=[2, 1])
+        Sequences(2 sequences of 1 to 2 steps, 1 feature)
+        """
+        X = np.asarray(X)
+        if X.ndim == 2:
+            X = X[:, :, np.newaxis]
+        if X.ndim != 3:
+            raise ValueError(f"X needs 2 or 3 axes (sequences, steps, features), but has {X.ndim}.")
+        if (lengths is None) == (padding_value is None):
+            raise ValueError("Give either lengths or padding_value, and not both.")
+        if lengths is None:
+            is_padding = np.isnan(X) if np.isnan(padding_value) else X == padding_value
+            lengths = trailing_lengths(~is_padding.all(axis=2))
+        lengths = np.asarray(lengths, dtype=np.int64)
+        if lengths.shape != X.shape[:1] or (lengths < 0).any() or (lengths > X.shape[1]).any():
+            raise ValueError(
+                f"lengths must hold one number from 0 to {X.shape[1]} for each of the {len(X)} sequences."
+            )
+        return cls.from_lengths(X[np.arange(X.shape[1]) < lengths[:, np.newaxis]], lengths)
+
+    @classmethod
+    def from_long(cls, table, id_column, *, value_columns=None, sort_by=None):
+        """Cut a long table, one row a step, into sequences.
+
+        Parameters
+        ----------
+        table : pandas or polars DataFrame
+            One row a step.
+        id_column : str
+            The column that says which sequence a step belongs to. Sequences come in the order in
+            which their ids appear first.
+        value_columns : str or list of str, optional
+            One name, for tokens; or the names of the features. By default every column but `id_column`
+            and `sort_by`.
+        sort_by : str, optional
+            The column that orders the steps of a sequence. By default they keep the table's order.
+
+        Returns
+        -------
+        sequences : Sequences
+            One sequence an id.
+        ids : ndarray of shape (n_sequences,)
+            The id of each sequence.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from sklearn_rnn import Sequences
+        >>> table = pd.DataFrame({"engine": [1, 2, 1], "speed": [0.1, 0.2, 0.3]})
+        >>> X, ids = Sequences.from_long(table, "engine")
+        >>> ids
+        array([1, 2])
+        >>> X.lengths
+        array([2, 1])
+        """
+        columns = list(table.columns)
+        if value_columns is None:
+            value_columns = [c for c in columns if c not in (id_column, sort_by)]
+        is_tokens = isinstance(value_columns, str)
+        wanted = [id_column, *([value_columns] if is_tokens else value_columns), *([sort_by] if sort_by else [])]
+        if missing := [c for c in wanted if c not in columns]:
+            raise ValueError(f"The table has no column {missing[0]!r}; its columns are {columns}.")
+        ids, first, code = np.unique(np.asarray(table[id_column]), return_index=True, return_inverse=True)
+        appearance = np.argsort(first)
+        rank = np.empty_like(appearance)
+        rank[appearance] = np.arange(len(ids))
+        keys = (np.asarray(table[sort_by]), rank[code]) if sort_by else (rank[code],)
+        order = np.lexsort(keys)
+        if is_tokens:
+            values = np.asarray(table[value_columns])
+        else:
+            values = np.column_stack([np.asarray(table[c]) for c in value_columns])
+        return cls.from_lengths(values[order], np.bincount(rank[code])), ids[appearance]
+
+    @classmethod
+    def from_aeon(cls, X):
+        """Read the form of aeon and sktime: features first, then steps.
+
+        Parameters
+        ----------
+        X : array of shape (n_sequences, n_features, n_steps) or list of arrays (n_features, n_steps_i)
+            A collection of series in aeon's or sktime's order of axes.
+
+        Returns
+        -------
+        Sequences
+            A copy, in this library's order: steps, then features.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_rnn import Sequences
+        >>> Sequences.from_aeon([np.zeros((2, 5)), np.zeros((2, 3))])
+        Sequences(2 sequences of 3 to 5 steps, 2 features)
+        """
+        X = [np.asarray(x) for x in X]
+        for i, x in enumerate(X):
+            if x.ndim != 2 or x.shape[0] != X[0].shape[0]:
+                raise ValueError(f"X[{i}] has shape {x.shape}; every series needs the shape (n_features, n_steps).")
+        return cls.from_lengths(np.concatenate([x.T for x in X]), [x.shape[1] for x in X])
+
+    def to_padded(self, padding_value=0.0, *, n_steps=None):
+        """Pad every sequence at its end to one length.
+
+        Parameters
+        ----------
+        padding_value : float or token, default=0.0
+            What the steps behind the end hold.
+        n_steps : int, optional
+            The length of the result; by default that of the longest sequence.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_steps, n_features) or (n_sequences, n_steps)
+            A new array; three axes for numbers, two for tokens.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import Sequences
+        >>> X = Sequences.from_lengths([[1.0], [2.0], [3.0]], lengths=[1, 2])
+        >>> X.to_padded(padding_value=-1.0)[:, :, 0]
+        array([[ 1., -1.],
+               [ 2.,  3.]])
+        """
+        lengths = self.lengths
+        longest = int(lengths.max(initial=0))
+        n_steps = longest if n_steps is None else n_steps
+        if n_steps < longest:
+            raise ValueError(f"n_steps={n_steps} is less than the longest sequence's {longest} steps.")
+        X = np.full((len(self), n_steps, *self.values.shape[1:]), padding_value, dtype=self.values.dtype)
+        X[np.arange(n_steps) < lengths[:, np.newaxis]] = self.values
+        return X
+
+    @property
+    def lengths(self):
+        """Number of steps of each sequence, int64 of shape (n_sequences,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def n_features(self):
+        """Number of features a step; None for tokens."""
+        return self.values.shape[1] if self.values.ndim == 2 else None
+
+    @property
+    def is_tokens(self):
+        """Whether a step is a discrete token, not a vector of numbers."""
+        return self.values.ndim == 1
+
+    def with_values(self, values):
+        """Put other values, one a step, in the place of these.
+
+        Parameters
+        ----------
+        values : array of shape (n_steps_total, ...)
+            What each step holds.
+
+        Returns
+        -------
+        Sequences
+            Sequences of the same lengths.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import Sequences
+        >>> Sequences.from_lengths(["a", "b"], lengths=[1, 1]).with_values([[0.5], [1.5]])
+        Sequences(2 sequences of 1 step, 1 feature)
+        """
+        return Sequences(values, self.offsets)
+
+    def __len__(self):
+        return len(self.offsets) - 1
+
+    def __getitem__(self, key):
+        if isinstance(key, (int, np.integer)):
+            i = int(key)
+            if not -len(self) <= i < len(self):
+                raise IndexError(f"There is no sequence {i}: there are {len(self)}.")
+            i %= len(self)
+            return self.values[self.offsets[i] : self.offsets[i + 1]]
+        if isinstance(key, slice):
+            start, stop, step = key.indices(len(self))
+            if step == 1:
+                offsets = self.offsets[start : max(start, stop) + 1]
+                return Sequences(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+            key = np.arange(start, stop, step)
+        rows = np.asarray(key)
+        if rows.dtype == bool:
+            if rows.shape != (len(self),):
+                raise IndexError(f"The mask has shape {rows.shape}, but there are {len(self)} sequences.")
+            rows = np.flatnonzero(rows)
+        elif rows.size == 0:
+            rows = rows.astype(np.int64)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise IndexError("Sequences are indexed by an integer, a slice, a boolean mask or an array of integers.")
+        if rows.size and not (-len(self) <= rows.min() and rows.max() < len(self)):
+            raise IndexError(f"There are {len(self)} sequences; the index goes from {rows.min()} to {rows.max()}.")
+        lengths = self.lengths[rows]
+        return Sequences.from_lengths(self.values[step_positions(self.offsets[:-1][rows], lengths)], lengths)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self):
+        lengths = self.lengths
+        low, high = (int(lengths.min()), int(lengths.max())) if len(self) else (0, 0)
+        steps = f"{low} to {high} steps" if low != high else _count(low, "step")
+        content = "tokens" if self.is_tokens else _count(self.n_features, "feature")
+        return f"Sequences({_count(len(self), 'sequence')} of {steps}, {content})"
+
+
+def step_positions(starts, lengths):
+    """Where in the flat values the steps of some sequences stand, sequence after sequence."""
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+
+
+def trailing_lengths(is_step):
+    """Number of steps up to the last true one in each row of a boolean array (n_sequences, n_steps)."""
+    n_steps = is_step.shape[1]
+    if n_steps == 0:
+        return np.zeros(len(is_step), dtype=np.int64)
+    return np.where(is_step.any(axis=1), n_steps - np.argmax(is_step[:, ::-1], axis=1), 0)
+
+
+def _count(n, noun):
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

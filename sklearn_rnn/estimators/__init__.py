@@ -1,0 +1,7 @@
+"""The estimators: one file each, and what they share in `base`."""
+
+from sklearn_rnn.estimators.classifier import RNNClassifier as RNNClassifier
+from sklearn_rnn.estimators.regressor import RNNRegressor as RNNRegressor
+from sklearn_rnn.estimators.tagger import RNNTagger as RNNTagger
+
+__all__ = ["RNNClassifier", "RNNRegressor", "RNNTagger"]

@@ -1,0 +1,317 @@
+"""What all estimators share: reading X, training, prediction, persistence."""
+
+import copy
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.validation import as_sequences, check_sample_weight, object_array
+from sklearn_rnn.estimators.parameters import RULES
+from sklearn_rnn.nn.inference import answer
+from sklearn_rnn.nn.network import RecurrentNetwork
+from sklearn_rnn.training import Progress, RandomStream, ValidationScore, best_weights, make_net, resolve_device
+
+_KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
+# Parameters that shape the network: a fit that goes on with a network cannot change them.
+_ARCHITECTURE = (
+    "cell",
+    "hidden_size",
+    "num_layers",
+    "bidirectional",
+    "nonlinearity",
+    "dropout",
+    "embedding_size",
+    "bptt_steps",
+)
+
+
+class BaseRNN(BaseEstimator):
+    """Base of the estimators: the template of `fit`; a subclass codes targets and chooses a head.
+
+    A subclass defines `_flatten_target`, `_code_target`, `_describe_head`, `_score_answers` and its
+    predict methods.
+    """
+
+    _extra_rules = {}
+
+    def _store(self, parameters):
+        """Store what a constructor was given, unchanged."""
+        for name in self._get_param_names():
+            setattr(self, name, parameters[name])
+
+    # Reading X
+
+    def _read(self, X, *, reset):
+        """Bring X into one form; learn its width if `reset`, else check it."""
+        if _is_table(X):
+            if reset or self._was_table:
+                # scikit-learn's own bookkeeping of columns: n_features_in_, feature_names_in_.
+                validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+        elif reset and hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        sequences = as_sequences(X, padding_value=self.padding_value)
+        kind = _KINDS[sequences.values.dtype.kind]
+        if reset:
+            self._was_table = _is_table(X)
+            self._kind = kind
+            if not self._was_table:
+                self.n_features_in_ = sequences.n_features or 1
+            return sequences
+        if kind != self._kind:
+            if (kind, self._kind) == ("integer tokens", "numbers"):
+                sequences = sequences.with_values(sequences.values.astype(np.float32)[:, np.newaxis])
+            else:
+                raise TypeError(
+                    f"X holds {kind}, but {type(self).__name__} was fitted on {self._kind}; give it the same form."
+                )
+        width = 1 if self._was_table or self._kind != "numbers" else self.n_features_in_
+        if sequences.n_features not in (None, width):
+            raise ValueError(
+                f"X has {sequences.n_features} features, but {type(self).__name__} is expecting "
+                f"{width} features as input."
+            )
+        return sequences
+
+    def _learn_vocabulary(self, sequences, weights, per_step):
+        """Learn which tokens there are, and which of them are rare (their weights add up to 1 at most)."""
+        self.__dict__.pop("vocabulary_", None)
+        if not sequences.is_tokens:
+            return None
+        self.vocabulary_, codes = np.unique(sequences.values, return_inverse=True)
+        if weights is not None and not per_step:
+            weights = np.repeat(weights, sequences.lengths)
+        return np.concatenate([[False], np.bincount(codes, weights) <= 1])
+
+    def _encode(self, sequences):
+        """Turn tokens into codes; 0 is the code of what the vocabulary does not hold."""
+        if not sequences.is_tokens:
+            return sequences
+        tokens = sequences.values
+        codes = np.searchsorted(self.vocabulary_, tokens)
+        codes[codes == len(self.vocabulary_)] = 0
+        return sequences.with_values(np.where(self.vocabulary_[codes] == tokens, codes + 1, 0))
+
+    # Training
+
+    @contextmanager
+    def _unchanged_on_error(self, goes_on):
+        before = dict(self.__dict__)
+        memory = self.net_.remember() if goes_on else None
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            if goes_on:
+                self.net_.restore(memory)
+            raise
+
+    def _check_parameters(self):
+        rules = RULES | self._extra_rules
+        for name, value in self.get_params(deep=False).items():
+            rules[name].check(name, value)
+
+    def _fit(self, X, y, sample_weight, *, goes_on, epochs, classes=None):
+        """Check everything, then train; the estimator changes only if all went well."""
+        goes_on = goes_on and hasattr(self, "module_")
+        with self._unchanged_on_error(goes_on):
+            self._check_parameters()
+            device = resolve_device(self.device)
+            sequences = self._read(X, reset=not goes_on)
+            targets, per_step = self._flatten_target(y, X, sequences)
+            if goes_on and per_step != self._per_step:
+                raise ValueError("y must hold one target a step, or one a sequence, as in the first fit.")
+            self._per_step = per_step
+            weights = check_sample_weight(sample_weight, sequences.lengths, per_step=per_step)
+            sequences, targets, weights = _drop_weightless(sequences, targets, weights, per_step)
+            codes = self._code_target(targets, weights, reset=not goes_on, classes=classes)
+            weights = self._weigh_classes(codes, weights)
+            rare = None if goes_on else self._learn_vocabulary(sequences, weights, per_step)
+            sequences = self._encode(sequences)
+            self._prepare(device, rare, goes_on)
+            self._train(sequences, codes, weights, epochs)
+        return self
+
+    def _weigh_classes(self, codes, weights):
+        return weights
+
+    def _prepare(self, device, rare, goes_on):
+        """Make a network and its net, or check that those there can be trained further."""
+        architecture = {name: getattr(self, name) for name in _ARCHITECTURE}
+        architecture["pooling"] = None if self._per_step else self.pooling
+        architecture["head"], architecture["n_outputs"] = self._describe_head()
+        if goes_on:
+            for name, value in architecture.items():
+                if value != self._network[name]:
+                    raise ValueError(
+                        f"{name} was {self._network[name]!r} when training began and is now {value!r}; "
+                        "training can only go on with the same network."
+                    )
+            self.net_.clip_norm = self.clip_norm
+            if self.net_.lr != self.learning_rate:
+                self.net_.set_params(lr=self.learning_rate)
+            return
+        is_tokens = self._kind != "numbers"
+        input_size = len(self.vocabulary_) + 1 if is_tokens else 1 if self._was_table else self.n_features_in_
+        self._network = dict(architecture, input_size=input_size, is_tokens=is_tokens, rare=rare)
+        # Without a seed: fresh entropy, so that NumPy's global state stays as it is.
+        rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
+        seed = rng.randint(np.iinfo(np.int32).max)
+        self._make_net(device, RandomStream(seed, device))
+        self.n_iter_ = 0
+        self.loss_curve_, self.history_ = [], []
+
+    def _make_net(self, device, stream):
+        with stream.active():
+            network = RecurrentNetwork(**self._network).to(device)
+            self.net_ = make_net(
+                network,
+                optimizer=self.optimizer,
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
+                callbacks=None,
+                clip_norm=self.clip_norm,
+                stream=stream,
+                title=type(self).__name__,
+                device=device,
+                batch_size=1,
+                verbose=int(self.verbose),
+            )
+        self.module_ = network.eval()
+
+    def _train(self, sequences, codes, weights, epochs):
+        dataset = SequenceDataset(sequences, codes, weights, per_step=self._per_step)
+        callbacks = users = list(copy.deepcopy(self.callbacks) or [])
+        validation = None
+        if self.early_stopping and epochs > 1:
+            dataset, validation = self._split(dataset)
+            callbacks = [
+                ("valid_score", ValidationScore(lambda module: self._score_dataset(module, validation))),
+                *callbacks,
+                ("early_stopping", best_weights(self.n_iter_no_change, self.tol)),
+            ]
+        if self.verbose == 1:
+            callbacks.append(("progress", Progress()))
+        self.net_.callbacks = callbacks
+        self.net_.initialize_callbacks()
+        self.net_.batch_size = len(dataset) if self.batch_size == "all" else min(self.batch_size, len(dataset))
+        self.net_.train(dataset, validation, epochs)
+        self.net_.callbacks = users  # ours hold data, and the net outlives the fit
+        self.net_.initialize_callbacks()
+        self._write_down()
+
+    def _split(self, dataset):
+        """Set sequences aside for validation; they are copied, the others are not."""
+        n = len(dataset)
+        n_validation = max(1, round(self.validation_fraction * n))
+        if n_validation >= n:
+            raise ValueError(
+                f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to train on: "
+                f"there are {n} sequences. Give more, or set early_stopping=False."
+            )
+        strata = self._strata(dataset.targets)
+        if strata is not None:
+            counts = np.unique(strata, return_counts=True)[1]
+            if counts.min() < 2 or len(counts) > min(n_validation, n - n_validation):
+                strata = None
+        seed = self.net_.stream.order.randint(np.iinfo(np.int32).max)
+        train, held = train_test_split(np.arange(n), test_size=n_validation, stratify=strata, random_state=seed)
+        kept = SequenceDataset(
+            dataset.sequences, dataset.targets, dataset.weights, per_step=self._per_step, rows=np.sort(train)
+        )
+        return kept, dataset.subset(np.sort(held))
+
+    def _strata(self, codes):
+        return None
+
+    def _score_dataset(self, module, dataset):
+        return self._score_answers(answer(module, dataset, "predict"), dataset.targets, dataset.weights)
+
+    def _write_down(self):
+        """Copy what training learnt about itself into plain attributes."""
+        history = self.net_.history
+        self.history_ = [{k: v for k, v in epoch.items() if k != "batches"} for epoch in history]
+        finished = [epoch for epoch in self.history_ if "train_loss" in epoch]
+        self.n_iter_ = len(finished)
+        self.loss_curve_ = [epoch["train_loss"] for epoch in finished]
+        self.best_loss_ = min(self.loss_curve_, default=None)
+        scores = [epoch["valid_score"] for epoch in finished if "valid_score" in epoch]
+        self.validation_scores_ = scores or None
+
+    # Prediction
+
+    def _answer(self, X, method):
+        """Give the head's answers for X in the user's order, and the sequences that they are for."""
+        check_is_fitted(self, "module_")
+        sequences = self._read(X, reset=False)
+        dataset = SequenceDataset(self._encode(sequences), per_step=self._per_step)
+        return answer(self.module_, dataset, method), sequences
+
+    def _cut(self, flat, sequences, X):
+        """Cut answers for all steps into one array a sequence; into one array if X was one."""
+        if _is_rectangle(X) and self.padding_value is None:
+            return flat.reshape(len(sequences), -1, *flat.shape[1:])
+        return object_array(np.split(flat, sequences.offsets[1:-1]))
+
+    # Persistence
+
+    def __getstate__(self):
+        """Give the state as NumPy arrays and plain Python; the optimizer's memory is left out."""
+        state = dict(super().__getstate__())
+        if "module_" in state:
+            del state["net_"]
+            network = state.pop("module_")
+            state["_weights"] = {name: w.detach().cpu().numpy().copy() for name, w in network.state_dict().items()}
+        return state
+
+    def __setstate__(self, state):
+        """Build the network anew and give it its weights, on a device that is there."""
+        state = dict(state)
+        weights = state.pop("_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            device = resolve_device(self.device, fall_back=True)
+            self._make_net(device, RandomStream(0, device))
+            self.module_.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
+
+    def __sklearn_tags__(self):
+        """Describe the estimator to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.string = True
+        tags.target_tags.required = True
+        return tags
+
+
+def _is_table(X):
+    """Whether X is a 2-D array of numbers or a DataFrame, whose columns scikit-learn keeps count of."""
+    if isinstance(X, (list, tuple, Sequences, np.ma.MaskedArray)):
+        return False
+    if hasattr(X, "columns") or hasattr(X, "tocsr"):
+        return True
+    if not isinstance(X, np.ndarray) and hasattr(X, "__array__"):
+        X = np.asarray(X)
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind != "U"
+
+
+def _is_rectangle(X):
+    return _is_table(X) or (isinstance(X, np.ndarray) and X.ndim == 3 and not isinstance(X, np.ma.MaskedArray))
+
+
+def _drop_weightless(sequences, targets, weights, per_step):
+    """Leave out sequences without any weight, as if they had not been given."""
+    if weights is None:
+        return sequences, targets, weights
+    heaviest = np.maximum.reduceat(weights, sequences.offsets[:-1]) if per_step else weights
+    keep = heaviest > 0
+    if keep.all():
+        return sequences, targets, weights
+    rows = np.repeat(keep, sequences.lengths) if per_step else keep
+    return sequences[keep], targets[rows], weights[rows]

@@ -1,0 +1,347 @@
+"""Many to one: a label for each sequence."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from sklearn_rnn.data.validation import check_same_number
+from sklearn_rnn.estimators.base import BaseRNN
+from sklearn_rnn.estimators.labels import balance, code_labels
+from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
+
+
+class RNNClassifier(ClassifierMixin, BaseRNN):
+    """Recurrent network that gives each sequence a label (many to one).
+
+    Sequences may differ in length; see :meth:`fit` for the forms they may have. Besides one label a
+    sequence, `y` may hold several: a 2-D array of zeros and ones (multi-label) or of classes
+    (multi-output).
+
+    Parameters
+    ----------
+    cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="gru"
+        The recurrence. A class derived from `sklearn_rnn.nn.Cell` is used as it is.
+    hidden_size : int, default=64
+        Width H of the recurrent state.
+    num_layers : int, default=1
+        Number of recurrent layers, stacked.
+    bidirectional : bool, default=False
+        Whether each layer also reads the sequence from its end.
+    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
+        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+    dropout : float in [0, 1), default=0.0
+        Probability with which, in training, a number that goes from one layer to the next (embedding,
+        recurrent layers, output layer) is set to zero.
+    embedding_size : int, optional
+        Width of the learnt vectors that stand for tokens. By default tokens are one-hot (computed by
+        index, never as a wide array). Without effect on numeric sequences.
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        How the outputs of a sequence's steps become one vector.
+    head : "auto" or Head subclass, default="auto"
+        The output layer and its loss; a class derived from `sklearn_rnn.nn.Head` replaces the one that
+        fits the target.
+    max_iter : int, default=100
+        Number of epochs.
+    batch_size : int or "all", default=32
+        Number of sequences in a batch. Batches hold sequences of similar length, drawn anew each epoch.
+    learning_rate : float, default=0.003
+        Step size of the optimizer.
+    optimizer : {"adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"} or callable, default="adam"
+        A name, or a class of `torch.optim` (options bound to it with `functools.partial`). "sgd" has a
+        Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
+    weight_decay : float, default=0.0
+        Strength of the optimizer's weight decay.
+    clip_norm : float or None, default=1.0
+        Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
+    bptt_steps : int, optional
+        Truncated back-propagation through time: gradients flow back over at most this many steps, cut at
+        multiples of it. The state is carried on.
+    early_stopping : bool, default=False
+        Whether to set `validation_fraction` of the sequences aside, to stop when the score on them has not
+        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the sequences set aside by `early_stopping`.
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement after which `early_stopping` stops.
+    tol : float, default=1e-4
+        An improvement of the validation score by less than this is none.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each label; "balanced" makes all labels weigh the same in total.
+    warm_start : bool, default=False
+        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+    padding_value : float, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    device : str or torch.device, default="auto"
+        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+    callbacks : list of skorch.callbacks.Callback, optional
+        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random: weights, dropout, the order of batches, the validation split. The
+        global random states are neither read nor changed.
+    verbose : int, default=0
+        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,), or list of ndarray
+        The labels; for several outputs a list with the labels of each.
+    n_features_in_ : int
+        Number of features d; the number of columns if X was a 2-D array or a DataFrame; 1 for tokens.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a DataFrame with such.
+    vocabulary_ : ndarray of shape (n_tokens,)
+        The distinct tokens seen in training, sorted; only if X held tokens.
+    n_iter_ : int
+        Number of epochs trained.
+    loss_curve_ : list of float
+        Mean training loss of each epoch.
+    best_loss_ : float
+        The smallest of `loss_curve_`.
+    validation_scores_ : list of float or None
+        Score on the validation set after each epoch, with `early_stopping`.
+    history_ : list of dict
+        All that was recorded in each epoch.
+    module_ : torch.nn.Module
+        The trained network.
+    net_ : skorch.NeuralNet
+        The net that trained it.
+
+    See Also
+    --------
+    RNNTagger : A label for each step.
+    RNNRegressor : Numbers for each sequence or step.
+
+    References
+    ----------
+    Elman (1990), Jordan (1986), Hochreiter and Schmidhuber (1997), Cho et al. (2014): see the classes of
+    the cells in `sklearn_rnn.nn`.
+
+    Examples
+    --------
+    Which language is a word from?
+
+    >>> from sklearn_rnn import RNNClassifier
+    >>> X = ["Haus", "Maus", "Katze", "Hund", "house", "mouse", "cat", "hound"]
+    >>> y = ["de", "de", "de", "de", "en", "en", "en", "en"]
+    >>> clf = RNNClassifier(max_iter=30, random_state=0).fit(X, y)
+    >>> clf.predict(["Haus", "house"])
+    array(['de', 'en'], dtype='<U2')
+    """
+
+    _extra_rules = {"head": SEQUENCE_HEAD}
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=False,
+        nonlinearity="tanh",
+        dropout=0.0,
+        embedding_size=None,
+        pooling="last",
+        head="auto",
+        max_iter=100,
+        batch_size=32,
+        learning_rate=0.003,
+        optimizer="adam",
+        weight_decay=0.0,
+        clip_norm=1.0,
+        bptt_steps=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        class_weight=None,
+        warm_start=False,
+        padding_value=None,
+        device="auto",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self._store(locals())
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on sequences and their labels.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            - list, tuple or object array of float arrays (n_steps_i, n_features), or (n_steps_i,);
+            - float array (n_sequences, n_steps, n_features);
+            - 2-D numeric array or DataFrame (n_sequences, n_steps): series of one feature;
+            - list of str: tokens, one character a step;
+            - list of lists of str, list of 1-D integer arrays: tokens, one word or code a step;
+            - `Sequences`; masked arrays, whose trailing masked steps are padding.
+        y : array of shape (n_sequences,) or (n_sequences, n_outputs)
+            Labels of any type.
+        sample_weight : array of shape (n_sequences,), optional
+            Weights of the sequences.
+
+        Returns
+        -------
+        RNNClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, `X` or `y` is not legal; the estimator is then as it was.
+        """
+        return self._fit(X, y, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one more epoch, from where training stopped.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            See :meth:`fit`.
+        classes : array of shape (n_classes,), optional
+            All labels that may ever come; used by the first call, if `y` does not hold them all.
+
+        Returns
+        -------
+        RNNClassifier
+            The estimator itself.
+        """
+        return self._fit(X, y, sample_weight, goes_on=True, epochs=1, classes=classes)
+
+    def _flatten_target(self, y, X, sequences):
+        if y is None:
+            raise ValueError("RNNClassifier requires y to be passed, but the target y is None.")
+        if isinstance(y, (list, tuple)) and len(y) and isinstance(y[0], (list, tuple, np.ndarray)):
+            if len({len(row) for row in y}) > 1:
+                raise ValueError(
+                    "y holds label sequences of different lengths; RNNClassifier takes one label a sequence. "
+                    "Use RNNTagger for a label a step."
+                )
+        check_same_number(y, sequences, "y")
+        y = np.asarray(y)
+        check_classification_targets(y)
+        return (y if y.ndim == 2 and y.shape[1] > 1 else column_or_1d(y, warn=True)), False
+
+    def _code_target(self, y, weights, *, reset, classes):
+        if reset:
+            self._target_type = "single" if y.ndim == 1 else type_of_target(y)
+            if self._target_type == "single":
+                self.classes_ = np.unique(y if classes is None else np.asarray(classes))
+            elif self._target_type == "multilabel-indicator":
+                self.classes_ = np.arange(y.shape[1])
+            else:
+                self._target_type = "multioutput"
+                self.classes_ = [np.unique(column) for column in y.T]
+        n_outputs = {"single": None, "multioutput": len(self.classes_)}.get(self._target_type, len(self.classes_))
+        if (y.ndim == 2) != (n_outputs is not None) or (y.ndim == 2 and y.shape[1] != n_outputs):
+            raise ValueError(f"y has shape {y.shape}, which is not the form that RNNClassifier was fitted on.")
+        if self._target_type == "single":
+            return code_labels(y, self.classes_)
+        if self._target_type == "multilabel-indicator":
+            return y.astype(np.float32)
+        return np.column_stack([code_labels(column, k) for column, k in zip(y.T, self.classes_, strict=True)])
+
+    def _weigh_classes(self, codes, weights):
+        if self.class_weight is not None and self._target_type != "single":
+            raise ValueError("class_weight needs one label a sequence; y has several.")
+        return balance(self.class_weight, codes, self.classes_, weights)
+
+    def _describe_head(self):
+        name = {"single": "softmax", "multilabel-indicator": "sigmoid"}.get(self._target_type, "multi_softmax")
+        n_outputs = [len(k) for k in self.classes_] if name == "multi_softmax" else len(self.classes_)
+        return (name if isinstance(self.head, str) else self.head), n_outputs
+
+    def _strata(self, codes):
+        return codes if codes.ndim == 1 else None
+
+    def _score_answers(self, answers, codes, weights):
+        if answers.ndim == 1:
+            return accuracy_score(codes, answers, sample_weight=weights)
+        return np.average((answers == codes).all(axis=1), weights=weights)
+
+    def predict(self, X):
+        """Give the label of each sequence.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
+            Labels, of the type that `y` had.
+        """
+        answers, _ = self._answer(X, "predict")
+        if self._target_type == "single":
+            return self.classes_[answers]
+        if self._target_type == "multilabel-indicator":
+            return answers
+        return np.column_stack([k[column] for column, k in zip(answers.T, self.classes_, strict=True)])
+
+    def predict_proba(self, X):
+        """Give the probability of each label for each sequence.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_classes), or list of such
+            Columns in the order of `classes_`; for several outputs a list with one array for each.
+        """
+        probabilities, _ = self._answer(X, "predict_proba")
+        if self._target_type == "multioutput":
+            return np.split(probabilities, np.cumsum([len(k) for k in self.classes_])[:-1], axis=1)
+        return probabilities
+
+    def predict_log_proba(self, X):
+        """Give the logarithm of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_classes), or list of such
+            Natural logarithms.
+        """
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            return [np.log(p) for p in probabilities] if isinstance(probabilities, list) else np.log(probabilities)
+
+    def score(self, X, y, sample_weight=None):
+        """Give the accuracy: the share of sequences whose labels are all right.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+        y : array of shape (n_sequences,) or (n_sequences, n_outputs)
+            True labels.
+        sample_weight : array of shape (n_sequences,), optional
+            Weights of the sequences.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        predicted = self.predict(X)
+        if predicted.ndim == 1:
+            return accuracy_score(y, predicted, sample_weight=sample_weight)
+        return float(np.average((predicted == np.asarray(y)).all(axis=1), weights=sample_weight))
+
+    def __sklearn_tags__(self):
+        """Describe the estimator to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags

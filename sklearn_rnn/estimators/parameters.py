@@ -1,0 +1,137 @@
+"""What each constructor parameter may be, as a table; checked when `fit` starts."""
+
+import difflib
+import numbers
+
+from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
+from sklearn_rnn.nn.heads import Head
+from sklearn_rnn.nn.pooling import POOLINGS
+from sklearn_rnn.training import OPTIMIZERS
+
+
+class Rule:
+    """A type, a condition and words for both.
+
+    Parameters
+    ----------
+    types : type or tuple of type
+        What the value must be an instance of.
+    condition : callable
+        ``condition(value)`` says whether a value of this type is legal.
+    expected : str
+        What is legal, in words.
+    names : collection of str, default=()
+        Strings that are legal besides; the nearest is proposed for a misspelt one.
+    """
+
+    def __init__(self, types, condition, expected, names=()):
+        self.types = types
+        self.condition = condition
+        self.expected = expected
+        self.names = tuple(names)
+
+    def check(self, name, value):
+        """Raise a ValueError or TypeError that says what is wrong with a value."""
+        if isinstance(value, str) and self.names:
+            if value in self.names:
+                return
+            near = difflib.get_close_matches(value, self.names, n=1, cutoff=0.5)
+            guess = f"did you mean {near[0]!r}? " if near else ""
+            raise ValueError(f"{name}={value!r} is not known; {guess}It must be {self.expected}.")
+        is_bool = isinstance(value, bool) and bool not in _as_tuple(self.types)
+        if is_bool or not isinstance(value, self.types):
+            raise TypeError(f"{name} must be {self.expected}, but it is {value!r} of type {type(value).__name__}.")
+        if not self.condition(value):
+            raise ValueError(f"{name} must be {self.expected}, but it is {value!r}.")
+
+
+def _as_tuple(types):
+    return types if isinstance(types, tuple) else (types,)
+
+
+class Optional(Rule):
+    """A rule that allows None besides.
+
+    Parameters
+    ----------
+    rule : Rule
+        The rule for all else.
+    """
+
+    def __init__(self, rule):
+        super().__init__(rule.types, rule.condition, f"{rule.expected}, or None", rule.names)
+
+    def check(self, name, value):
+        """See `Rule.check`."""
+        if value is not None:
+            super().check(name, value)
+
+
+def _always(value):
+    return True
+
+
+def _one_of(names, *, or_else="", types=str, condition=_always):
+    choice = "one of " + ", ".join(map(repr, names))
+    return Rule(types, condition, choice + or_else, names)
+
+
+def _whole(minimum, names=()):
+    also = "".join(f" or {n!r}" for n in names)
+    return Rule(numbers.Integral, lambda v: v >= minimum, f"an int of at least {minimum}{also}", names)
+
+
+def _real(minimum, *, open_below=False, below=float("inf")):
+    words = f"a number {'greater than' if open_below else 'of at least'} {minimum:g}"
+    if below != float("inf"):
+        words += f" and less than {below:g}"
+
+    def holds(v):
+        return (v > minimum if open_below else v >= minimum) and v < below
+
+    return Rule(numbers.Real, holds, words)
+
+
+def _subclass(base):
+    def holds(v):
+        v = getattr(v, "func", v)
+        return isinstance(v, type) and issubclass(v, base)
+
+    return holds
+
+
+_FLAG = Rule((bool, numbers.Integral), lambda v: v in (0, 1), "True or False")
+
+RULES = {
+    "cell": _one_of(CELLS, or_else=", or a subclass of Cell", types=object, condition=_subclass(Cell)),
+    "hidden_size": _whole(1),
+    "num_layers": _whole(1),
+    "bidirectional": _FLAG,
+    "nonlinearity": _one_of(NONLINEARITIES),
+    "dropout": _real(0, below=1),
+    "embedding_size": Optional(_whole(1)),
+    "pooling": _one_of(POOLINGS),
+    "max_iter": _whole(1),
+    "batch_size": _whole(1, names=("all",)),
+    "learning_rate": _real(0, open_below=True),
+    "optimizer": _one_of(OPTIMIZERS, or_else=", or a class of torch.optim", types=object, condition=callable),
+    "weight_decay": _real(0),
+    "clip_norm": Optional(_real(0, open_below=True)),
+    "bptt_steps": Optional(_whole(1)),
+    "early_stopping": _FLAG,
+    "validation_fraction": _real(0, open_below=True, below=1),
+    "n_iter_no_change": _whole(1),
+    "tol": _real(0),
+    "class_weight": Optional(
+        Rule(dict, _always, "'balanced' or a dict from label to weight", names=("balanced",)),
+    ),
+    "warm_start": _FLAG,
+    "padding_value": Optional(Rule(numbers.Real, _always, "a number")),
+    "device": Rule(object, _always, "'auto' or the name of a torch device"),
+    "callbacks": Optional(Rule((list, tuple), _always, "a list of skorch callbacks")),
+    "random_state": Rule(object, _always, "an int, a RandomState or None"),
+    "verbose": Rule((bool, numbers.Integral), lambda v: v >= 0, "an int of at least 0"),
+}
+
+SEQUENCE_HEAD = _one_of(("auto",), or_else=", or a subclass of Head", types=object, condition=_subclass(Head))
+STEP_HEAD = _one_of(("softmax", "crf"), or_else=", or a subclass of Head", types=object, condition=_subclass(Head))

@@ -1,0 +1,303 @@
+"""Many to one and many to many: numbers for each sequence, or for each step."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+
+from sklearn_rnn.data.validation import check_same_number, check_sample_weight, flatten_steps, is_ragged
+from sklearn_rnn.estimators.base import BaseRNN
+from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
+
+
+class RNNRegressor(RegressorMixin, BaseRNN):
+    """Recurrent network that gives each sequence, or each of its steps, one or several numbers.
+
+    What `y` holds decides: a numeric array with one or two axes is many to one; a list or object array of
+    number sequences (or an array with three axes) is many to many, T_x = T_y. Targets are brought to mean 0
+    and variance 1 for training, and predictions are brought back.
+
+    Parameters
+    ----------
+    cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="gru"
+        The recurrence. A class derived from `sklearn_rnn.nn.Cell` is used as it is.
+    hidden_size : int, default=64
+        Width H of the recurrent state.
+    num_layers : int, default=1
+        Number of recurrent layers, stacked.
+    bidirectional : bool, default=False
+        Whether each layer also reads the sequence from its end.
+    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
+        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+    dropout : float in [0, 1), default=0.0
+        Probability with which, in training, a number that goes from one layer to the next (embedding,
+        recurrent layers, output layer) is set to zero.
+    embedding_size : int, optional
+        Width of the learnt vectors that stand for tokens. By default tokens are one-hot (computed by
+        index, never as a wide array). Without effect on numeric sequences.
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        How the outputs of a sequence's steps become one vector. Without effect if `y` holds numbers
+        for each step.
+    head : "auto" or Head subclass, default="auto"
+        The output layer and its loss; a class derived from `sklearn_rnn.nn.Head` replaces the one that
+        fits the target.
+    max_iter : int, default=100
+        Number of epochs.
+    batch_size : int or "all", default=32
+        Number of sequences in a batch. Batches hold sequences of similar length, drawn anew each epoch.
+    learning_rate : float, default=0.003
+        Step size of the optimizer.
+    optimizer : {"adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"} or callable, default="adam"
+        A name, or a class of `torch.optim` (options bound to it with `functools.partial`). "sgd" has a
+        Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
+    weight_decay : float, default=0.0
+        Strength of the optimizer's weight decay.
+    clip_norm : float or None, default=1.0
+        Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
+    bptt_steps : int, optional
+        Truncated back-propagation through time: gradients flow back over at most this many steps, cut at
+        multiples of it. The state is carried on.
+    early_stopping : bool, default=False
+        Whether to set `validation_fraction` of the sequences aside, to stop when the score on them has not
+        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the sequences set aside by `early_stopping`.
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement after which `early_stopping` stops.
+    tol : float, default=1e-4
+        An improvement of the validation score by less than this is none.
+    warm_start : bool, default=False
+        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+    padding_value : float, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    device : str or torch.device, default="auto"
+        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+    callbacks : list of skorch.callbacks.Callback, optional
+        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random: weights, dropout, the order of batches, the validation split. The
+        global random states are neither read nor changed.
+    verbose : int, default=0
+        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+
+    Attributes
+    ----------
+    target_mean_, target_scale_ : ndarray of shape (n_outputs,)
+        Mean and standard deviation of the targets.
+    n_features_in_ : int
+        Number of features d; the number of columns if X was a 2-D array or a DataFrame; 1 for tokens.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a DataFrame with such.
+    vocabulary_ : ndarray of shape (n_tokens,)
+        The distinct tokens seen in training, sorted; only if X held tokens.
+    n_iter_ : int
+        Number of epochs trained.
+    loss_curve_ : list of float
+        Mean training loss of each epoch.
+    best_loss_ : float
+        The smallest of `loss_curve_`.
+    validation_scores_ : list of float or None
+        Score on the validation set after each epoch, with `early_stopping`.
+    history_ : list of dict
+        All that was recorded in each epoch.
+    module_ : torch.nn.Module
+        The trained network.
+    net_ : skorch.NeuralNet
+        The net that trained it.
+
+    See Also
+    --------
+    RNNClassifier : A label for each sequence.
+    RNNTagger : A label for each step.
+
+    References
+    ----------
+    Elman (1990), Jordan (1986), Hochreiter and Schmidhuber (1997), Cho et al. (2014): see the classes of
+    the cells in `sklearn_rnn.nn`.
+
+    Examples
+    --------
+    The sum of a sequence, and the sum so far at each step:
+
+    >>> import numpy as np
+    >>> from sklearn_rnn import RNNRegressor
+    >>> rng = np.random.RandomState(0)
+    >>> X = [rng.rand(n, 1) for n in rng.randint(2, 6, size=100)]
+    >>> total = np.array([x.sum() for x in X])
+    >>> model = RNNRegressor(max_iter=30, random_state=0).fit(X, total)
+    >>> model.score(X, total) > 0.9
+    True
+    >>> so_far = [x.cumsum() for x in X]
+    >>> model = RNNRegressor(max_iter=30, random_state=0).fit(X, so_far)
+    >>> model.predict(X[:1])[0].shape == so_far[0].shape
+    True
+    """
+
+    _extra_rules = {"head": SEQUENCE_HEAD}
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=False,
+        nonlinearity="tanh",
+        dropout=0.0,
+        embedding_size=None,
+        pooling="last",
+        head="auto",
+        max_iter=100,
+        batch_size=32,
+        learning_rate=0.003,
+        optimizer="adam",
+        weight_decay=0.0,
+        clip_norm=1.0,
+        bptt_steps=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        padding_value=None,
+        device="auto",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self._store(locals())
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on sequences and their numbers.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            - list, tuple or object array of float arrays (n_steps_i, n_features), or (n_steps_i,);
+            - float array (n_sequences, n_steps, n_features);
+            - 2-D numeric array or DataFrame (n_sequences, n_steps): series of one feature;
+            - list of str: tokens, one character a step;
+            - list of lists of str, list of 1-D integer arrays: tokens, one word or code a step;
+            - `Sequences`; masked arrays, whose trailing masked steps are padding.
+        y : array of shape (n_sequences,) or (n_sequences, n_outputs), or ragged
+            Numbers of the sequences; or a list or object array of arrays of shape (n_steps_i,) or
+            (n_steps_i, n_outputs): numbers of the steps.
+        sample_weight : array of shape (n_sequences,), or ragged list, optional
+            Weights of the sequences (or, for numbers of steps, of the steps).
+
+        Returns
+        -------
+        RNNRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, `X` or `y` is not legal; the estimator is then as it was.
+        """
+        return self._fit(X, y, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one more epoch, from where training stopped.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            See :meth:`fit`. The scale of the targets is that of the first call.
+
+        Returns
+        -------
+        RNNRegressor
+            The estimator itself.
+        """
+        return self._fit(X, y, sample_weight, goes_on=True, epochs=1)
+
+    def _flatten_target(self, y, X, sequences):
+        if y is None:
+            raise ValueError("RNNRegressor requires y to be passed, but the target y is None.")
+        per_step = is_ragged(y)
+        if per_step:
+            padded_steps = X.shape[1] if isinstance(X, np.ndarray) and X.ndim > 1 else None
+            y = flatten_steps(y, sequences.lengths, padded_steps=padded_steps)
+        else:
+            check_same_number(y, sequences, "y")
+            y = np.asarray(y)
+        if y.ndim > 2:
+            raise ValueError(f"y has {y.ndim - 1} axes a term; one target is a number or a vector of numbers.")
+        try:
+            y = y.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"y must hold numbers: {error}") from error
+        if not np.isfinite(y).all():
+            raise ValueError("y contains NaN or infinity; every target must be a finite number.")
+        return y, per_step
+
+    def _code_target(self, y, weights, *, reset, classes):
+        columns = y if y.ndim == 2 else y[:, np.newaxis]
+        if reset:
+            self._one_output = y.ndim == 1
+            self.target_mean_ = np.average(columns, axis=0, weights=weights)
+            variance = np.average((columns - self.target_mean_) ** 2, axis=0, weights=weights)
+            self.target_scale_ = np.where(variance > 0, np.sqrt(variance), 1.0)
+        if columns.shape[1] != len(self.target_mean_):
+            raise ValueError(
+                f"y has {columns.shape[1]} numbers a target, but RNNRegressor was fitted on {len(self.target_mean_)}."
+            )
+        return ((columns - self.target_mean_) / self.target_scale_).astype(np.float32)
+
+    def _describe_head(self):
+        return ("linear" if isinstance(self.head, str) else self.head), len(self.target_mean_)
+
+    def _score_answers(self, answers, codes, weights):
+        return r2_score(codes, answers, sample_weight=weights)
+
+    def predict(self, X):
+        """Give the numbers of each sequence, or of each step.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,) or (n_sequences, n_outputs), or object array
+            For numbers of steps: an object array of arrays of shape (n_steps_i,) or
+            (n_steps_i, n_outputs); one array if `X` was one array without padding.
+        """
+        numbers, sequences = self._predict_flat(X)
+        return self._cut(numbers, sequences, X) if self._per_step else numbers
+
+    def _predict_flat(self, X):
+        answers, sequences = self._answer(X, "predict")
+        numbers = answers * self.target_scale_ + self.target_mean_
+        return (numbers[:, 0] if self._one_output else numbers), sequences
+
+    def score(self, X, y, sample_weight=None):
+        """Give the coefficient of determination R^2, over all sequences or all steps.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+        y : array of shape (n_sequences,) or (n_sequences, n_outputs), or ragged
+            True numbers.
+        sample_weight : array of shape (n_sequences,), or ragged list, optional
+            Weights of the sequences, or of the steps.
+
+        Returns
+        -------
+        float
+            1 at best; 0 for always predicting the mean.
+        """
+        numbers, sequences = self._predict_flat(X)
+        targets, per_step = self._flatten_target(y, X, sequences)
+        if per_step != self._per_step:
+            raise ValueError("y must hold one target a step, or one a sequence, as in fit.")
+        weights = check_sample_weight(sample_weight, sequences.lengths, per_step=per_step)
+        return r2_score(targets, numbers, sample_weight=weights)
+
+    def __sklearn_tags__(self):
+        """Describe the estimator to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,305 @@
+"""Many to many, T_x = T_y: a label for each step."""
+
+import numpy as np
+
+from sklearn_rnn.data.validation import check_sample_weight, flatten_steps
+from sklearn_rnn.estimators.base import BaseRNN
+from sklearn_rnn.estimators.labels import balance, code_labels
+from sklearn_rnn.estimators.parameters import STEP_HEAD
+
+
+class RNNTagger(BaseRNN):
+    """Recurrent network that gives each step of a sequence a label (many to many, T_x = T_y).
+
+    Sequences may differ in length; see :meth:`fit` for the forms they may have. A tagger is not a
+    scikit-learn classifier, whose labels belong to whole sequences: splitters do not stratify by them.
+
+    Parameters
+    ----------
+    cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="gru"
+        The recurrence. A class derived from `sklearn_rnn.nn.Cell` is used as it is.
+    hidden_size : int, default=64
+        Width H of the recurrent state.
+    num_layers : int, default=1
+        Number of recurrent layers, stacked.
+    bidirectional : bool, default=False
+        Whether each layer also reads the sequence from its end.
+    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
+        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+    dropout : float in [0, 1), default=0.0
+        Probability with which, in training, a number that goes from one layer to the next (embedding,
+        recurrent layers, output layer) is set to zero.
+    embedding_size : int, optional
+        Width of the learnt vectors that stand for tokens. By default tokens are one-hot (computed by
+        index, never as a wide array). Without effect on numeric sequences.
+    head : {"softmax", "crf"} or Head subclass, default="softmax"
+        "softmax" labels each step on its own, given the network's output; "crf" is a conditional random
+        field, which also learns what label follows what.
+    max_iter : int, default=100
+        Number of epochs.
+    batch_size : int or "all", default=32
+        Number of sequences in a batch. Batches hold sequences of similar length, drawn anew each epoch.
+    learning_rate : float, default=0.003
+        Step size of the optimizer.
+    optimizer : {"adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"} or callable, default="adam"
+        A name, or a class of `torch.optim` (options bound to it with `functools.partial`). "sgd" has a
+        Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
+    weight_decay : float, default=0.0
+        Strength of the optimizer's weight decay.
+    clip_norm : float or None, default=1.0
+        Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
+    bptt_steps : int, optional
+        Truncated back-propagation through time: gradients flow back over at most this many steps, cut at
+        multiples of it. The state is carried on.
+    early_stopping : bool, default=False
+        Whether to set `validation_fraction` of the sequences aside, to stop when the score on them has not
+        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the sequences set aside by `early_stopping`.
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement after which `early_stopping` stops.
+    tol : float, default=1e-4
+        An improvement of the validation score by less than this is none.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each label; "balanced" makes all labels weigh the same in total.
+    warm_start : bool, default=False
+        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+    padding_value : float, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    device : str or torch.device, default="auto"
+        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+    callbacks : list of skorch.callbacks.Callback, optional
+        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random: weights, dropout, the order of batches, the validation split. The
+        global random states are neither read nor changed.
+    verbose : int, default=0
+        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    n_features_in_ : int
+        Number of features d; the number of columns if X was a 2-D array or a DataFrame; 1 for tokens.
+    feature_names_in_ : ndarray of str
+        Names of the columns, if X was a DataFrame with such.
+    vocabulary_ : ndarray of shape (n_tokens,)
+        The distinct tokens seen in training, sorted; only if X held tokens.
+    n_iter_ : int
+        Number of epochs trained.
+    loss_curve_ : list of float
+        Mean training loss of each epoch.
+    best_loss_ : float
+        The smallest of `loss_curve_`.
+    validation_scores_ : list of float or None
+        Score on the validation set after each epoch, with `early_stopping`.
+    history_ : list of dict
+        All that was recorded in each epoch.
+    module_ : torch.nn.Module
+        The trained network.
+    net_ : skorch.NeuralNet
+        The net that trained it.
+
+    See Also
+    --------
+    RNNClassifier : A label for each sequence.
+    RNNRegressor : Numbers for each sequence or step.
+
+    References
+    ----------
+    Elman (1990), Jordan (1986), Hochreiter and Schmidhuber (1997), Cho et al. (2014): see the classes of
+    the cells in `sklearn_rnn.nn`; Lafferty et al. (2001): see `sklearn_rnn.nn.CRFHead`.
+
+    Examples
+    --------
+    Which words belong to a person's name? A word alone does not tell.
+
+    >>> from sklearn_rnn import RNNTagger
+    >>> X = [["Teddy", "Roosevelt", "spoke"], ["Teddy", "bears", "sell"]] * 10
+    >>> y = [["PER", "PER", "O"], ["O", "O", "O"]] * 10
+    >>> tagger = RNNTagger(bidirectional=True, max_iter=20, random_state=0).fit(X, y)
+    >>> tagger.predict([["Teddy", "bears", "sell"]])[0]
+    array(['O', 'O', 'O'], dtype='<U3')
+    >>> tagger.predict([["Teddy", "Roosevelt", "spoke"]])[0]
+    array(['PER', 'PER', 'O'], dtype='<U3')
+    """
+
+    _extra_rules = {"head": STEP_HEAD}
+
+    def __init__(
+        self,
+        *,
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        bidirectional=False,
+        nonlinearity="tanh",
+        dropout=0.0,
+        embedding_size=None,
+        head="softmax",
+        max_iter=100,
+        batch_size=32,
+        learning_rate=0.003,
+        optimizer="adam",
+        weight_decay=0.0,
+        clip_norm=1.0,
+        bptt_steps=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        class_weight=None,
+        warm_start=False,
+        padding_value=None,
+        device="auto",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self._store(locals())
+
+    def fit(self, X, y, sample_weight=None):
+        """Train on sequences and the labels of their steps.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            - list, tuple or object array of float arrays (n_steps_i, n_features), or (n_steps_i,);
+            - float array (n_sequences, n_steps, n_features);
+            - 2-D numeric array or DataFrame (n_sequences, n_steps): series of one feature;
+            - list of str: tokens, one character a step;
+            - list of lists of str, list of 1-D integer arrays: tokens, one word or code a step;
+            - `Sequences`; masked arrays, whose trailing masked steps are padding.
+        y : list or object array of label sequences, or array of shape (n_sequences, n_steps)
+            As many labels, of any type, as the sequence has steps. In a one-dimensional array of shape
+            (n_sequences,) each label holds for all steps of its sequence.
+        sample_weight : array of shape (n_sequences,), or ragged list, optional
+            Weights of the sequences, or of the steps.
+
+        Returns
+        -------
+        RNNTagger
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, `X` or `y` is not legal; the estimator is then as it was.
+        """
+        return self._fit(X, y, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one more epoch, from where training stopped.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            See :meth:`fit`.
+        classes : array of shape (n_classes,), optional
+            All labels that may ever come; used by the first call, if `y` does not hold them all.
+
+        Returns
+        -------
+        RNNTagger
+            The estimator itself.
+        """
+        return self._fit(X, y, sample_weight, goes_on=True, epochs=1, classes=classes)
+
+    def _flatten_target(self, y, X, sequences):
+        return flatten_steps(y, sequences.lengths, padded_steps=_padded_steps(X)), True
+
+    def _code_target(self, labels, weights, *, reset, classes):
+        if labels.ndim != 1:
+            raise ValueError(f"A step has one label, but y has {labels.shape[1]} a step.")
+        if reset:
+            self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
+        return code_labels(labels, self.classes_)
+
+    def _weigh_classes(self, codes, weights):
+        if self.class_weight is not None and self.head == "crf":
+            raise ValueError("class_weight weighs single labels, but head='crf' rates whole sequences of them.")
+        return balance(self.class_weight, codes, self.classes_, weights)
+
+    def _describe_head(self):
+        return self.head, len(self.classes_)
+
+    def _score_answers(self, answers, codes, weights):
+        return np.average(answers == codes, weights=weights)
+
+    def predict(self, X):
+        """Give the label of each step.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+
+        Returns
+        -------
+        object array of ndarray of shape (n_steps_i,), or ndarray of shape (n_sequences, n_steps)
+            Labels, of the type that `y` had; one array if `X` was one array without padding.
+        """
+        answers, sequences = self._answer(X, "predict")
+        return self._cut(self.classes_[answers], sequences, X)
+
+    def predict_proba(self, X):
+        """Give the probability of each label at each step.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+
+        Returns
+        -------
+        object array of ndarray of shape (n_steps_i, n_classes)
+            Columns in the order of `classes_`; an array of shape (n_sequences, n_steps, n_classes) if
+            `X` was one array without padding. With ``head="crf"``: marginal probabilities.
+        """
+        probabilities, sequences = self._answer(X, "predict_proba")
+        return self._cut(probabilities, sequences, X)
+
+    def predict_log_proba(self, X):
+        """Give the logarithm of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+
+        Returns
+        -------
+        object array of ndarray of shape (n_steps_i, n_classes)
+            Natural logarithms, in the form of :meth:`predict_proba`.
+        """
+        probabilities, sequences = self._answer(X, "predict_proba")
+        with np.errstate(divide="ignore"):
+            return self._cut(np.log(probabilities), sequences, X)
+
+    def score(self, X, y, sample_weight=None):
+        """Give the accuracy over all steps of all sequences.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+        y : list or object array of label sequences
+            True labels. A label that training never saw counts as an error.
+        sample_weight : array of shape (n_sequences,), or ragged list, optional
+            Weights of the sequences, or of the steps.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        answers, sequences = self._answer(X, "predict")
+        labels = flatten_steps(y, sequences.lengths, padded_steps=_padded_steps(X))
+        weights = check_sample_weight(sample_weight, sequences.lengths, per_step=True)
+        return float(np.average(self.classes_[answers] == labels, weights=weights))
+
+
+def _padded_steps(X):
+    """Number of steps with padding, if X is one array."""
+    return X.shape[1] if isinstance(X, np.ndarray) and X.ndim > 1 else None

@@ -1,0 +1,17 @@
+"""Recurrent networks as torch modules over packed batches."""
+
+from sklearn_rnn.nn.cells import CELLS as CELLS
+from sklearn_rnn.nn.cells import Cell as Cell
+from sklearn_rnn.nn.cells import ElmanCell as ElmanCell
+from sklearn_rnn.nn.cells import GRUCell as GRUCell
+from sklearn_rnn.nn.cells import JordanCell as JordanCell
+from sklearn_rnn.nn.cells import LSTMCell as LSTMCell
+from sklearn_rnn.nn.heads import HEADS as HEADS
+from sklearn_rnn.nn.heads import CRFHead as CRFHead
+from sklearn_rnn.nn.heads import Head as Head
+from sklearn_rnn.nn.heads import LinearHead as LinearHead
+from sklearn_rnn.nn.heads import MultiSoftmaxHead as MultiSoftmaxHead
+from sklearn_rnn.nn.heads import SigmoidHead as SigmoidHead
+from sklearn_rnn.nn.heads import SoftmaxHead as SoftmaxHead
+from sklearn_rnn.nn.network import RecurrentNetwork as RecurrentNetwork
+from sklearn_rnn.nn.recurrent import Recurrence as Recurrence

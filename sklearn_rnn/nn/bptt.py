@@ -1,0 +1,157 @@
+"""Back-propagation through time by hand, for the cells that users need most.
+
+Autograd writes one node for each operation of each step; on a CPU most of the time then goes into
+bookkeeping. Here a whole sequence is one node. Only what truly depends on the step before stays in
+the time loop; factors that are known beforehand are computed for all steps at once, and the weights'
+gradients are one large product each.
+
+Each function takes packed pre-activations: time-major, longest sequence first, `sizes[t]` rows alive at
+step `t`. The letters are those of the cells' equations.
+"""
+
+import torch
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+
+def _before(first, packed, sizes):
+    """The state that each step started from: the rows of the step before, (S_b, H)."""
+    steps = packed.split(sizes)
+    return torch.cat([first, *(state[:b] for state, b in zip(steps[:-1], sizes[1:], strict=True))])
+
+
+class Elman(Function):
+    """Outputs (S_b, H) of an Elman cell from projected inputs (S_b, H), including both biases."""
+
+    @staticmethod
+    def forward(ctx, projected, weight, h0, sizes, is_relu):
+        """Run the time loop."""
+        out = projected.clone()
+        weight_t = weight.t()
+        activate_ = torch.relu_ if is_relu else torch.tanh_
+        h = h0
+        for step in out.split(sizes):
+            activate_(step.addmm_(h[: len(step)], weight_t))
+            h = step
+        ctx.save_for_backward(out, weight, h0)
+        ctx.sizes, ctx.is_relu = sizes, is_relu
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_out):
+        """Run it backwards."""
+        out, weight, h0 = ctx.saved_tensors
+        slope = ((out > 0).to(out.dtype) if ctx.is_relu else 1 - out * out).split(ctx.sizes)
+        grad = grad_out.clone()  # becomes the gradient of the pre-activations
+        grads = grad.split(ctx.sizes)
+        for t in range(len(grads) - 1, 0, -1):
+            grads[t].mul_(slope[t])
+            grads[t - 1][: len(grads[t])].addmm_(grads[t], weight)
+        grads[0].mul_(slope[0])
+        grad_weight = grad.t() @ _before(h0, out, ctx.sizes)
+        return grad, grad_weight, grads[0] @ weight, None, None
+
+
+class GRU(Function):
+    """Outputs (S_b, H) of a GRU from projected inputs (S_b, 3H) without the recurrent bias."""
+
+    @staticmethod
+    def forward(ctx, projected, weight, bias, h0, sizes):
+        """Run the time loop."""
+        H = weight.shape[1]
+        gates = projected.clone()  # r, z, n
+        out, recurrent_n = (projected.new_empty(len(projected), H) for _ in range(2))
+        weight_t = weight.t()
+        h = h0
+        for gate, q, step in zip(gates.split(sizes), recurrent_n.split(sizes), out.split(sizes), strict=True):
+            h = h[: len(step)]
+            recurrent = torch.addmm(bias, h, weight_t)  # (b, 3H)
+            rz, n = gate[:, : 2 * H], gate[:, 2 * H :]
+            rz.add_(recurrent[:, : 2 * H]).sigmoid_()
+            q.copy_(recurrent[:, 2 * H :])
+            n.addcmul_(rz[:, :H], q).tanh_()
+            h = torch.lerp(n, h, rz[:, H:], out=step)
+        ctx.save_for_backward(gates, out, recurrent_n, weight, h0)
+        ctx.sizes = sizes
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_out):
+        """Run it backwards."""
+        gates, out, recurrent_n, weight, h0 = ctx.saved_tensors
+        H, sizes = weight.shape[1], ctx.sizes
+        r, z, n = gates.chunk(3, dim=1)
+        before = _before(h0, out, sizes)
+        # What the gradient of h is to be multiplied with, for each pre-activation.
+        to_n = (1 - n * n).mul_(1 - z)
+        local = torch.stack([to_n * recurrent_n * (r - r * r), (before - n) * (z - z * z), to_n * r], dim=1)
+        grad_h = grad_out.clone()
+        hs, locals_, zs = grad_h.split(sizes), local.split(sizes), z.split(sizes)
+        grad_h0 = None
+        for t in range(len(sizes) - 1, -1, -1):
+            grad_gates = locals_[t].mul_(hs[t].unsqueeze(1)).flatten(1)  # (b, 3H), in place
+            if t > 0:
+                hs[t - 1][: sizes[t]].addcmul_(hs[t], zs[t]).addmm_(grad_gates, weight)
+            elif ctx.needs_input_grad[3]:
+                grad_h0 = torch.addmm(hs[0] * zs[0], grad_gates, weight)
+        grad_recurrent = local.flatten(1)
+        grad_projected = grad_recurrent.clone()
+        torch.mul(grad_h, to_n, out=grad_projected[:, 2 * H :])
+        return grad_projected, grad_recurrent.t() @ before, grad_recurrent.sum(0), grad_h0, None
+
+
+class LSTM(Function):
+    """Outputs and cell states, (S_b, H) each, from projected inputs (S_b, 4H) with both biases."""
+
+    @staticmethod
+    def forward(ctx, projected, weight, h0, c0, sizes):
+        """Run the time loop."""
+        H = weight.shape[1]
+        gates = projected.clone()  # i, f, g, o
+        out, cell, tanh_cell = (projected.new_empty(len(projected), H) for _ in range(3))
+        weight_t = weight.t()
+        h, c = h0, c0
+        for gate, c_next, tanh_c, step in zip(
+            gates.split(sizes), cell.split(sizes), tanh_cell.split(sizes), out.split(sizes), strict=True
+        ):
+            gate.addmm_(h[: len(step)], weight_t)
+            i, f, g, o = gate.chunk(4, dim=1)
+            gate[:, : 2 * H].sigmoid_()
+            g.tanh_()
+            o.sigmoid_()
+            c = torch.mul(f, c[: len(step)], out=c_next).addcmul_(i, g)
+            h = torch.mul(o, torch.tanh(c, out=tanh_c), out=step)
+        ctx.save_for_backward(gates, out, cell, tanh_cell, weight, h0, c0)
+        ctx.sizes = sizes
+        return out, cell
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_out, grad_cell):
+        """Run it backwards."""
+        gates, out, cell, tanh_cell, weight, h0, c0 = ctx.saved_tensors
+        sizes = ctx.sizes
+        i, f, g, o = gates.chunk(4, dim=1)
+        # What the gradients of c (for i, f, g) and of h (for o) are to be multiplied with.
+        local = torch.stack(
+            [g * (i - i * i), _before(c0, cell, sizes) * (f - f * f), i * (1 - g * g), tanh_cell * (o - o * o)], dim=1
+        )
+        h_to_c = (1 - tanh_cell * tanh_cell).mul_(o)
+        grad_h, grad_c = grad_out.clone(), grad_cell.clone()
+        hs, cs = grad_h.split(sizes), grad_c.split(sizes)
+        locals_, fs, h_to_cs = local.split(sizes), f.split(sizes), h_to_c.split(sizes)
+        grad_h0 = grad_c0 = None
+        for t in range(len(sizes) - 1, -1, -1):
+            cs[t].addcmul_(hs[t], h_to_cs[t])
+            locals_[t][:, :3].mul_(cs[t].unsqueeze(1))
+            locals_[t][:, 3].mul_(hs[t])
+            grad_gates = locals_[t].flatten(1)
+            if t > 0:
+                cs[t - 1][: sizes[t]].addcmul_(cs[t], fs[t])
+                hs[t - 1][: sizes[t]].addmm_(grad_gates, weight)
+            elif ctx.needs_input_grad[2]:
+                grad_h0, grad_c0 = grad_gates @ weight, cs[0] * fs[0]
+        grad_gates = local.flatten(1)
+        return grad_gates, grad_gates.t() @ _before(h0, out, sizes), grad_h0, grad_c0, None

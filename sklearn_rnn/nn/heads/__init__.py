@@ -1,0 +1,16 @@
+"""Heads, one file each; `HEADS` gives them their names."""
+
+from sklearn_rnn.nn.heads.base import Head as Head
+from sklearn_rnn.nn.heads.crf import CRFHead as CRFHead
+from sklearn_rnn.nn.heads.linear import LinearHead as LinearHead
+from sklearn_rnn.nn.heads.multi_softmax import MultiSoftmaxHead as MultiSoftmaxHead
+from sklearn_rnn.nn.heads.sigmoid import SigmoidHead as SigmoidHead
+from sklearn_rnn.nn.heads.softmax import SoftmaxHead as SoftmaxHead
+
+HEADS = {
+    "softmax": SoftmaxHead,
+    "crf": CRFHead,
+    "sigmoid": SigmoidHead,
+    "multi_softmax": MultiSoftmaxHead,
+    "linear": LinearHead,
+}

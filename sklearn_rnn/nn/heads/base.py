@@ -1,0 +1,121 @@
+"""What a head is: features in, scores, a loss and an answer out."""
+
+from torch import nn
+
+
+class Head(nn.Module):
+    """The output layer with its loss and the way its scores become an answer.
+
+    A subclass gives `term_losses` and `predict`, and `activation` if scores become probabilities.
+
+    Parameters
+    ----------
+    input_size : int or None
+        Number of features that come in; None if scores come in (from a Jordan cell, whose own output
+        layer is the network's).
+    n_outputs : int or list of int
+        Number of classes or of numbers; a list of numbers of classes for several outputs.
+    per_step : bool
+        Whether each step is answered, or each sequence.
+
+    Attributes
+    ----------
+    activation : Module
+        What turns scores into the network's answer (a Jordan network feeds this back).
+    """
+
+    def __init__(self, input_size, n_outputs, per_step):
+        super().__init__()
+        self.n_outputs = n_outputs
+        self.per_step = per_step
+        self.n_scores = self.count_scores(n_outputs)
+        self.activation = self.make_activation(n_outputs)
+        self.output = nn.Identity() if input_size is None else nn.Linear(input_size, self.n_scores)
+        if input_size is not None:
+            nn.init.xavier_uniform_(self.output.weight)
+            nn.init.zeros_(self.output.bias)
+
+    @staticmethod
+    def count_scores(n_outputs):
+        """Give the number of scores for this number of outputs."""
+        return n_outputs
+
+    @staticmethod
+    def make_activation(n_outputs):
+        """Give the module that turns scores (..., n_scores) into the network's answer."""
+        return nn.Identity()
+
+    def forward(self, features):
+        """Compute scores.
+
+        Parameters
+        ----------
+        features : Tensor of shape (n, input_size)
+            One row a sequence, or a step.
+
+        Returns
+        -------
+        Tensor of shape (n, n_scores)
+            Scores.
+        """
+        return self.output(features)
+
+    def term_losses(self, scores, targets):
+        """Give the loss of each term, shape (n,); see `losses`."""
+        raise NotImplementedError(f"{type(self).__name__} must define term_losses(scores, targets).")
+
+    def loss(self, scores, batch):
+        """Add the losses of a batch.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n, n_scores)
+            What `forward` gave.
+        batch : PackedBatch
+            The batch with its targets and weights.
+
+        Returns
+        -------
+        total : Tensor of shape ()
+            The weighted sum of the terms' losses.
+        count : float or Tensor of shape ()
+            The sum of the weights, which is the number of terms where there are none.
+        """
+        terms = self.term_losses(scores, batch.targets)
+        if batch.weights is None:
+            return terms.sum(), float(len(terms))
+        return (terms * batch.weights).sum(), batch.weights.sum()
+
+    def predict(self, scores, packing):
+        """Turn scores into an answer: codes, or numbers.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n, n_scores)
+            What `forward` gave.
+        packing : Packing
+            The layout of the batch.
+
+        Returns
+        -------
+        Tensor of shape (n,) or (n, K)
+            The answer.
+        """
+        return scores
+
+    def predict_proba(self, scores, packing):
+        """Turn scores into probabilities.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n, n_scores)
+            What `forward` gave.
+        packing : Packing
+            The layout of the batch.
+
+        Returns
+        -------
+        Tensor of shape (n, n_scores)
+            Probabilities.
+        """
+        return self.activation(scores)

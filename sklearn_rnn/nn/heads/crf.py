@@ -1,0 +1,119 @@
+"""A linear-chain conditional random field over the labels of a sequence."""
+
+import torch
+from torch import nn
+
+from sklearn_rnn.nn.heads.base import Head
+
+
+class CRFHead(Head):
+    r"""Labels that depend on their neighbours: a linear-chain conditional random field.
+
+    .. math::
+        p(y \mid x) = \frac{1}{Z} \exp\Bigl(a_{y_1} + \sum_t s_{t, y_t}
+                      + \sum_{t > 1} A_{y_{t-1}, y_t} + b_{y_T}\Bigr)
+
+    with the network's scores s, transitions A, start scores a and end scores b, all learnt and all zero
+    before training: a softmax at each step. `predict` is the best sequence (Viterbi), `predict_proba` the
+    marginal probability of each label at each step.
+
+    Parameters are those of `Head`; `per_step` must be true.
+
+    References
+    ----------
+    Lafferty, J., McCallum, A. and Pereira, F. (2001). Conditional random fields. ICML.
+
+    Huang, Z., Xu, W. and Yu, K. (2015). Bidirectional LSTM-CRF models for sequence tagging.
+    arXiv:1508.01991.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn.data.batching import Packing
+    >>> from sklearn_rnn.nn import CRFHead
+    >>> head = CRFHead(input_size=4, n_outputs=3, per_step=True)
+    >>> packing = Packing(np.array([2, 1]))
+    >>> scores = torch.tensor([[0.0, 1, 2], [5, 0, 0], [3, 1, 0]])  # steps (0, 0), (0, 1), (1, 0)
+    >>> head.predict(scores, packing)
+    tensor([2, 0, 0])
+    """
+
+    def __init__(self, input_size, n_outputs, per_step=True):
+        if not per_step:
+            raise ValueError("A conditional random field labels the steps of a sequence, not the sequence.")
+        super().__init__(input_size, n_outputs, per_step)
+        self.transitions = nn.Parameter(torch.zeros(n_outputs, n_outputs))
+        self.start = nn.Parameter(torch.zeros(n_outputs))
+        self.end = nn.Parameter(torch.zeros(n_outputs))
+
+    @staticmethod
+    def make_activation(n_outputs):
+        """Give the softmax over the last axis, which is what a step says on its own."""
+        return nn.Softmax(dim=-1)
+
+    def loss(self, scores, batch):
+        """Add the negative log-likelihoods of a batch; see `Head.loss`.
+
+        A sequence counts as many terms as it has steps. The weight of a sequence is its first step's.
+        """
+        packing, weights = batch.packing, batch.weights
+        losses = self._log_partition(scores, packing) - self._path_score(scores, batch.targets, packing)
+        if weights is None:
+            return losses.sum(), float(len(scores))
+        weights = weights[: len(packing)]
+        return (losses * weights).sum(), (weights * packing.length).sum()
+
+    def _path_score(self, scores, labels, packing):
+        """Score of the given labels, (B,)."""
+        sizes = packing.batch_sizes
+        per_step = scores.gather(1, labels[:, None]).squeeze(1)  # (S_b,)
+        before = torch.cat([step[:b] for step, b in zip(labels.split(sizes), sizes[1:], strict=False)] or [labels[:0]])
+        moves = self.transitions[before, labels[sizes[0] :]]
+        per_step = torch.cat([per_step[: sizes[0]], per_step[sizes[0] :] + moves])
+        total = per_step.new_zeros(len(packing)).index_add(0, packing.row, per_step)
+        return total + self.start[labels[: len(packing)]] + self.end[labels[packing.last]]
+
+    def _log_partition(self, scores, packing):
+        """Logarithm of the sum over all label sequences, (B,)."""
+        finished = []
+        steps = scores.split(packing.batch_sizes)
+        alpha = self.start + steps[0]  # (B, K)
+        for step in steps[1:]:
+            alive = len(step)
+            finished.append(alpha[alive:])
+            alpha = torch.logsumexp(alpha[:alive, :, None] + self.transitions, dim=1) + step
+        finished.append(alpha)
+        return torch.logsumexp(torch.cat(finished[::-1]) + self.end, dim=1)
+
+    def predict(self, scores, packing):
+        """Give the labels of the best sequence (Viterbi), (S_b,)."""
+        sizes = packing.batch_sizes
+        steps = scores.split(sizes)
+        best, pointers = self.start + steps[0], []
+        finished = []
+        for step in steps[1:]:
+            alive = len(step)
+            finished.append(best[alive:])
+            best, pointer = (best[:alive, :, None] + self.transitions).max(dim=1)
+            best = best + step
+            pointers.append(pointer)
+        finished.append(best)
+        last = (torch.cat(finished[::-1]) + self.end).argmax(dim=1)  # (B,)
+        labels = scores.new_empty(len(scores), dtype=torch.int64)
+        views = labels.split(sizes)
+        current = last[: sizes[-1]]
+        views[-1].copy_(current)
+        for t in range(len(sizes) - 2, -1, -1):
+            current = pointers[t].gather(1, current[:, None]).squeeze(1)
+            current = torch.cat([current, last[len(current) : sizes[t]]])
+            views[t].copy_(current)
+        return labels
+
+    def predict_proba(self, scores, packing):
+        """Give the marginal probabilities of the labels at each step, (S_b, K)."""
+        # The derivative of log Z by a score is the marginal probability: autograd is the backward pass.
+        with torch.inference_mode(False), torch.enable_grad():
+            scores = scores.detach().clone().requires_grad_()
+            total = self._log_partition(scores, packing).sum()
+            (marginals,) = torch.autograd.grad(total, scores)
+        return marginals

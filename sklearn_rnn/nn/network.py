@@ -1,0 +1,156 @@
+"""The whole network: input layer, recurrence, pooling, head."""
+
+import torch
+from torch import nn
+
+from sklearn_rnn.nn.cells import CELLS
+from sklearn_rnn.nn.heads import HEADS
+from sklearn_rnn.nn.pooling import POOLINGS
+from sklearn_rnn.nn.recurrent import Recurrence
+
+
+class TokenInput(nn.Module):
+    """Tokens as vectors: an embedding, or (without one) the token itself, which cells read as one-hot.
+
+    Code 0 stands for every token that was not there in training. To learn what such a token means, rare
+    tokens are read as 0 now and then while training (Lample et al., 2016).
+
+    Parameters
+    ----------
+    n_tokens : int
+        Number of codes V, including code 0.
+    embedding_size : int or None
+        Width of the embedding; None for one-hot.
+    rare : Tensor of bool of shape (V,), optional
+        The tokens that are read as 0 with probability 1/2 in training.
+
+    References
+    ----------
+    Lample, G. et al. (2016). Neural architectures for named entity recognition. NAACL, section 5.1.
+    """
+
+    def __init__(self, n_tokens, embedding_size, rare=None):
+        super().__init__()
+        self.output_size = n_tokens if embedding_size is None else embedding_size
+        self.embedding = None if embedding_size is None else nn.Embedding(n_tokens, embedding_size)
+        self.register_buffer("rare", torch.zeros(n_tokens, dtype=torch.bool) if rare is None else rare)
+        self.has_rare = bool(self.rare.any())
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)
+            nn.init.zeros_(self.embedding.weight.data[0])
+
+    def forward(self, codes):
+        """Look up (S_b,) codes: (S_b, embedding_size), or the codes themselves."""
+        if self.training and self.has_rare:
+            is_hidden = self.rare[codes] & (torch.rand(codes.shape, device=codes.device) < 0.5)
+            codes = codes.masked_fill(is_hidden, 0)
+        return codes if self.embedding is None else self.embedding(codes)
+
+
+class RecurrentNetwork(nn.Module):
+    """Input layer, recurrence, pooling (many to one) and head, over packed batches.
+
+    Parameters
+    ----------
+    input_size : int
+        Number of features d, or of token codes V.
+    is_tokens : bool
+        Whether inputs are token codes.
+    rare : ndarray of bool of shape (V,), optional
+        See `TokenInput`.
+    embedding_size : int or None
+        See `TokenInput`.
+    cell : str, type or functools.partial
+        A name in `CELLS`, a `Cell` class, or one with options of its own bound to it.
+    hidden_size, num_layers, bidirectional, dropout, bptt_steps
+        See `Recurrence`. Dropout acts on all that goes from one layer to the next, the input layer's
+        embedding and the head included.
+    nonlinearity : {"tanh", "relu", "sigmoid"}
+        For the cells that have one to choose.
+    pooling : {"last", "mean", "max", "attention"} or None
+        How steps become one vector; None where each step is answered.
+    head : str or type
+        A name in `HEADS`, or a `Head` class.
+    n_outputs : int or list of int
+        See `Head`.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size,
+        is_tokens,
+        rare,
+        embedding_size,
+        cell,
+        hidden_size,
+        num_layers,
+        bidirectional,
+        nonlinearity,
+        dropout,
+        pooling,
+        bptt_steps,
+        head,
+        n_outputs,
+    ):
+        super().__init__()
+        self.input = None
+        if is_tokens:
+            self.input = TokenInput(input_size, embedding_size, None if rare is None else torch.from_numpy(rare))
+            input_size = self.input.output_size
+        self.drops_input = is_tokens and embedding_size is not None
+        cell = CELLS.get(cell, cell)
+        head = HEADS.get(head, head)
+        cell_class = getattr(cell, "func", cell)  # behind a functools.partial
+        emits_scores = cell_class.emits_scores
+        per_step = pooling is None
+
+        def make_cell(size, is_top):
+            options = {"nonlinearity": nonlinearity} if cell_class.uses_nonlinearity else {}
+            if emits_scores and is_top:
+                options["output_size"] = head.count_scores(n_outputs)
+                options["output_activation"] = head.make_activation(n_outputs)
+            return cell(size, hidden_size, **options)
+
+        self.recurrence = Recurrence(
+            make_cell,
+            input_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            bptt_steps=bptt_steps,
+        )
+        if is_tokens and embedding_size is None:
+            for first in self.recurrence.layers[0]:  # an unknown token starts as a vector of zeros
+                nn.init.zeros_(first.weight_ih.data[:, 0])
+        size = self.recurrence.output_size
+        self.pooling = None if per_step else POOLINGS[pooling](size, 2 if bidirectional else 1)
+        self.dropout = nn.Dropout(dropout)
+        self.emits_scores = emits_scores
+        self.bidirectional = bidirectional
+        self.head = head(None if emits_scores else size, n_outputs, per_step=per_step)
+
+    def forward(self, batch):
+        """Compute scores.
+
+        Parameters
+        ----------
+        batch : PackedBatch
+            Packed values.
+
+        Returns
+        -------
+        Tensor of shape (B, n_scores) or (n_steps_total, n_scores)
+            Scores of the sequences, or of the steps.
+        """
+        values = batch.values if self.input is None else self.input(batch.values)
+        if self.drops_input:
+            values = self.dropout(values)
+        outputs, _ = self.recurrence(values, batch.packing)
+        if self.pooling is not None:
+            outputs = self.pooling(outputs, batch.packing)
+        if not self.emits_scores:
+            outputs = self.dropout(outputs)
+        elif self.bidirectional:
+            outputs = sum(outputs.chunk(2, dim=1))  # the two directions' scores are added
+        return self.head(outputs)

@@ -1,0 +1,82 @@
+"""Many to one: the outputs of all steps of a sequence become one vector."""
+
+import torch
+from torch import nn
+
+
+class LastPooling(nn.Module):
+    """The output where each direction has read the whole sequence.
+
+    That is the last step for the forward direction, and the first step for the backward one.
+
+    Parameters
+    ----------
+    input_size : int
+        Width D of the outputs.
+    directions : {1, 2}
+        2 if the second half of the outputs belongs to the backward direction.
+    """
+
+    def __init__(self, input_size, directions):
+        super().__init__()
+        self.directions = directions
+
+    def forward(self, outputs, packing):
+        """Pool outputs (S_b, D) to (B, D)."""
+        last = outputs[packing.last]
+        if self.directions == 1:
+            return last
+        half = outputs.shape[1] // 2
+        return torch.cat([last[:, :half], outputs[: len(packing), half:]], dim=1)
+
+
+class MeanPooling(nn.Module):
+    """The mean over the steps. Parameters are those of `LastPooling`."""
+
+    def __init__(self, input_size, directions):
+        super().__init__()
+
+    def forward(self, outputs, packing):
+        """Pool outputs (S_b, D) to (B, D)."""
+        total = outputs.new_zeros(len(packing), outputs.shape[1]).index_add(0, packing.row, outputs)
+        return total / packing.length[:, None]
+
+
+class MaxPooling(nn.Module):
+    """The largest value over the steps, feature by feature. Parameters are those of `LastPooling`."""
+
+    def __init__(self, input_size, directions):
+        super().__init__()
+
+    def forward(self, outputs, packing):
+        """Pool outputs (S_b, D) to (B, D)."""
+        lowest = outputs.new_full((len(packing), outputs.shape[1]), -torch.inf)
+        return lowest.scatter_reduce(0, packing.row[:, None].expand_as(outputs), outputs, "amax")
+
+
+class AttentionPooling(nn.Module):
+    """A weighted mean over the steps, whose weights are learnt (Yang et al., 2016).
+
+    Parameters are those of `LastPooling`.
+
+    References
+    ----------
+    Yang, Z. et al. (2016). Hierarchical attention networks for document classification. NAACL, eq. 5-7.
+    """
+
+    def __init__(self, input_size, directions):
+        super().__init__()
+        self.key = nn.Linear(input_size, input_size)
+        self.context = nn.Parameter(torch.empty(input_size).uniform_(-1, 1) / input_size**0.5)
+
+    def forward(self, outputs, packing):
+        """Pool outputs (S_b, D) to (B, D)."""
+        energy = torch.tanh(self.key(outputs)) @ self.context  # (S_b,)
+        highest = energy.new_full((len(packing),), -torch.inf).scatter_reduce(0, packing.row, energy, "amax")
+        weight = torch.exp(energy - highest.detach()[packing.row])
+        total = weight.new_zeros(len(packing)).index_add(0, packing.row, weight)
+        weight = weight / total[packing.row]
+        return outputs.new_zeros(len(packing), outputs.shape[1]).index_add(0, packing.row, weight[:, None] * outputs)
+
+
+POOLINGS = {"last": LastPooling, "mean": MeanPooling, "max": MaxPooling, "attention": AttentionPooling}

@@ -1,0 +1,217 @@
+"""Layers, directions and the time loop.
+
+How the loop over steps is run is decided in this file alone (`_run`): by a kernel of torch, by a loop
+with back-propagation by hand (`bptt.py`), or by the plain loop that serves any cell.
+"""
+
+import itertools
+import warnings
+
+import torch
+from torch import nn
+
+from sklearn_rnn.nn import bptt
+from sklearn_rnn.nn.cells import ElmanCell, GRUCell, LSTMCell
+
+
+class Recurrence(nn.Module):
+    """A stack of recurrent layers, each in one direction or in both.
+
+    Parameters
+    ----------
+    make_cell : callable
+        ``make_cell(input_size, is_top)`` gives a new `Cell`.
+    input_size : int
+        Number of features of an input, or of distinct tokens.
+    num_layers : int, default=1
+        Number of layers.
+    bidirectional : bool, default=False
+        Whether each layer also reads the sequence from its end; the outputs of the two directions are
+        put side by side.
+    dropout : float, default=0.0
+        Probability with which an input of any layer but the first is set to zero in training.
+    bptt_steps : int, optional
+        Truncated back-propagation through time: gradients do not cross the borders between chunks of
+        this many steps. The state does.
+
+    Attributes
+    ----------
+    output_size : int
+        Width of the outputs.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn.data.batching import Packing
+    >>> from sklearn_rnn.nn import GRUCell, Recurrence
+    >>> recurrence = Recurrence(lambda size, is_top: GRUCell(size, 8), 3, num_layers=2, bidirectional=True)
+    >>> outputs, state = recurrence(torch.zeros(6, 3), Packing(np.array([4, 2])))
+    >>> outputs.shape
+    torch.Size([6, 16])
+    """
+
+    def __init__(self, make_cell, input_size, *, num_layers=1, bidirectional=False, dropout=0.0, bptt_steps=None):
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for depth in range(num_layers):
+            is_top = depth == num_layers - 1
+            layer = nn.ModuleList(make_cell(input_size, is_top) for _ in range(2 if bidirectional else 1))
+            self.layers.append(layer)
+            input_size = layer[0].output_size * len(layer)
+        self.output_size = input_size
+        self.dropout = nn.Dropout(dropout)
+        self.bptt_steps = bptt_steps
+
+    def forward(self, inputs, packing, state=None, *, need_state=False):
+        """Run all layers over a packed batch.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_steps_total, input_size), or int64 of shape (n_steps_total,)
+            Features or tokens.
+        packing : Packing
+            The layout of the batch.
+        state : list of tuple of Tensor, optional
+            The state to start from, one entry for each layer and direction.
+        need_state : bool, default=False
+            Whether to return the state after the last step of each sequence.
+
+        Returns
+        -------
+        outputs : Tensor of shape (n_steps_total, output_size)
+            The top layer's outputs.
+        state : list of tuple of Tensor, or None
+            The state after the last step of each sequence, if asked for.
+        """
+        given = iter(itertools.repeat(None) if state is None else state)
+        after = []
+        for depth, layer in enumerate(self.layers):
+            if depth:
+                inputs = self.dropout(inputs)
+            outputs = []
+            for cell, is_reversed in zip(layer, (False, True), strict=False):
+                x = inputs[packing.reverse] if is_reversed else inputs
+                out, final = _run_truncated(cell, x, packing, next(given), need_state, self.bptt_steps)
+                outputs.append(out[packing.reverse] if is_reversed else out)
+                after.append(final)
+            inputs = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+        return inputs, after if need_state else None
+
+
+def _run_truncated(cell, inputs, packing, state, need_state, bptt_steps):
+    """Run a cell chunk by chunk, cutting the graph between chunks."""
+    sizes = packing.batch_sizes
+    if state is None:
+        state = cell.initial_state(sizes[0])
+    if not bptt_steps or bptt_steps >= len(sizes) or not torch.is_grad_enabled():
+        return _run(cell, inputs, packing, sizes, state, need_state)
+    outputs, finished = [], []
+    start = 0
+    for first in range(0, len(sizes), bptt_steps):
+        chunk = sizes[first : first + bptt_steps]
+        finished.append(tuple(s[chunk[0] :] for s in state))
+        state = tuple(s[: chunk[0]].detach() for s in state)
+        x = inputs[start : start + sum(chunk)]
+        out, state = _run(cell, x, None, chunk, state, True)
+        outputs.append(out)
+        start += len(x)
+    finished.append(state)
+    return torch.cat(outputs), _join(finished)
+
+
+def _join(finished):
+    """Put together the final states of sequences that ended at different steps, the shortest first."""
+    return tuple(torch.cat(parts) for parts in zip(*reversed(finished), strict=True))
+
+
+def _run(cell, inputs, packing, sizes, state, need_state):
+    """Run a cell over packed inputs; return its outputs and, if asked for, its final state.
+
+    Every way to run a cell gives the same result, so that this is a question of speed alone.
+    """
+    kind = _known_kind(cell)
+    if kind is None:
+        return _run_plain(cell, inputs, sizes, state)
+    if inputs.is_floating_point():
+        if inputs.is_cuda:
+            return _run_cudnn(cell, kind, inputs, sizes, state)
+        # On a CPU, torch's dense LSTM is oneDNN's and the fastest. Its Elman and GRU are only where
+        # no gradient is wanted. A padded run ends with the states of padding: no use if they are needed.
+        is_rectangular = sizes[0] == sizes[-1]
+        is_fastest = isinstance(cell, LSTMCell) or not torch.is_grad_enabled()
+        if is_fastest and (is_rectangular or (packing is not None and not need_state)):
+            return _run_dense(cell, kind, inputs, packing, sizes, state)
+    return _run_by_hand(cell, inputs, sizes, state)
+
+
+def _known_kind(cell):
+    """Name torch's own kernel for a built-in cell; None for what only the plain loop can run."""
+    if type(cell) is ElmanCell:
+        return {"tanh": "rnn_tanh", "relu": "rnn_relu"}.get(cell.nonlinearity)
+    return {LSTMCell: "lstm", GRUCell: "gru"}.get(type(cell))
+
+
+def _run_plain(cell, inputs, sizes, state):
+    """Call `cell.step` once a step, on the sequences that are still alive."""
+    outputs, finished = [], []
+    for projected in cell.project(inputs).split(sizes):
+        alive = len(projected)
+        if alive < len(state[0]):
+            finished.append(tuple(s[alive:] for s in state))
+            state = tuple(s[:alive] for s in state)
+        output, state = cell.step(projected, state)
+        outputs.append(output)
+    finished.append(state)
+    return torch.cat(outputs), _join(finished)
+
+
+def _run_dense(cell, kind, inputs, packing, sizes, state):
+    n_steps, n_rows = len(sizes), sizes[0]
+    if sizes[-1] == n_rows:
+        outputs, state = _call_library(cell, kind, (inputs.view(n_steps, n_rows, -1),), state, [False])
+        return outputs.flatten(0, 1), state
+    # What stands behind the end of a sequence is computed and never read.
+    dense = inputs.new_zeros(n_steps * n_rows, inputs.shape[1]).index_copy(0, packing.dense, inputs)
+    outputs, _ = _call_library(cell, kind, (dense.view(n_steps, n_rows, -1),), state, [False])
+    return outputs.flatten(0, 1)[packing.dense], None
+
+
+def _run_cudnn(cell, kind, inputs, sizes, state):
+    with warnings.catch_warnings():
+        # Our parameters are separate tensors; cuDNN copies them together, at little cost.
+        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+        return _call_library(cell, kind, (inputs, torch.tensor(sizes)), state, [])
+
+
+def _call_library(cell, kind, layout, state, batch_first):
+    """Call torch's kernel on dense inputs (T, B, d), or on packed inputs and their batch sizes."""
+    hx = [s.unsqueeze(0).contiguous() for s in state]
+    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+    options = [True, 1, 0.0, torch.is_grad_enabled(), False]  # biases, layers, dropout, training, bidirectional
+    outputs, *state = getattr(torch, kind)(
+        *layout, hx if kind == "lstm" else hx[0], weights, *options, *batch_first
+    )
+    return outputs, tuple(s.squeeze(0) for s in state)
+
+
+def _run_by_hand(cell, inputs, sizes, state):
+    projected = cell.project(inputs)
+    if isinstance(cell, GRUCell):
+        packed = (bptt.GRU.apply(projected, cell.weight_hh, cell.bias_hh, state[0], sizes),)
+    elif isinstance(cell, LSTMCell):
+        packed = bptt.LSTM.apply(projected + cell.bias_hh, cell.weight_hh, *state, sizes)
+    else:
+        is_relu = cell.nonlinearity == "relu"
+        packed = (bptt.Elman.apply(projected + cell.bias_hh, cell.weight_hh, state[0], sizes, is_relu),)
+    return packed[0], tuple(_last_rows(p, sizes) for p in packed)
+
+
+def _last_rows(packed, sizes):
+    """The entry of each sequence's last step, (B, H)."""
+    ends = []
+    start = 0
+    for size, following in zip(sizes, [*sizes[1:], 0], strict=True):
+        if following < size:
+            ends.append(packed[start + following : start + size])
+        start += size
+    return torch.cat(ends[::-1])

@@ -1,0 +1,230 @@
+"""The skorch net that trains a network on packed batches."""
+
+import copy
+import inspect
+import warnings
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import EpochTimer, PassthroughScoring, PrintLog
+from torch import nn
+
+from sklearn_rnn.data.batching import plan_training
+
+OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "nadam": torch.optim.NAdam,
+    "radam": torch.optim.RAdam,
+    "adagrad": torch.optim.Adagrad,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+}
+
+
+class BatchIterator:
+    """Batches of a data set, planned anew each time it is iterated over.
+
+    Parameters
+    ----------
+    dataset : SequenceDataset
+        What to cut into batches.
+    batch_size : int
+        Number of sequences in a batch.
+    rng : numpy.random.RandomState
+        Source of the order.
+    device : torch.device
+        Where the batches are needed.
+    """
+
+    def __init__(self, dataset, batch_size, rng, device):
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.rng = rng
+        self.device = device
+
+    def __iter__(self):
+        for members in plan_training(self.dataset.lengths, self.batch_size, self.rng):
+            yield self.dataset.gather(members, self.device)
+
+
+class SequenceNet(NeuralNet):
+    """A skorch net over packed batches: any skorch callback works on it.
+
+    It differs from its parent in what a batch is, in averaging losses over terms (steps, where each step
+    is answered), in clipping gradients and in stopping at a loss that is not finite.
+
+    Parameters
+    ----------
+    module : RecurrentNetwork
+        The network, made beforehand.
+    stream : RandomStream
+        Source of all random numbers.
+    clip_norm : float or None
+        Largest norm of the gradient; None for no limit.
+    title : str
+        What the progress bar is called.
+    **kwargs
+        Those of `skorch.NeuralNet`.
+    """
+
+    def __init__(self, module, *, stream, clip_norm, title, **kwargs):
+        super().__init__(module, criterion=nn.Identity, train_split=None, **kwargs)
+        self.stream = stream
+        self.clip_norm = clip_norm
+        self.title = title
+        self.epochs_to_come = 0
+
+    @property
+    def _default_callbacks(self):
+        callbacks = [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring(name="valid_loss")),
+        ]
+        return [*callbacks, ("print_log", PrintLog())] if self.verbose > 1 else callbacks
+
+    def train(self, dataset, validation, epochs):
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        dataset : SequenceDataset
+            What to train on.
+        validation : SequenceDataset or None
+            What to validate on after each epoch.
+        epochs : int
+            Number of epochs.
+        """
+        self.epochs_to_come = epochs
+        self._datasets = dataset, validation
+        try:
+            with self.stream.active():
+                self.partial_fit(dataset, epochs=epochs)
+        finally:
+            del self._datasets  # the net outlives the fit, the data should not
+        self.module_.eval()
+
+    def notify(self, method_name, **kwargs):
+        """Call the callbacks; see `skorch.NeuralNet.notify`."""
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt:  # how a skorch callback ends training
+            self._stopped_by_callback = True
+            raise
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train until done or interrupted; see `skorch.NeuralNet.fit_loop`."""
+        self._stopped_by_callback = False
+        try:
+            return super().fit_loop(X, y, epochs, **fit_params)
+        except KeyboardInterrupt:
+            if not self._stopped_by_callback:
+                warnings.warn(
+                    f"Training was interrupted in epoch {len(self.history)}; what was learnt so far is kept.",
+                    stacklevel=2,
+                )
+            return self
+
+    def remember(self):
+        """Copy all that training changes; see `restore`."""
+        return copy.deepcopy(
+            (self.module_.state_dict(), self.optimizer_.state_dict(), self.stream.__dict__, list(self.history), self.lr)
+        )
+
+    def restore(self, memory):
+        """Go back to what `remember` gave."""
+        weights, optimizer, stream, history, lr = memory
+        self.module_.load_state_dict(weights)
+        self.module_.eval()
+        self.optimizer_.load_state_dict(optimizer)
+        self.stream.__dict__.update(stream)
+        self.history[:] = history
+        self.lr = lr
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        """Give the data sets that `train` was called with."""
+        return self._datasets
+
+    def get_iterator(self, dataset, training=False):
+        """Cut a data set into batches; see `skorch.NeuralNet.get_iterator`."""
+        # Validation must not move the order of training batches, or it would not be a mere look.
+        rng = self.stream.order if training else np.random.RandomState(0)
+        return BatchIterator(dataset, self.batch_size, rng, torch.device(self.device))
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run over all batches once; see `skorch.NeuralNet.run_single_epoch`."""
+        if iterator is None:
+            return
+        self._set_training(training)
+        n_batches = 0
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch)
+            self.history.record_batch(f"{prefix}_loss", step["loss"].item())
+            self.history.record_batch(f"{prefix}_batch_size", float(step["n_terms"]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+            n_batches += 1
+        self.history.record(f"{prefix}_batch_count", n_batches)
+
+    def _loss(self, batch):
+        scores = self.module_(batch)
+        total, n_terms = self.module_.head.loss(scores, batch)
+        return {"loss": total / n_terms, "y_pred": scores, "n_terms": n_terms}
+
+    def train_step_single(self, batch, **fit_params):
+        """Compute loss and gradients; see `skorch.NeuralNet.train_step_single`."""
+        step = self._loss(batch)
+        self._stop_unless_finite(step["loss"], "the loss")
+        step["loss"].backward()
+        if self.clip_norm is not None:
+            norm = nn.utils.clip_grad_norm_(self.module_.parameters(), self.clip_norm)
+            self._stop_unless_finite(norm, "the gradient")
+        return step
+
+    def validation_step(self, batch, **fit_params):
+        """Compute the loss; see `skorch.NeuralNet.validation_step`."""
+        with torch.inference_mode():
+            return self._loss(batch)
+
+    def _stop_unless_finite(self, value, what):
+        if torch.isfinite(value):
+            return
+        raise ValueError(
+            f"Training stopped in epoch {len(self.history)}, batch {len(self.history[-1]['batches'])}: "
+            f"{what} is {value.item()}. Try a smaller learning_rate (now {self.lr}), "
+            f"a smaller clip_norm (now {self.clip_norm}), or scale the inputs."
+        )
+
+
+def make_net(module, *, optimizer, learning_rate, weight_decay, callbacks, **kwargs):
+    """Make a net that is ready to train.
+
+    Parameters
+    ----------
+    module : RecurrentNetwork
+        The network.
+    optimizer : str or callable
+        A name in `OPTIMIZERS`, or a class of `torch.optim` (or a functools.partial of one).
+    learning_rate, weight_decay : float
+        The optimizer's.
+    callbacks : list
+        skorch callbacks.
+    **kwargs
+        Those of `SequenceNet`.
+
+    Returns
+    -------
+    SequenceNet
+        An initialized net.
+    """
+    make_optimizer = OPTIMIZERS.get(optimizer, optimizer) if isinstance(optimizer, str) else optimizer
+    options = {"optimizer__weight_decay": weight_decay} if weight_decay else {}
+    if optimizer == "sgd":
+        options |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
+    if "fused" in inspect.signature(getattr(make_optimizer, "func", make_optimizer)).parameters:
+        options["optimizer__fused"] = True  # one call for all parameters
+    net = SequenceNet(module, optimizer=make_optimizer, lr=learning_rate, callbacks=callbacks, **options, **kwargs)
+    net.initialize()
+    return net

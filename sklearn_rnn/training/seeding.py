@@ -1,0 +1,57 @@
+"""Random numbers of one estimator, apart from everybody else's."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+class RandomStream:
+    """The random numbers of one training run: torch's for weights and dropout, NumPy's for the order.
+
+    torch's global generators are borrowed while the stream is active and given back untouched. A stream
+    goes on where it stopped, so that training in two parts equals training in one.
+
+    Parameters
+    ----------
+    seed : int
+        Where the stream starts.
+    device : torch.device
+        The device that is trained on.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_rnn.training.seeding import RandomStream
+    >>> stream = RandomStream(0, torch.device("cpu"))
+    >>> with stream.active():
+    ...     _ = torch.rand(1)
+    >>> stream.order.permutation(3)
+    array([2, 1, 0])
+    """
+
+    def __init__(self, seed, device):
+        self.order = np.random.RandomState(seed)
+        self._cuda = device if device.type == "cuda" else None
+        self._states = [torch.Generator().manual_seed(seed).get_state()]
+        if self._cuda is not None:
+            self._states.append(torch.Generator(self._cuda).manual_seed(seed).get_state())
+
+    def _get(self):
+        return [torch.get_rng_state(), *([torch.cuda.get_rng_state(self._cuda)] if self._cuda else [])]
+
+    def _set(self, states):
+        torch.set_rng_state(states[0])
+        if self._cuda is not None:
+            torch.cuda.set_rng_state(states[1], self._cuda)
+
+    @contextmanager
+    def active(self):
+        """Make torch draw from this stream inside a ``with`` block."""
+        outside = self._get()
+        self._set(self._states)
+        try:
+            yield self
+        finally:
+            self._states = self._get()
+            self._set(outside)
