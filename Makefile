@@ -1,0 +1,47 @@
+# `make demo` and `make test` work as the first command in a fresh clone: all they need is make and Python 3.11
+# or later with its venv module. What they install goes into .venv, and nowhere else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Calling the environment's own programs by path makes it irrelevant which environment is active.
+
+.PHONY: help demo test lint format clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## */  make \1	/p' Makefile
+
+demo: $(VENV)/installed-plot  ## run examples/demo.py
+	@$(BIN)/python examples/demo.py
+
+test: lint  ## lint, then run the tests and the examples in the docstrings
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-test  ## check style, layout and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/installed-test  ## lay out the code anew and make the repairs that are safe
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:  ## remove what the tools leave behind (the environment, .venv, stays)
+	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# installed-X: the package, editable, with the extra X. The version is in sklearn_rnn/__init__.py.
+$(VENV)/installed-%: pyproject.toml constraints.txt sklearn_rnn/__init__.py
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	    for python in python3.11 python3 python3.12 python3.13 python; do \
+	        if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	        then found=$$python; break; fi; \
+	    done; \
+	    [ "$$found" ] || { echo 'Python 3.11 or later, with its venv module, was not found.' >&2; exit 1; }; \
+	    echo "Making $(VENV) with $$($$found --version)" && $$found -m venv $(VENV); \
+	}
+	@echo 'Installing into $(VENV) (the first time takes minutes: torch is large)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off \
+	    --constraint constraints.txt --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,26 @@
+"""Small real data sets, and generators of problems with known answers."""
+
+from sklearn_rnn.datasets._loaders import (
+    load_japanese_vowels,
+    load_seattle_weather,
+    load_surnames,
+)
+from sklearn_rnn.datasets._person_sentences import make_person_sentences
+from sklearn_rnn.datasets._problems import (
+    make_adding_problem,
+    make_delayed_copy,
+    make_parity,
+)
+from sklearn_rnn.datasets._reber import make_reber_grammar, reber_next_symbols
+
+__all__ = [
+    "load_japanese_vowels",
+    "load_seattle_weather",
+    "load_surnames",
+    "make_adding_problem",
+    "make_delayed_copy",
+    "make_parity",
+    "make_person_sentences",
+    "make_reber_grammar",
+    "reber_next_symbols",
+]

@@ -1,0 +1,38 @@
+"""Fixtures and hooks for all tests."""
+
+import os
+
+import pytest
+
+
+def _seeds():
+    """Seeds named by SKLEARN_RNN_TESTS_GLOBAL_RANDOM_SEED: a number, a range such as 0-9, or all (0-99)."""
+    wanted = os.environ.get("SKLEARN_RNN_TESTS_GLOBAL_RANDOM_SEED", "42")
+    first, _, last = ("0-99" if wanted == "all" else wanted).partition("-")
+    try:
+        seeds = range(int(first), int(last or first) + 1)
+    except ValueError:
+        seeds = ()
+    if not seeds:
+        raise pytest.UsageError(
+            f"SKLEARN_RNN_TESTS_GLOBAL_RANDOM_SEED is {wanted!r}; "
+            "it takes a number, a range such as 0-9, or all."
+        )
+    return list(seeds)
+
+
+@pytest.fixture(params=_seeds())
+def global_random_seed(request):
+    """Seed for a test whose outcome must not hang on it: 42 unless the environment says otherwise."""
+    return request.param
+
+
+def pytest_collection_modifyitems(items):
+    """Skip the tests marked ``gpu`` where there is no CUDA device."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in marked:
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))

@@ -1,0 +1,76 @@
+"""What holds for the package as a whole: version, public names, imports and declared needs."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import sklearn_rnn
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PUBLIC = sorted(set(sklearn_rnn.__all__) - {"__version__"})
+CONTRACTS = {contract["id"]: contract for contract in PROJECT["tool"]["importlinter"]["contracts"]}
+
+
+def test_version_is_the_installed_one():
+    assert sklearn_rnn.__version__ == importlib.metadata.version("sklearn-rnn")
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_name_has_examples(name):
+    doc = getattr(sklearn_rnn, name).__doc__
+    assert re.search(r"^ *Examples\n *--------\n", doc, flags=re.MULTILINE)
+
+
+def test_public_names_are_listed():
+    assert set(PUBLIC) <= set(dir(sklearn_rnn))
+
+
+def test_unknown_name():
+    with pytest.raises(AttributeError, match="'RNNClasifier'"):
+        sklearn_rnn.RNNClasifier  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import sklearn_rnn", {"numpy", "sklearn", "skorch", "torch"}),
+        ("import sklearn_rnn.data", {"skorch", "torch"}),
+        ("import sklearn_rnn.datasets", {"skorch", "torch"}),
+        ("import sklearn_rnn.preprocessing", {"skorch", "torch"}),
+        ("import sklearn_rnn.nn", {"skorch"}),
+    ],
+)
+def test_import_loads_no_more_than_it_needs(statement, absent):
+    code = f"{statement}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not absent & set(done.stdout.split())
+
+
+def test_every_subpackage_stands_in_the_skorch_contract():
+    subpackages = {f"sklearn_rnn.{path.parent.name}" for path in ROOT.glob("sklearn_rnn/*/__init__.py")}
+    assert set(CONTRACTS["skorch"]["source_modules"]) == subpackages - {"sklearn_rnn.training"}
+
+
+def test_every_estimator_stands_in_the_independence_contract():
+    modules = {getattr(sklearn_rnn, name).__module__ for name in PUBLIC}
+    estimators = {module for module in modules if module.startswith("sklearn_rnn.estimators.")}
+    assert set(CONTRACTS["estimators"]["modules"]) == estimators
+
+
+def test_constraints_pin_what_is_needed():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if not line.startswith("#")]
+    pinned = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+    extras = PROJECT["project"]["optional-dependencies"]
+    for text in [*PROJECT["project"]["dependencies"], *extras["plot"], *extras["test"]]:
+        need = Requirement(text)
+        if need.name != "sklearn-rnn":
+            assert need.specifier.contains(pinned[canonicalize_name(need.name)]), text
