@@ -166,15 +166,15 @@ class SequenceDataset:
         targets, weights = (None if a is None else a[index] for a in (self.targets, self.weights))
         return SequenceDataset(sequences, targets, weights, per_step=self.per_step)
 
-    def gather(self, members, device="cpu"):
+    def gather(self, members, like):
         """Lay out one batch.
 
         Parameters
         ----------
         members : ndarray of int
             Positions in `rows`, in order of decreasing length.
-        device : torch.device, default="cpu"
-            Where the batch is needed.
+        like : Tensor
+            The batch is made on its device, numbers with its type.
 
         Returns
         -------
@@ -182,12 +182,15 @@ class SequenceDataset:
             The batch.
         """
         rows = self.rows[members]
-        packing = Packing(self.lengths[members], device)
+        packing = Packing(self.lengths[members], like.device)
         positions = self.sequences.offsets[rows][packing.row_of] + packing.step_of
         index = positions if self.per_step else rows
 
         def take(array, where):
-            return None if array is None else torch.from_numpy(array[where]).to(packing.device)
+            if array is None:
+                return None
+            taken = torch.from_numpy(array[where])
+            return taken.to(like.device, like.dtype if taken.is_floating_point() else taken.dtype)
 
         return PackedBatch(
             take(self.sequences.values, positions), packing, take(self.targets, index), take(self.weights, index), index

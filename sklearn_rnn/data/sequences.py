@@ -43,9 +43,11 @@ class Sequences:
     __slots__ = ("offsets", "values")
 
     def __init__(self, values, offsets):
-        values, offsets = np.asarray(values), np.asarray(offsets, dtype=np.int64)
+        values, offsets = np.asarray(values), _as_whole("offsets", offsets)
         if values.ndim not in (1, 2):
-            raise ValueError(f"values needs 1 axis (tokens) or 2 axes (steps, features), but has {values.ndim}.")
+            raise ValueError(
+                f"values needs 1 axis (tokens) or 2 axes (steps, features), but has {values.ndim}."
+            )
         if offsets.ndim != 1 or len(offsets) == 0 or offsets[0] != 0 or (np.diff(offsets) < 0).any():
             raise ValueError("offsets must be one-dimensional, start at 0 and never decrease.")
         if offsets[-1] != len(values):
@@ -75,9 +77,9 @@ class Sequences:
         >>> Sequences.from_lengths([[1.0], [2.0], [3.0]], lengths=[1, 2])
         Sequences(2 sequences of 1 to 2 steps, 1 feature)
         """
-        lengths = np.asarray(lengths, dtype=np.int64)
-        if (lengths < 0).any():
-            raise ValueError("lengths must not be negative.")
+        lengths = _as_whole("lengths", lengths)
+        if lengths.ndim != 1 or (lengths < 0).any():
+            raise ValueError("lengths must be one-dimensional and not negative.")
         return cls(values, np.concatenate([[0], np.cumsum(lengths)]))
 
     @classmethod
@@ -87,10 +89,11 @@ class Sequences:
         Parameters
         ----------
         X : array of shape (n_sequences, n_steps, n_features) or (n_sequences, n_steps)
-            Sequences of equal length, padded at the end. Two axes mean one feature.
+            Sequences of equal length, padded at the end. Two axes mean one feature, or tokens if they
+            hold str.
         lengths : array of int of shape (n_sequences,), optional
             Number of steps of each sequence that are not padding.
-        padding_value : float, optional
+        padding_value : float or str, optional
             Instead of `lengths`: trailing steps in which every feature has this value (it may be NaN)
             are padding.
 
@@ -106,6 +109,7 @@ class Sequences:
         Sequences(2 sequences of 1 to 2 steps, 1 feature)
         """
         X = np.asarray(X)
+        is_tokens = X.ndim == 2 and X.dtype.kind in "UO" and all(isinstance(x, str) for x in X.flat)
         if X.ndim == 2:
             X = X[:, :, np.newaxis]
         if X.ndim != 3:
@@ -113,14 +117,15 @@ class Sequences:
         if (lengths is None) == (padding_value is None):
             raise ValueError("Give either lengths or padding_value, and not both.")
         if lengths is None:
-            is_padding = np.isnan(X) if np.isnan(padding_value) else X == padding_value
-            lengths = trailing_lengths(~is_padding.all(axis=2))
-        lengths = np.asarray(lengths, dtype=np.int64)
+            is_nan = padding_value != padding_value
+            lengths = trailing_lengths(~(X != X if is_nan else X == padding_value).all(axis=2))
+        lengths = _as_whole("lengths", lengths)
         if lengths.shape != X.shape[:1] or (lengths < 0).any() or (lengths > X.shape[1]).any():
             raise ValueError(
                 f"lengths must hold one number from 0 to {X.shape[1]} for each of the {len(X)} sequences."
             )
-        return cls.from_lengths(X[np.arange(X.shape[1]) < lengths[:, np.newaxis]], lengths)
+        values = X[np.arange(X.shape[1]) < lengths[:, np.newaxis]]
+        return cls.from_lengths(values[:, 0] if is_tokens else values, lengths)
 
     @classmethod
     def from_long(cls, table, id_column, *, value_columns=None, sort_by=None):
@@ -157,18 +162,28 @@ class Sequences:
         >>> X.lengths
         array([2, 1])
         """
+        if not hasattr(table, "columns"):
+            raise TypeError(f"table must be a DataFrame, but it is of type {type(table).__name__}.")
         columns = list(table.columns)
         if value_columns is None:
             value_columns = [c for c in columns if c not in (id_column, sort_by)]
         is_tokens = isinstance(value_columns, str)
-        wanted = [id_column, *([value_columns] if is_tokens else value_columns), *([sort_by] if sort_by else [])]
+        if len(value_columns) == 0:
+            raise ValueError(f"No column is left for values; the table's columns are {columns}.")
+        sorted_by = [] if sort_by is None else [sort_by]
+        wanted = [id_column, *([value_columns] if is_tokens else value_columns), *sorted_by]
         if missing := [c for c in wanted if c not in columns]:
             raise ValueError(f"The table has no column {missing[0]!r}; its columns are {columns}.")
-        ids, first, code = np.unique(np.asarray(table[id_column]), return_index=True, return_inverse=True)
+        ids = np.asarray(table[id_column])
+        if no_id := [i for i, x in enumerate(ids.tolist()) if x is None or (x == x) is not True]:
+            raise ValueError(
+                f"Row {no_id[0]} of the table has no id in column {id_column!r}; drop such rows."
+            )
+        ids, first, code = np.unique(ids, return_index=True, return_inverse=True)
         appearance = np.argsort(first)
         rank = np.empty_like(appearance)
         rank[appearance] = np.arange(len(ids))
-        keys = (np.asarray(table[sort_by]), rank[code]) if sort_by else (rank[code],)
+        keys = (rank[code],) if sort_by is None else (np.asarray(table[sort_by]), rank[code])
         order = np.lexsort(keys)
         if is_tokens:
             values = np.asarray(table[value_columns])
@@ -198,9 +213,18 @@ class Sequences:
         Sequences(2 sequences of 3 to 5 steps, 2 features)
         """
         X = [np.asarray(x) for x in X]
+        if not X:
+            raise ValueError("X holds no series.")
         for i, x in enumerate(X):
-            if x.ndim != 2 or x.shape[0] != X[0].shape[0]:
-                raise ValueError(f"X[{i}] has shape {x.shape}; every series needs the shape (n_features, n_steps).")
+            if x.ndim != 2:
+                raise ValueError(
+                    f"X[{i}] has shape {x.shape}; every series needs the shape (n_features, n_steps)."
+                )
+            if x.shape[0] != X[0].shape[0]:
+                raise ValueError(
+                    f"X[{i}] has {x.shape[0]} features, but X[0] has {X[0].shape[0]}; "
+                    "every series needs the shape (n_features, n_steps)."
+                )
         return cls.from_lengths(np.concatenate([x.T for x in X]), [x.shape[1] for x in X])
 
     def to_padded(self, padding_value=0.0, *, n_steps=None):
@@ -231,9 +255,21 @@ class Sequences:
         n_steps = longest if n_steps is None else n_steps
         if n_steps < longest:
             raise ValueError(f"n_steps={n_steps} is less than the longest sequence's {longest} steps.")
-        X = np.full((len(self), n_steps, *self.values.shape[1:]), padding_value, dtype=self.values.dtype)
+        dtype = self._padded_dtype(padding_value)
+        X = np.full((len(self), n_steps, *self.values.shape[1:]), padding_value, dtype=dtype)
         X[np.arange(n_steps) < lengths[:, np.newaxis]] = self.values
         return X
+
+    def _padded_dtype(self, padding_value):
+        """Give the dtype that holds the values and `padding_value` without a change."""
+        dtype = self.values.dtype
+        if dtype.kind in "UO" and self.is_tokens:
+            if not isinstance(padding_value, str):
+                raise ValueError(f"padding_value={padding_value!r} must be a str, as the tokens are.")
+            return np.result_type(dtype, np.asarray(padding_value).dtype) if dtype.kind == "U" else dtype
+        if dtype.kind in "iu" and not float(padding_value).is_integer():
+            raise ValueError(f"padding_value={padding_value!r} is no integer, but the values are {dtype}.")
+        return dtype
 
     @property
     def lengths(self):
@@ -295,9 +331,13 @@ class Sequences:
         elif rows.size == 0:
             rows = rows.astype(np.int64)
         if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise IndexError("Sequences are indexed by an integer, a slice, a boolean mask or an array of integers.")
+            raise IndexError(
+                "Sequences are indexed by an integer, a slice, a boolean mask or an array of integers."
+            )
         if rows.size and not (-len(self) <= rows.min() and rows.max() < len(self)):
-            raise IndexError(f"There are {len(self)} sequences; the index goes from {rows.min()} to {rows.max()}.")
+            raise IndexError(
+                f"There are {len(self)} sequences; the index goes from {rows.min()} to {rows.max()}."
+            )
         lengths = self.lengths[rows]
         return Sequences.from_lengths(self.values[step_positions(self.offsets[:-1][rows], lengths)], lengths)
 
@@ -312,6 +352,14 @@ class Sequences:
         return f"Sequences({_count(len(self), 'sequence')} of {steps}, {content})"
 
 
+def _as_whole(name, numbers):
+    """Make int64 of whole numbers, and an error of others."""
+    numbers = np.asarray(numbers)
+    if numbers.dtype.kind == "f" and not (numbers == np.floor(numbers)).all():
+        raise ValueError(f"{name} must be whole numbers.")
+    return numbers.astype(np.int64, copy=False)
+
+
 def step_positions(starts, lengths):
     """Where in the flat values the steps of some sequences stand, sequence after sequence."""
     ends = np.cumsum(lengths)
@@ -319,7 +367,7 @@ def step_positions(starts, lengths):
 
 
 def trailing_lengths(is_step):
-    """Number of steps up to the last true one in each row of a boolean array (n_sequences, n_steps)."""
+    """Count the steps up to the last true one in each row of a boolean array (n_sequences, n_steps)."""
     n_steps = is_step.shape[1]
     if n_steps == 0:
         return np.zeros(len(is_step), dtype=np.int64)

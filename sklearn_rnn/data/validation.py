@@ -9,16 +9,18 @@ from sklearn_rnn.data.sequences import Sequences, trailing_lengths
 _MOST_PROBLEMS = 10
 
 
-class _Problems:
+class Problems:
     """All that is wrong with one data set, reported in one message."""
 
     def __init__(self):
         self.lines = []
 
     def add(self, line):
+        """Note one problem."""
         self.lines.append(line)
 
     def raise_if_any(self):
+        """Raise a ValueError that names the problems, if there are any."""
         if self.lines:
             more = len(self.lines) - _MOST_PROBLEMS
             shown = self.lines[:_MOST_PROBLEMS] + ([f"... and {more} more problems."] if more > 0 else [])
@@ -31,7 +33,8 @@ def as_sequences(X, *, padding_value=None, name="X"):
     Parameters
     ----------
     X : sequences in any form
-        - list, tuple or object array of float arrays (n_steps_i, n_features), or (n_steps_i,) for one feature;
+        - list, tuple or object array of float arrays (n_steps_i, n_features), or (n_steps_i,) if there is
+          one feature;
         - float array (n_sequences, n_steps, n_features);
         - 2-D numeric array or DataFrame (n_sequences, n_steps): series of one feature;
         - list of str: tokens, one character a step;
@@ -68,9 +71,9 @@ def as_sequences(X, *, padding_value=None, name="X"):
     sequences = _read(X, padding_value, name)
     if len(sequences) == 0:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
-    problems = _Problems()
+    problems = Problems()
     for i in np.flatnonzero(sequences.lengths == 0):
-        problems.add(f"{name}[{i}] is empty; every sequence needs at least 1 step.")
+        problems.add(_describe_empty(name, i))
     if not sequences.is_tokens:
         _find_non_finite(sequences, name, problems)
     problems.raise_if_any()
@@ -79,36 +82,60 @@ def as_sequences(X, *, padding_value=None, name="X"):
 
 def _read(X, padding_value, name):
     if isinstance(X, Sequences):
-        if X.is_tokens:
-            if X.values.dtype.kind in "iu":
-                return X.with_values(X.values.astype(np.int64, copy=False))
-            if X.values.dtype.kind in "UO":
-                return X
-        return X.with_values(_as_float32(X.values, name))
-    if isinstance(X, (str, bytes, dict)) or not hasattr(X, "__len__"):
+        return _read_sequences(X, name)
+    if hasattr(X, "nnz") and hasattr(X, "tocsr"):
+        raise TypeError(f"{name} is a sparse matrix, but dense data is required; call {name}.toarray().")
+    if hasattr(X, "batch_sizes") and hasattr(X, "sorted_indices"):  # a tuple, but not of sequences
+        raise TypeError(f"{name} is a PackedSequence; torch.nn.utils.rnn.unpack_sequence({name}) is a list.")
+    if not _is_list(X) and not hasattr(X, "__array__"):
         raise TypeError(
             f"{name} must be a collection of sequences (list of arrays, list of str, array, ...), "
             f"but it is of type {type(X).__name__}."
+            + (f" Give list({name})." if hasattr(X, "__next__") else "")
         )
-    if hasattr(X, "nnz") and hasattr(X, "tocsr"):
-        raise TypeError(f"{name} is a sparse matrix, but dense data is required; call {name}.toarray().")
     if isinstance(X, np.ma.MaskedArray):
         return _read_masked(X, name)
-    if hasattr(X, "columns") and hasattr(X, "to_numpy"):  # a DataFrame of pandas or polars
-        X = X.to_numpy()
-    elif not isinstance(X, (list, tuple)) and hasattr(X, "__array__"):
-        X = np.asarray(X)
-    if isinstance(X, np.ndarray) and (X.ndim > 1 or X.dtype.kind not in "OUS"):
+    X = _to_array(X, name)
+    if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OUS"):
         return _read_array(X, padding_value, name)
     return _read_list(list(X), padding_value, name)
 
 
+def _read_sequences(X, name):
+    kind = X.values.dtype.kind
+    if not X.is_tokens:
+        if X.n_features == 0:
+            raise ValueError(f"{name} has 0 feature(s) while a minimum of 1 is required.")
+        return X.with_values(_as_float32(X.values, name))
+    if kind in "fb":  # no tokens, but steps of one feature
+        return X.with_values(_as_float32(X.values[:, np.newaxis], name))
+    if kind in "iu":
+        return X.with_values(_as_int64(X.values, name))
+    if kind == "T":
+        return X.with_values(X.values.astype(object))
+    if kind not in "UO":
+        raise TypeError(f"{name} holds values of dtype {X.values.dtype}, but a token is a str or an integer.")
+    return _check_all_str(X, name)
+
+
+def _to_array(X, name):
+    """Make an array of a DataFrame, a Series or a tensor; leave lists alone."""
+    try:
+        if hasattr(X, "to_numpy") and hasattr(X, "columns"):  # a DataFrame of pandas or polars
+            X = X.to_numpy()
+        elif not isinstance(X, (list, tuple)) and hasattr(X, "__array__"):
+            X = np.asarray(X)
+    except (TypeError, RuntimeError) as error:  # a tensor that requires its gradient, or lies on a GPU
+        raise TypeError(f"{name} cannot be read as an array: {error}") from error
+    is_string_dtype = isinstance(X, np.ndarray) and X.dtype.kind == "T"  # NumPy's StringDType
+    return X.astype(object) if is_string_dtype else X
+
+
 def _read_array(X, padding_value, name):
     """Sequences of equal length, or of different lengths behind a padding value."""
-    if X.ndim == 2 and X.dtype.kind == "U":
-        return _equal_lengths(X.reshape(-1), X)
-    if X.ndim == 2 and X.dtype.kind == "O" and X.size and isinstance(X.flat[0], str):
-        return _equal_lengths(X.reshape(-1), X)
+    is_text = X.dtype.kind == "U" or (X.dtype.kind == "O" and X.size and isinstance(X.flat[0], str))
+    if X.ndim == 2 and X.size and is_text:
+        return _check_all_str(_equal_lengths(X.reshape(-1), X), name)
     if X.ndim not in (2, 3):
         raise ValueError(
             f"Expected 2D array or 3D array (sequences, steps, features), got {X.ndim}D array instead: "
@@ -135,10 +162,12 @@ def _read_masked(X, name):
     if X.ndim == 2:
         X, mask = X[:, :, np.newaxis], mask[:, :, np.newaxis]
     if X.ndim != 3:
-        raise ValueError(f"{name} is a masked array with {X.ndim} axes; it needs 2 or 3 (sequences, steps, features).")
+        raise ValueError(
+            f"{name} is a masked array with {X.ndim} axes; it needs 2 or 3 (sequences, steps, features)."
+        )
     lengths = trailing_lengths(~mask.all(axis=2))
     inside = np.arange(X.shape[1]) < lengths[:, np.newaxis]
-    problems = _Problems()
+    problems = Problems()
     for i, t in np.argwhere(mask.any(axis=2) & inside):
         problems.add(f"{name}[{i}] is masked at step {t}, before its end; only trailing steps may be masked.")
     problems.raise_if_any()
@@ -152,97 +181,168 @@ def _read_list(X, padding_value, name):
         characters = "".join(X).encode("utf-32-le", "surrogatepass")
         return Sequences.from_lengths(np.frombuffer(characters, dtype="<U1"), [len(x) for x in X])
     if any(isinstance(x, (str, bytes)) for x in X):
-        i = next(i for i, x in enumerate(X) if isinstance(x, (str, bytes)))
-        raise TypeError(f"{name}[{i}] is of type {type(X[i]).__name__}, but not all of {name} are str.")
-    if all(isinstance(x, numbers.Number) or np.ndim(x) == 0 for x in X[:1]):
+        i = next(i for i, x in enumerate(X) if not isinstance(x, str))
+        hint = f"{name}[{i}].decode() is text" if isinstance(X[i], bytes) else "either all are str or none is"
+        raise TypeError(f"{name}[{i}] is of type {type(X[i]).__name__}; {hint}.")
+    if isinstance(X[0], numbers.Number) or getattr(X[0], "ndim", None) == 0:
         raise ValueError(
             f"Expected 2D array or a list of sequences, got 1D array instead: {name}[0] is a single "
             f"{type(X[0]).__name__}. Reshape your data: [{name}] is one sequence."
         )
-    arrays, problems = [], _Problems()
+    arrays, problems = [], Problems()
     for i, x in enumerate(X):
         try:
             arrays.append(_step_array(x))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: see _to_array
             problems.add(f"{name}[{i}] is not a sequence: {error}")
     problems.raise_if_any()
     kinds = {a.dtype.kind for a in arrays if len(a)}
     if kinds & set("UO"):
         return _read_tokens(arrays, kinds, name)
-    if kinds & set("iu") and kinds <= set("iu") and all(a.ndim == 1 for a in arrays):
-        return _concatenate(arrays, np.int64)
+    if kinds <= set("iu") and all(a.ndim == 1 for a in arrays):
+        if padding_value is not None:
+            arrays = [_drop_padding(a[:, np.newaxis], padding_value)[:, 0] for a in arrays]
+        return _concatenate([_as_int64(a, f"{name}[{i}]") for i, a in enumerate(arrays)], np.int64)
     arrays = [a[:, np.newaxis] if a.ndim == 1 else a for a in arrays]
-    _check_widths(arrays, name)
+    arrays = _check_widths(arrays, name)
     if padding_value is not None:
         arrays = [_drop_padding(a, padding_value) for a in arrays]
-    for i, a in enumerate(arrays):
-        if a.dtype.kind == "c":
-            raise ValueError(f"Complex data not supported: {name}[{i}] has dtype {a.dtype}.")
+    if "c" in kinds:
+        i = next(i for i, a in enumerate(arrays) if a.dtype.kind == "c")
+        raise ValueError(f"Complex data not supported: {name}[{i}] has dtype {arrays[i].dtype}.")
     return _concatenate(arrays, np.float32)
 
 
 def _step_array(x):
     if type(x) is np.ndarray and x.dtype.kind in "fiu" and 1 <= x.ndim <= 2:
         return x
-    a = np.asarray(x)
-    if a.dtype.kind == "O" and not all(isinstance(v, str) for v in a.flat):
+    if np.ma.is_masked(x):
+        raise ValueError("some of its steps are masked; leave them out.")
+    if not _is_list(x):
+        raise TypeError(f"it is of type {type(x).__name__}.")
+    try:
+        a = np.asarray(x)
+    except ValueError:  # steps of different widths
+        a = object_array(x)
+    if _check_steps_all_str(x, a):
+        return a.astype(object) if a.dtype.kind == "T" else a
+    if a.dtype.kind == "O":
         if a.ndim == 1 and any(np.ndim(v) for v in a):
             raise ValueError("its steps have different numbers of features.")
         a = a.astype(np.float64)
     if a.ndim not in (1, 2):
         raise ValueError(f"it has shape {a.shape}, but a sequence has the shape (n_steps, n_features).")
-    if a.dtype.kind not in "biufcUO":
+    if a.dtype.kind not in "biufcU":
         raise TypeError(f"its steps are of dtype {a.dtype}.")
     return a
 
 
+def _check_steps_all_str(x, a):
+    """Whether the steps `x`, read as the array `a`, are str; an error if only some are."""
+    if a.dtype.kind not in "UOT":
+        return False
+    steps = x if isinstance(x, (list, tuple)) else a.ravel().tolist()  # the array has made str of all
+    other = _find_not_str(steps)
+    if other is None:
+        return True
+    if any(isinstance(v, str) for v in steps):
+        raise ValueError(f"step {other} is of type {type(steps[other]).__name__}, but other steps are str.")
+    return False
+
+
+def _find_not_str(steps):
+    """Position of the first entry that is not a str, or None."""
+    wrong = {t for t in set(map(type, steps)) if not issubclass(t, str)}  # a fast loop where all is well
+    return next(t for t, v in enumerate(steps) if type(v) in wrong) if wrong else None
+
+
+def _check_all_str(sequences, name):
+    if sequences.values.dtype.kind != "O":
+        return sequences
+    steps = sequences.values.tolist()
+    other = _find_not_str(steps)
+    if other is None:
+        return sequences
+    row = np.searchsorted(sequences.offsets, other, side="right") - 1
+    raise ValueError(
+        f"{name}[{row}] has {type(steps[other]).__name__} at step {other - sequences.offsets[row]}, "
+        "but other steps are str; all steps must be of one kind."
+    )
+
+
 def _read_tokens(arrays, kinds, name):
-    problems = _Problems()
+    problems = Problems()
     for i, a in enumerate(arrays):
         if len(a) and (a.dtype.kind not in "UO" or a.ndim != 1):
-            problems.add(f"{name}[{i}] does not hold str, but other sequences do; all steps must be of one kind.")
+            problems.add(f"{name}[{i}] does not hold str, but others do; all steps must be of one kind.")
     problems.raise_if_any()
     return _concatenate(arrays, object)
 
 
 def _concatenate(arrays, dtype):
-    values = np.concatenate(arrays, dtype=dtype, casting="unsafe")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
+        values = np.concatenate(arrays, dtype=dtype, casting="unsafe")
     return Sequences.from_lengths(values, np.fromiter((len(a) for a in arrays), np.int64, len(arrays)))
 
 
 def _check_widths(arrays, name):
+    """Check that all arrays have one width; give it to those that are empty, which have none."""
     widths = np.fromiter((a.shape[1] for a in arrays), np.int64, len(arrays))
-    wrong = np.flatnonzero(widths != widths[0])
+    is_empty = np.fromiter((len(a) == 0 for a in arrays), bool, len(arrays))
+    first = int(np.argmin(is_empty))  # the first that is not empty, or 0
+    width = widths[first]
+    wrong = np.flatnonzero((widths != width) & ~is_empty)
+    if width == 0 and not is_empty[first]:
+        shape = arrays[first].shape
+        raise ValueError(
+            f"{name}[{first}] has 0 feature(s) (shape={shape}) while a minimum of 1 is required."
+        )
     if len(wrong) == 0:
-        return
+        return [a if len(a) else np.zeros((0, width)) for a in arrays] if is_empty.any() else arrays
     if all(len(a) == len(arrays[0]) for a in arrays):
         raise ValueError(
-            f"Every sequence in {name} has {len(arrays[0])} steps, but they have different numbers of features "
-            f"({name}[{wrong[0]}] has {widths[wrong[0]]}, {name}[0] has {widths[0]}): the axes look exchanged. "
-            f"A sequence has the shape (n_steps, n_features); use Sequences.from_aeon({name}) for the other order."
+            f"Every sequence in {name} has {len(arrays[0])} steps, but they have different numbers of "
+            f"features ({name}[{wrong[0]}] has {widths[wrong[0]]}, {name}[0] has {widths[0]}): the axes look "
+            "exchanged. A sequence has the shape (n_steps, n_features); "
+            f"use Sequences.from_aeon({name}) for the other order."
         )
-    problems = _Problems()
-    for i in wrong:
-        problems.add(
-            f"{name}[{i}] has {widths[i]} features, but {name}[0] has {widths[0]}; "
-            "every sequence needs the same number of features."
-        )
+    problems = Problems()
+    for i in np.flatnonzero((widths != width) | is_empty):
+        if is_empty[i]:
+            problems.add(_describe_empty(name, i))
+        else:
+            problems.add(
+                f"{name}[{i}] has {widths[i]} features, but {name}[{first}] has {width}; "
+                "every sequence needs the same number of features."
+            )
     problems.raise_if_any()
 
 
+def _describe_empty(name, i):
+    return f"{name}[{i}] is empty; every sequence needs at least 1 step."
+
+
 def _drop_padding(a, padding_value):
-    is_padding = np.isnan(a) if np.isnan(padding_value) else a == padding_value
+    is_padding = np.isnan(a) if np.isnan(padding_value) else a == float(padding_value)
     return a[: trailing_lengths(~is_padding.all(axis=1)[np.newaxis])[0]]
 
 
 def _as_float32(values, name):
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {values.dtype}.")
+    if values.dtype.kind not in "fiubO":
+        raise TypeError(f"{name} does not hold numbers, but {values.dtype}; encode it as numbers first.")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
         try:
             return values.astype(np.float32, copy=False)
-        except ValueError as error:
-            raise ValueError(f"{name} does not hold numbers: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{name} does not hold numbers: {error}") from error
+
+
+def _as_int64(codes, name):
+    if codes.dtype.kind == "u" and codes.size and codes.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{name} holds the code {codes.max()}, which is too large for int64.")
+    return codes.astype(np.int64, copy=False)
 
 
 def _find_non_finite(sequences, name, problems):
@@ -255,10 +355,12 @@ def _find_non_finite(sequences, name, problems):
     rows = np.searchsorted(sequences.offsets, steps, side="right") - 1
     _, first = np.unique(rows, return_index=True)
     for k in first:
-        what = "NaN" if np.isnan(values[steps[k], features[k]]) else "infinity or a value too large for float32"
+        what = (
+            "NaN" if np.isnan(values[steps[k], features[k]]) else "infinity or a value too large for float32"
+        )
         problems.add(
-            f"{name}[{rows[k]}] has {what} at step {steps[k] - sequences.offsets[rows[k]]}, feature {features[k]}; "
-            "impute missing values, or set padding_value if it marks padding."
+            f"{name}[{rows[k]}] has {what} at step {steps[k] - sequences.offsets[rows[k]]}, "
+            f"feature {features[k]}; impute missing values, or set padding_value if it marks padding."
         )
 
 
@@ -282,13 +384,23 @@ def is_ragged(y):
     >>> is_ragged([[1.0, 2.0], [3.0]]), is_ragged([1.0, 2.0])
     (True, False)
     """
-    if isinstance(y, (Sequences, np.ma.MaskedArray)):
+    if isinstance(y, Sequences):
         return True
-    if not isinstance(y, (list, tuple)):
-        y = np.asarray(y)
-        if y.dtype.kind != "O" or y.ndim > 1:
-            return y.ndim == 3
-    return len(y) > 0 and hasattr(y[0], "__len__") and not isinstance(y[0], str)
+    if isinstance(y, np.ma.MaskedArray):
+        return y.ndim > 1
+    y = _to_array(y, "y")
+    if isinstance(y, np.ndarray) and (y.dtype.kind != "O" or y.ndim != 1):
+        return y.ndim == 3
+    if not _is_list(y) or len(y) == 0:
+        return False
+    first = y[0]
+    return hasattr(first, "__len__") and getattr(first, "ndim", 1) > 0 and not isinstance(first, (str, bytes))
+
+
+def _is_list(x):
+    """Whether entries can be taken by their position."""
+    is_list = hasattr(x, "__len__") and hasattr(x, "__getitem__")
+    return is_list and not isinstance(x, (str, bytes, bytearray, dict))
 
 
 def flatten_steps(y, lengths, *, padded_steps=None, name="y"):
@@ -327,23 +439,38 @@ def flatten_steps(y, lengths, *, padded_steps=None, name="y"):
     lengths = np.asarray(lengths)
     if y is None:
         raise ValueError(f"requires y to be passed, but the target {name} is None.")
-    rows = y if isinstance(y, (list, tuple, np.ndarray, Sequences)) else list(y)
+    rows = y if isinstance(y, (np.ma.MaskedArray, Sequences)) else _to_array(y, name)
+    if not isinstance(rows, (list, tuple, np.ndarray, Sequences)):
+        rows = list(rows)
     check_same_number(rows, lengths, name)
     if isinstance(rows, np.ndarray) and rows.ndim > 1 and rows.shape[1] == padded_steps:
         return np.asarray(rows)[np.arange(padded_steps) < lengths[:, np.newaxis]]
-    if not isinstance(rows, Sequences) and np.ndim(rows[0]) == 0 and not isinstance(rows[0], str):
-        return np.repeat(np.asarray(rows), lengths, axis=0)
-    if isinstance(rows, np.ndarray) and rows.dtype.kind == "U" and rows.ndim == 1:
+    if isinstance(rows, np.ma.MaskedArray) and rows.ndim > 1:
+        rows = [row.data[~np.ma.getmaskarray(row).reshape(len(row), -1).all(axis=1)] for row in rows]
+    if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind != "O":
         return np.repeat(rows, lengths)
-    problems = _Problems()
-    arrays = []
+    arrays, problems = [], Problems()
     for i, row in enumerate(rows):
-        a = np.asarray(list(row) if isinstance(row, str) else row)
-        n_targets = len(a) if a.ndim else 1
-        if a.ndim == 0 or n_targets != lengths[i]:
-            problems.add(f"{name}[{i}] has {_number(n_targets, 'target')}, but X[{i}] has {_number(lengths[i], 'step')}.")
-        arrays.append(a)
+        try:
+            row = list(row) if isinstance(row, str) else row
+            arrays.append(np.asarray(row))
+            _check_steps_all_str(row, arrays[-1])
+        except ValueError as error:
+            problems.add(f"{name}[{i}] does not hold one target a step: {error}")
     problems.raise_if_any()
+    if all(a.ndim == 0 for a in arrays):
+        return np.repeat(np.asarray(arrays), lengths)
+    for i, (a, length) in enumerate(zip(arrays, lengths, strict=True)):
+        wanted = f"but X[{i}] has {_number(length, 'step')}."
+        if a.ndim == 0:
+            problems.add(f"{name}[{i}] is a single {type(rows[i]).__name__}, {wanted}")
+        elif len(a) != length:
+            problems.add(f"{name}[{i}] has {_number(len(a), 'target')}, {wanted}")
+        elif a.shape[1:] != arrays[0].shape[1:]:
+            problems.add(f"{name}[{i}] has the shape {a.shape}, but {name}[0] has {arrays[0].shape}.")
+    problems.raise_if_any()
+    if len({a.dtype.kind in "UOT" for a in arrays}) > 1:
+        raise ValueError(f"Some sequences of {name} hold str and others numbers; all must be of one kind.")
     return np.concatenate(arrays)
 
 
@@ -412,13 +539,18 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
         return None
     if isinstance(sample_weight, numbers.Number):
         sample_weight = np.full(len(lengths), sample_weight)
+    if not isinstance(sample_weight, (list, tuple)):
+        sample_weight = np.asarray(sample_weight)
+        if sample_weight.ndim != 1:
+            raise ValueError(
+                f"Sample weights must be 1D array or scalar, got {sample_weight.ndim}D array. "
+                "Weights of steps are a list with one array a sequence."
+            )
     if per_step:
         weights = flatten_steps(sample_weight, lengths, name="sample_weight")
     else:
         check_same_number(sample_weight, lengths, "sample_weight")
         weights = np.asarray(sample_weight)
-        if weights.ndim != 1:
-            raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     weights = weights.astype(np.float32)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("sample_weight must hold finite numbers that are not negative.")

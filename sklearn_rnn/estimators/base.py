@@ -59,10 +59,10 @@ class BaseRNN(BaseEstimator):
         sequences = as_sequences(X, padding_value=self.padding_value)
         kind = _KINDS[sequences.values.dtype.kind]
         if reset:
-            self._was_table = _is_table(X)
             self._kind = kind
-            if not self._was_table:
-                self.n_features_in_ = sequences.n_features or 1
+            self._was_table = _is_table(X) or _is_nested_table(X, sequences)
+            if not _is_table(X):
+                self.n_features_in_ = len(X[0]) if self._was_table else sequences.n_features or 1
             return sequences
         if kind != self._kind:
             if (kind, self._kind) == ("integer tokens", "numbers"):
@@ -161,6 +161,7 @@ class BaseRNN(BaseEstimator):
         is_tokens = self._kind != "numbers"
         input_size = len(self.vocabulary_) + 1 if is_tokens else 1 if self._was_table else self.n_features_in_
         self._network = dict(architecture, input_size=input_size, is_tokens=is_tokens, rare=rare)
+        self._dtype = self.dtype
         # Without a seed: fresh entropy, so that NumPy's global state stays as it is.
         rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
         seed = rng.randint(np.iinfo(np.int32).max)
@@ -170,7 +171,7 @@ class BaseRNN(BaseEstimator):
 
     def _make_net(self, device, stream):
         with stream.active():
-            network = RecurrentNetwork(**self._network).to(device)
+            network = RecurrentNetwork(**self._network).to(device, getattr(torch, self._dtype))
             self.net_ = make_net(
                 network,
                 optimizer=self.optimizer,
@@ -299,6 +300,13 @@ def _is_table(X):
     if not isinstance(X, np.ndarray) and hasattr(X, "__array__"):
         X = np.asarray(X)
     return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind != "U"
+
+
+def _is_nested_table(X, sequences):
+    """Whether X is a list of equally long lists of floats, which scikit-learn reads as a 2-D array."""
+    if not isinstance(X, list) or not isinstance(X[0], list) or np.ndim(X[0]) != 1:
+        return False
+    return sequences.n_features == 1 and len(np.unique(sequences.lengths)) == 1
 
 
 def _is_rectangle(X):

@@ -8,7 +8,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sklearn_rnn.data.validation import check_same_number
 from sklearn_rnn.estimators.base import BaseRNN
-from sklearn_rnn.estimators.labels import balance, code_labels
+from sklearn_rnn.estimators.labels import balance, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
 
 
@@ -75,6 +75,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights and of all computation. "float64" is slower; it serves comparisons.
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
@@ -159,6 +161,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         warm_start=False,
         padding_value=None,
         device="auto",
+        dtype="float32",
         callbacks=None,
         random_state=None,
         verbose=0,
@@ -220,8 +223,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
                     "y holds label sequences of different lengths; RNNClassifier takes one label a sequence. "
                     "Use RNNTagger for a label a step."
                 )
-        check_same_number(y, sequences, "y")
-        y = np.asarray(y)
+        y = check_labels(np.asarray(y))
+        check_same_number(np.atleast_1d(y), sequences, "y")
         check_classification_targets(y)
         return (y if y.ndim == 2 and y.shape[1] > 1 else column_or_1d(y, warn=True)), False
 

@@ -4,6 +4,33 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 
+def check_labels(labels):
+    """Refuse numbers that are no labels: NaN and infinity.
+
+    Parameters
+    ----------
+    labels : ndarray
+        Labels of any type.
+
+    Returns
+    -------
+    ndarray
+        The labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.estimators.labels import check_labels
+    >>> check_labels(np.array([1.0, 2.0]))
+    array([1., 2.])
+    """
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError("y contains NaN or infinity, which is no label.")
+    if labels.dtype.kind == "c":
+        raise ValueError("Complex data not supported: y has complex labels.")
+    return labels
+
+
 def code_labels(labels, classes):
     """Give the place of each label among the classes.
 

@@ -128,6 +128,7 @@ RULES = {
     "warm_start": _FLAG,
     "padding_value": Optional(Rule(numbers.Real, _always, "a number")),
     "device": Rule(object, _always, "'auto' or the name of a torch device"),
+    "dtype": _one_of(("float32", "float64")),
     "callbacks": Optional(Rule((list, tuple), _always, "a list of skorch callbacks")),
     "random_state": Rule(object, _always, "an int, a RandomState or None"),
     "verbose": Rule((bool, numbers.Integral), lambda v: v >= 0, "an int of at least 0"),

@@ -71,6 +71,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights and of all computation. "float64" is slower; it serves comparisons.
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
@@ -160,6 +162,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         warm_start=False,
         padding_value=None,
         device="auto",
+        dtype="float32",
         callbacks=None,
         random_state=None,
         verbose=0,
@@ -219,8 +222,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             padded_steps = X.shape[1] if isinstance(X, np.ndarray) and X.ndim > 1 else None
             y = flatten_steps(y, sequences.lengths, padded_steps=padded_steps)
         else:
-            check_same_number(y, sequences, "y")
             y = np.asarray(y)
+            check_same_number(np.atleast_1d(y), sequences, "y")
         if y.ndim > 2:
             raise ValueError(f"y has {y.ndim - 1} axes a term; one target is a number or a vector of numbers.")
         try:
@@ -242,7 +245,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             raise ValueError(
                 f"y has {columns.shape[1]} numbers a target, but RNNRegressor was fitted on {len(self.target_mean_)}."
             )
-        return ((columns - self.target_mean_) / self.target_scale_).astype(np.float32)
+        return (columns - self.target_mean_) / self.target_scale_
 
     def _describe_head(self):
         return ("linear" if isinstance(self.head, str) else self.head), len(self.target_mean_)

@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_rnn.data.validation import check_sample_weight, flatten_steps
 from sklearn_rnn.estimators.base import BaseRNN
-from sklearn_rnn.estimators.labels import balance, code_labels
+from sklearn_rnn.estimators.labels import balance, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import STEP_HEAD
 
 
@@ -68,6 +68,8 @@ class RNNTagger(BaseRNN):
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights and of all computation. "float64" is slower; it serves comparisons.
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
@@ -153,6 +155,7 @@ class RNNTagger(BaseRNN):
         warm_start=False,
         padding_value=None,
         device="auto",
+        dtype="float32",
         callbacks=None,
         random_state=None,
         verbose=0,
@@ -207,7 +210,7 @@ class RNNTagger(BaseRNN):
         return self._fit(X, y, sample_weight, goes_on=True, epochs=1, classes=classes)
 
     def _flatten_target(self, y, X, sequences):
-        return flatten_steps(y, sequences.lengths, padded_steps=_padded_steps(X)), True
+        return check_labels(flatten_steps(y, sequences.lengths, padded_steps=_padded_steps(X))), True
 
     def _code_target(self, labels, weights, *, reset, classes):
         if labels.ndim != 1:

@@ -23,12 +23,12 @@ def answer(network, dataset, method):
     ndarray
         One entry a sequence; or one a step of all sequences, laid end to end.
     """
-    device = next(network.parameters()).device
+    parameter = next(network.parameters())
     ask = getattr(network.head, method)
     answers = None
     with torch.inference_mode():
         for members in plan_prediction(dataset.lengths):
-            batch = dataset.gather(members, device)
+            batch = dataset.gather(members, like=parameter)
             part = ask(network(batch), batch.packing).cpu().numpy()
             if answers is None:
                 n_answers = int(dataset.sequences.offsets[-1]) if network.head.per_step else len(dataset.sequences)

@@ -34,19 +34,19 @@ class BatchIterator:
         Number of sequences in a batch.
     rng : numpy.random.RandomState
         Source of the order.
-    device : torch.device
-        Where the batches are needed.
+    like : Tensor
+        The batches are made on its device, numbers with its type.
     """
 
-    def __init__(self, dataset, batch_size, rng, device):
+    def __init__(self, dataset, batch_size, rng, like):
         self.dataset = dataset
         self.batch_size = batch_size
         self.rng = rng
-        self.device = device
+        self.like = like
 
     def __iter__(self):
         for members in plan_training(self.dataset.lengths, self.batch_size, self.rng):
-            yield self.dataset.gather(members, self.device)
+            yield self.dataset.gather(members, self.like)
 
 
 class SequenceNet(NeuralNet):
@@ -151,7 +151,7 @@ class SequenceNet(NeuralNet):
         """Cut a data set into batches; see `skorch.NeuralNet.get_iterator`."""
         # Validation must not move the order of training batches, or it would not be a mere look.
         rng = self.stream.order if training else np.random.RandomState(0)
-        return BatchIterator(dataset, self.batch_size, rng, torch.device(self.device))
+        return BatchIterator(dataset, self.batch_size, rng, next(self.module_.parameters()))
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run over all batches once; see `skorch.NeuralNet.run_single_epoch`."""

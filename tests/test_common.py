@@ -1,0 +1,30 @@
+"""scikit-learn's own checks, on every estimator."""
+
+import pytest
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+
+CLASSES = [RNNClassifier, RNNRegressor, RNNTagger]
+SMALL = {"hidden_size": 16, "max_iter": 60, "learning_rate": 0.01}
+MINI_BATCHES = [cls(batch_size=8, **SMALL) for cls in CLASSES]
+# On one batch of all sequences weights and repetitions are the same sum, which float32 rounds too coarsely
+# for the tolerance of 1e-7.
+ONE_BATCH = [cls(batch_size="all", dtype="float64", **SMALL) for cls in CLASSES]
+
+
+def expected_failed_checks(estimator):
+    if estimator.batch_size == "all":
+        return {}
+    reason = "A sequence of weight 2 is in one batch, the two sequences that it stands for can be in two."
+    return {"check_sample_weight_equivalence_on_dense_data": reason}
+
+
+@parametrize_with_checks(MINI_BATCHES + ONE_BATCH, expected_failed_checks=expected_failed_checks)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", MINI_BATCHES, ids=lambda e: type(e).__name__)
+def test_there_are_many_checks(estimator):
+    assert len(list(estimator_checks_generator(estimator))) > 40
