@@ -193,7 +193,11 @@ class SequenceDataset:
             return taken.to(like.device, like.dtype if taken.is_floating_point() else taken.dtype)
 
         return PackedBatch(
-            take(self.sequences.values, positions), packing, take(self.targets, index), take(self.weights, index), index
+            take(self.sequences.values, positions),
+            packing,
+            take(self.targets, index),
+            take(self.weights, index),
+            index,
         )
 
 

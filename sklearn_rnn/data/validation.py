@@ -539,7 +539,7 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
         return None
     if isinstance(sample_weight, numbers.Number):
         sample_weight = np.full(len(lengths), sample_weight)
-    if not isinstance(sample_weight, (list, tuple)):
+    if not isinstance(sample_weight, (list, tuple)) or not per_step:
         sample_weight = np.asarray(sample_weight)
         if sample_weight.ndim != 1:
             raise ValueError(
@@ -550,8 +550,9 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
         weights = flatten_steps(sample_weight, lengths, name="sample_weight")
     else:
         check_same_number(sample_weight, lengths, "sample_weight")
-        weights = np.asarray(sample_weight)
-    weights = weights.astype(np.float32)
+        weights = sample_weight
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
+        weights = weights.astype(np.float32)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("sample_weight must hold finite numbers that are not negative.")
     if not weights.any():

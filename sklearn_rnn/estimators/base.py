@@ -16,7 +16,14 @@ from sklearn_rnn.data.validation import as_sequences, check_sample_weight, objec
 from sklearn_rnn.estimators.parameters import RULES
 from sklearn_rnn.nn.inference import answer
 from sklearn_rnn.nn.network import RecurrentNetwork
-from sklearn_rnn.training import Progress, RandomStream, ValidationScore, best_weights, make_net, resolve_device
+from sklearn_rnn.training import (
+    Progress,
+    RandomStream,
+    ValidationScore,
+    best_weights,
+    make_net,
+    resolve_device,
+)
 
 _KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
 # Parameters that shape the network: a fit that goes on with a network cannot change them.
@@ -69,7 +76,8 @@ class BaseRNN(BaseEstimator):
                 sequences = sequences.with_values(sequences.values.astype(np.float32)[:, np.newaxis])
             else:
                 raise TypeError(
-                    f"X holds {kind}, but {type(self).__name__} was fitted on {self._kind}; give it the same form."
+                    f"X holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
+                    "give it the same form."
                 )
         width = 1 if self._was_table or self._kind != "numbers" else self.n_features_in_
         if sequences.n_features not in (None, width):
@@ -202,7 +210,9 @@ class BaseRNN(BaseEstimator):
             callbacks.append(("progress", Progress()))
         self.net_.callbacks = callbacks
         self.net_.initialize_callbacks()
-        self.net_.batch_size = len(dataset) if self.batch_size == "all" else min(self.batch_size, len(dataset))
+        self.net_.batch_size = (
+            len(dataset) if self.batch_size == "all" else min(self.batch_size, len(dataset))
+        )
         self.net_.train(dataset, validation, epochs)
         self.net_.callbacks = users  # ours hold data, and the net outlives the fit
         self.net_.initialize_callbacks()
@@ -214,8 +224,8 @@ class BaseRNN(BaseEstimator):
         n_validation = max(1, round(self.validation_fraction * n))
         if n_validation >= n:
             raise ValueError(
-                f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to train on: "
-                f"there are {n} sequences. Give more, or set early_stopping=False."
+                f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to train "
+                f"on: there are {n} sequences. Give more, or set early_stopping=False."
             )
         strata = self._strata(dataset.targets)
         if strata is not None:
@@ -223,7 +233,9 @@ class BaseRNN(BaseEstimator):
             if counts.min() < 2 or len(counts) > min(n_validation, n - n_validation):
                 strata = None
         seed = self.net_.stream.order.randint(np.iinfo(np.int32).max)
-        train, held = train_test_split(np.arange(n), test_size=n_validation, stratify=strata, random_state=seed)
+        train, held = train_test_split(
+            np.arange(n), test_size=n_validation, stratify=strata, random_state=seed
+        )
         kept = SequenceDataset(
             dataset.sequences, dataset.targets, dataset.weights, per_step=self._per_step, rows=np.sort(train)
         )
@@ -269,7 +281,9 @@ class BaseRNN(BaseEstimator):
         if "module_" in state:
             del state["net_"]
             network = state.pop("module_")
-            state["_weights"] = {name: w.detach().cpu().numpy().copy() for name, w in network.state_dict().items()}
+            state["_weights"] = {
+                name: w.detach().cpu().numpy().copy() for name, w in network.state_dict().items()
+            }
         return state
 
     def __setstate__(self, state):
@@ -310,7 +324,9 @@ def _is_nested_table(X, sequences):
 
 
 def _is_rectangle(X):
-    return _is_table(X) or (isinstance(X, np.ndarray) and X.ndim == 3 and not isinstance(X, np.ma.MaskedArray))
+    return _is_table(X) or (
+        isinstance(X, np.ndarray) and X.ndim == 3 and not isinstance(X, np.ma.MaskedArray)
+    )
 
 
 def _drop_weightless(sequences, targets, weights, per_step):

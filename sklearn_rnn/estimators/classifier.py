@@ -238,9 +238,13 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             else:
                 self._target_type = "multioutput"
                 self.classes_ = [np.unique(column) for column in y.T]
-        n_outputs = {"single": None, "multioutput": len(self.classes_)}.get(self._target_type, len(self.classes_))
+        n_outputs = {"single": None, "multioutput": len(self.classes_)}.get(
+            self._target_type, len(self.classes_)
+        )
         if (y.ndim == 2) != (n_outputs is not None) or (y.ndim == 2 and y.shape[1] != n_outputs):
-            raise ValueError(f"y has shape {y.shape}, which is not the form that RNNClassifier was fitted on.")
+            raise ValueError(
+                f"y has shape {y.shape}, which is not the form that RNNClassifier was fitted on."
+            )
         if self._target_type == "single":
             return code_labels(y, self.classes_)
         if self._target_type == "multilabel-indicator":
@@ -253,7 +257,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         return balance(self.class_weight, codes, self.classes_, weights)
 
     def _describe_head(self):
-        name = {"single": "softmax", "multilabel-indicator": "sigmoid"}.get(self._target_type, "multi_softmax")
+        name = {"single": "softmax", "multilabel-indicator": "sigmoid"}.get(
+            self._target_type, "multi_softmax"
+        )
         n_outputs = [len(k) for k in self.classes_] if name == "multi_softmax" else len(self.classes_)
         return (name if isinstance(self.head, str) else self.head), n_outputs
 
@@ -318,7 +324,11 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
-            return [np.log(p) for p in probabilities] if isinstance(probabilities, list) else np.log(probabilities)
+            return (
+                [np.log(p) for p in probabilities]
+                if isinstance(probabilities, list)
+                else np.log(probabilities)
+            )
 
     def score(self, X, y, sample_weight=None):
         """Give the accuracy: the share of sequences whose labels are all right.

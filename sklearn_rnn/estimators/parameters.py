@@ -40,7 +40,9 @@ class Rule:
             raise ValueError(f"{name}={value!r} is not known; {guess}It must be {self.expected}.")
         is_bool = isinstance(value, bool) and bool not in _as_tuple(self.types)
         if is_bool or not isinstance(value, self.types):
-            raise TypeError(f"{name} must be {self.expected}, but it is {value!r} of type {type(value).__name__}.")
+            raise TypeError(
+                f"{name} must be {self.expected}, but it is {value!r} of type {type(value).__name__}."
+            )
         if not self.condition(value):
             raise ValueError(f"{name} must be {self.expected}, but it is {value!r}.")
 
@@ -135,4 +137,6 @@ RULES = {
 }
 
 SEQUENCE_HEAD = _one_of(("auto",), or_else=", or a subclass of Head", types=object, condition=_subclass(Head))
-STEP_HEAD = _one_of(("softmax", "crf"), or_else=", or a subclass of Head", types=object, condition=_subclass(Head))
+STEP_HEAD = _one_of(
+    ("softmax", "crf"), or_else=", or a subclass of Head", types=object, condition=_subclass(Head)
+)

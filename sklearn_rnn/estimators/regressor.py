@@ -225,7 +225,9 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             y = np.asarray(y)
             check_same_number(np.atleast_1d(y), sequences, "y")
         if y.ndim > 2:
-            raise ValueError(f"y has {y.ndim - 1} axes a term; one target is a number or a vector of numbers.")
+            raise ValueError(
+                f"y has {y.ndim - 1} axes a term; one target is a number or a vector of numbers."
+            )
         try:
             y = y.astype(np.float64)
         except (TypeError, ValueError) as error:
@@ -243,7 +245,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             self.target_scale_ = np.where(variance > 0, np.sqrt(variance), 1.0)
         if columns.shape[1] != len(self.target_mean_):
             raise ValueError(
-                f"y has {columns.shape[1]} numbers a target, but RNNRegressor was fitted on {len(self.target_mean_)}."
+                f"y has {columns.shape[1]} numbers a target, but RNNRegressor was fitted on "
+                f"{len(self.target_mean_)}."
             )
         return (columns - self.target_mean_) / self.target_scale_
 

@@ -221,7 +221,9 @@ class RNNTagger(BaseRNN):
 
     def _weigh_classes(self, codes, weights):
         if self.class_weight is not None and self.head == "crf":
-            raise ValueError("class_weight weighs single labels, but head='crf' rates whole sequences of them.")
+            raise ValueError(
+                "class_weight weighs single labels, but head='crf' rates whole sequences of them."
+            )
         return balance(self.class_weight, codes, self.classes_, weights)
 
     def _describe_head(self):
@@ -304,5 +306,5 @@ class RNNTagger(BaseRNN):
 
 
 def _padded_steps(X):
-    """Number of steps with padding, if X is one array."""
+    """Count the steps with padding, if X is one array."""
     return X.shape[1] if isinstance(X, np.ndarray) and X.ndim > 1 else None

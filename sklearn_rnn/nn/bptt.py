@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 
 def _before(first, packed, sizes):
-    """The state that each step started from: the rows of the step before, (S_b, H)."""
+    """Give the state that each step started from: the rows of the step before, (S_b, H)."""
     steps = packed.split(sizes)
     return torch.cat([first, *(state[:b] for state, b in zip(steps[:-1], sizes[1:], strict=True))])
 
@@ -136,7 +136,13 @@ class LSTM(Function):
         i, f, g, o = gates.chunk(4, dim=1)
         # What the gradients of c (for i, f, g) and of h (for o) are to be multiplied with.
         local = torch.stack(
-            [g * (i - i * i), _before(c0, cell, sizes) * (f - f * f), i * (1 - g * g), tanh_cell * (o - o * o)], dim=1
+            [
+                g * (i - i * i),
+                _before(c0, cell, sizes) * (f - f * f),
+                i * (1 - g * g),
+                tanh_cell * (o - o * o),
+            ],
+            dim=1,
         )
         h_to_c = (1 - tanh_cell * tanh_cell).mul_(o)
         grad_h, grad_c = grad_out.clone(), grad_cell.clone()
@@ -151,7 +157,7 @@ class LSTM(Function):
             if t > 0:
                 cs[t - 1][: sizes[t]].addcmul_(cs[t], fs[t])
                 hs[t - 1][: sizes[t]].addmm_(grad_gates, weight)
-            elif ctx.needs_input_grad[2]:
+            elif ctx.needs_input_grad[2] or ctx.needs_input_grad[3]:
                 grad_h0, grad_c0 = grad_gates @ weight, cs[0] * fs[0]
         grad_gates = local.flatten(1)
         return grad_gates, grad_gates.t() @ _before(h0, out, sizes), grad_h0, grad_c0, None

@@ -31,7 +31,9 @@ def answer(network, dataset, method):
             batch = dataset.gather(members, like=parameter)
             part = ask(network(batch), batch.packing).cpu().numpy()
             if answers is None:
-                n_answers = int(dataset.sequences.offsets[-1]) if network.head.per_step else len(dataset.sequences)
+                n_answers = (
+                    int(dataset.sequences.offsets[-1]) if network.head.per_step else len(dataset.sequences)
+                )
                 answers = np.empty((n_answers, *part.shape[1:]), part.dtype)
             answers[batch.index] = part
     return answers

@@ -96,7 +96,9 @@ class RecurrentNetwork(nn.Module):
         super().__init__()
         self.input = None
         if is_tokens:
-            self.input = TokenInput(input_size, embedding_size, None if rare is None else torch.from_numpy(rare))
+            self.input = TokenInput(
+                input_size, embedding_size, None if rare is None else torch.from_numpy(rare)
+            )
             input_size = self.input.output_size
         self.drops_input = is_tokens and embedding_size is not None
         cell = CELLS.get(cell, cell)

@@ -76,7 +76,9 @@ class AttentionPooling(nn.Module):
         weight = torch.exp(energy - highest.detach()[packing.row])
         total = weight.new_zeros(len(packing)).index_add(0, packing.row, weight)
         weight = weight / total[packing.row]
-        return outputs.new_zeros(len(packing), outputs.shape[1]).index_add(0, packing.row, weight[:, None] * outputs)
+        return outputs.new_zeros(len(packing), outputs.shape[1]).index_add(
+            0, packing.row, weight[:, None] * outputs
+        )
 
 
 POOLINGS = {"last": LastPooling, "mean": MeanPooling, "max": MaxPooling, "attention": AttentionPooling}

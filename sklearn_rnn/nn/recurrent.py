@@ -50,7 +50,9 @@ class Recurrence(nn.Module):
     torch.Size([6, 16])
     """
 
-    def __init__(self, make_cell, input_size, *, num_layers=1, bidirectional=False, dropout=0.0, bptt_steps=None):
+    def __init__(
+        self, make_cell, input_size, *, num_layers=1, bidirectional=False, dropout=0.0, bptt_steps=None
+    ):
         super().__init__()
         self.layers = nn.ModuleList()
         for depth in range(num_layers):
@@ -110,7 +112,8 @@ def _run_truncated(cell, inputs, packing, state, need_state, bptt_steps):
     for first in range(0, len(sizes), bptt_steps):
         chunk = sizes[first : first + bptt_steps]
         finished.append(tuple(s[chunk[0] :] for s in state))
-        state = tuple(s[: chunk[0]].detach() for s in state)
+        # The first state is not behind a border: it may be learnt, or come from another network.
+        state = tuple(s[: chunk[0]].detach() if first else s for s in state)
         x = inputs[start : start + sum(chunk)]
         out, state = _run(cell, x, None, chunk, state, True)
         outputs.append(out)
@@ -179,7 +182,9 @@ def _run_dense(cell, kind, inputs, packing, sizes, state):
 def _run_cudnn(cell, kind, inputs, sizes, state):
     with warnings.catch_warnings():
         # Our parameters are separate tensors; cuDNN copies them together, at little cost.
-        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+        warnings.filterwarnings(
+            "ignore", message="RNN module weights are not part of single contiguous chunk"
+        )
         return _call_library(cell, kind, (inputs, torch.tensor(sizes)), state, [])
 
 
@@ -187,7 +192,13 @@ def _call_library(cell, kind, layout, state, batch_first):
     """Call torch's kernel on dense inputs (T, B, d), or on packed inputs and their batch sizes."""
     hx = [s.unsqueeze(0).contiguous() for s in state]
     weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
-    options = [True, 1, 0.0, torch.is_grad_enabled(), False]  # biases, layers, dropout, training, bidirectional
+    options = [
+        True,
+        1,
+        0.0,
+        torch.is_grad_enabled(),
+        False,
+    ]  # biases, layers, dropout, training, bidirectional
     outputs, *state = getattr(torch, kind)(
         *layout, hx if kind == "lstm" else hx[0], weights, *options, *batch_first
     )
@@ -207,7 +218,7 @@ def _run_by_hand(cell, inputs, sizes, state):
 
 
 def _last_rows(packed, sizes):
-    """The entry of each sequence's last step, (B, H)."""
+    """Give the entry of each sequence's last step, (B, H)."""
     ends = []
     start = 0
     for size, following in zip(sizes, [*sizes[1:], 0], strict=True):

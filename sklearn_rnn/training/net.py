@@ -130,7 +130,13 @@ class SequenceNet(NeuralNet):
     def remember(self):
         """Copy all that training changes; see `restore`."""
         return copy.deepcopy(
-            (self.module_.state_dict(), self.optimizer_.state_dict(), self.stream.__dict__, list(self.history), self.lr)
+            (
+                self.module_.state_dict(),
+                self.optimizer_.state_dict(),
+                self.stream.__dict__,
+                list(self.history),
+                self.lr,
+            )
         )
 
     def restore(self, memory):
@@ -225,6 +231,8 @@ def make_net(module, *, optimizer, learning_rate, weight_decay, callbacks, **kwa
         options |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
     if "fused" in inspect.signature(getattr(make_optimizer, "func", make_optimizer)).parameters:
         options["optimizer__fused"] = True  # one call for all parameters
-    net = SequenceNet(module, optimizer=make_optimizer, lr=learning_rate, callbacks=callbacks, **options, **kwargs)
+    net = SequenceNet(
+        module, optimizer=make_optimizer, lr=learning_rate, callbacks=callbacks, **options, **kwargs
+    )
     net.initialize()
     return net

@@ -54,7 +54,9 @@ class JordanCell(Cell):
     uses_nonlinearity = True
     emits_scores = True
 
-    def __init__(self, input_size, hidden_size, *, output_size=None, output_activation=None, nonlinearity="tanh"):
+    def __init__(
+        self, input_size, hidden_size, *, output_size=None, output_activation=None, nonlinearity="tanh"
+    ):
         super().__init__(input_size, hidden_size)
         self.nonlinearity = nonlinearity
         self.output_size = hidden_size if output_size is None else output_size

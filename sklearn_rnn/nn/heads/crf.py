@@ -67,7 +67,9 @@ class CRFHead(Head):
         """Score of the given labels, (B,)."""
         sizes = packing.batch_sizes
         per_step = scores.gather(1, labels[:, None]).squeeze(1)  # (S_b,)
-        before = torch.cat([step[:b] for step, b in zip(labels.split(sizes), sizes[1:], strict=False)] or [labels[:0]])
+        before = torch.cat(
+            [step[:b] for step, b in zip(labels.split(sizes), sizes[1:], strict=False)] or [labels[:0]]
+        )
         moves = self.transitions[before, labels[sizes[0] :]]
         per_step = torch.cat([per_step[: sizes[0]], per_step[sizes[0] :] + moves])
         total = per_step.new_zeros(len(packing)).index_add(0, packing.row, per_step)

@@ -1,0 +1,242 @@
+"""One array of sequences of different lengths, and back."""
+
+import difflib
+import numbers
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_rnn.data.sequences import Sequences, trailing_lengths
+from sklearn_rnn.data.validation import Problems, as_sequences
+from sklearn_rnn.preprocessing.base import SequenceTransformer
+
+
+class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
+    """Pad sequences of different lengths to one array.
+
+    The estimators of this library need no padding. It is for what does: other libraries, plots, files.
+
+    Parameters
+    ----------
+    padding_value : float, default=0.0
+        What the steps of padding hold. With NaN, which no sequence may hold, padding can never be mistaken
+        for data.
+    n_steps : int, optional
+        Number of steps of the array. By default that of the longest sequence that `fit` sees.
+    side : {"end", "start"}, default="end"
+        Where the padding stands. The estimators' ``padding_value=`` means padding at the end.
+    masked : bool, default=False
+        Whether to give masked arrays, in which the padding is masked.
+    truncate : {"end", "start"}, optional
+        Where to cut steps off a sequence that is too long for the array. By default that is an error.
+
+    Attributes
+    ----------
+    n_steps_ : int
+        Number of steps of the array.
+    n_features_in_ : int
+        Number of features a step. After a fit on a 2-D array or DataFrame, (n_sequences, n_steps): the number
+        of columns.
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Names of the columns. Only after a fit on a DataFrame whose columns are all named by str.
+
+    See Also
+    --------
+    sklearn_rnn.Sequences.to_padded : The same for one data set, also of tokens.
+    StepTransformer : Apply a scikit-learn transformer to every step.
+
+    Notes
+    -----
+    `inverse_transform` gives back exactly what `transform` was given, up to what was truncated. `transform`
+    makes sure of that: a sequence whose own outermost step looks like padding is an error.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.preprocessing import SequencePadder
+    >>> X = [[1.0, 2.0, 3.0], [4.0]]
+    >>> padder = SequencePadder(padding_value=-1).fit(X)
+    >>> padded = padder.transform(X)
+    >>> padded.shape
+    (2, 3, 1)
+    >>> padded[:, :, 0]
+    array([[ 1.,  2.,  3.],
+           [ 4., -1., -1.]], dtype=float32)
+    >>> padder.inverse_transform(padded)
+    Sequences(2 sequences of 1 to 3 steps, 1 feature)
+    """
+
+    def __init__(self, *, padding_value=0.0, n_steps=None, side="end", masked=False, truncate=None):
+        self.padding_value = padding_value
+        self.n_steps = n_steps
+        self.side = side
+        self.masked = masked
+        self.truncate = truncate
+
+    def fit(self, X, y=None):
+        """Learn the number of steps of the array.
+
+        Parameters
+        ----------
+        X : sequences in any numeric form
+            List of arrays (n_steps_i, n_features), array (n_sequences, n_steps, n_features), `Sequences`, ...
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : SequencePadder
+            The fitted transformer.
+        """
+        self._fit(self._read(X, reset=True)[0])
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Learn the number of steps of the array, and pad.
+
+        Parameters
+        ----------
+        X : sequences in any numeric form
+            As in `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        X_new : ndarray or masked array
+            As from `transform`.
+        """
+        sequences, shape = self._read(X, reset=True)
+        self._fit(sequences)
+        return self._pad(sequences, shape)
+
+    def transform(self, X):
+        """Pad every sequence.
+
+        Parameters
+        ----------
+        X : sequences in any numeric form
+            As in `fit`.
+
+        Returns
+        -------
+        X_new : ndarray or masked array of shape (n_sequences, n_steps_, n_features)
+            float32. If X has two axes, (n_sequences, n_steps), the shape is (n_sequences, n_steps_).
+        """
+        check_is_fitted(self)
+        return self._pad(*self._read(X, reset=False))
+
+    def inverse_transform(self, X):
+        """Cut the padding off.
+
+        Parameters
+        ----------
+        X : array of shape (n_sequences, n_steps_, n_features) or (n_sequences, n_steps_)
+            What `transform` gave; a masked array if `masked`.
+
+        Returns
+        -------
+        X_original : Sequences, or ndarray of shape (n_sequences, n_features_in_)
+            The sequences; an array if X has two axes and `fit` saw a 2-D array.
+        """
+        check_is_fitted(self)
+        X = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
+        if X.ndim not in (2, 3) or X.shape[1] != self.n_steps_:
+            raise ValueError(
+                f"X has shape {X.shape}, but {type(self).__name__} is expecting {self.n_steps_} steps: "
+                "(n_sequences, n_steps_, n_features) or (n_sequences, n_steps_)."
+            )
+        self._check_width(X.shape[2] if X.ndim == 3 else 1, 1 if self._was_table else self.n_features_in_)
+        if X.ndim == 2 and self._was_table:
+            n_real = min(self.n_features_in_, self.n_steps_)  # all sequences have one length
+            lengths = np.full(len(X), n_real)
+        else:
+            is_step = ~self._is_padding(X if X.ndim == 3 else X[:, :, np.newaxis])
+            lengths = trailing_lengths(is_step if self.side == "end" else is_step[:, ::-1])
+        steps = np.ma.getdata(X)[self._inside(lengths)]
+        sequences = as_sequences(Sequences.from_lengths(steps.reshape(len(steps), -1), lengths))
+        return sequences.values.reshape(len(X), -1) if X.ndim == 2 and self._was_table else sequences
+
+    def _fit(self, sequences):
+        self._check_parameters()
+        self.n_steps_ = int(sequences.lengths.max() if self.n_steps is None else self.n_steps)
+
+    def _check_parameters(self):
+        if not isinstance(self.padding_value, numbers.Real):
+            raise TypeError(f"padding_value must be a number, but it is {self.padding_value!r}.")
+        if np.isfinite(self.padding_value) and abs(self.padding_value) > float(np.finfo(np.float32).max):
+            raise ValueError(f"padding_value={self.padding_value} is too large for float32.")
+        if self.n_steps is not None:
+            if not isinstance(self.n_steps, numbers.Integral):
+                raise TypeError(f"n_steps must be an integer or None, but it is {self.n_steps!r}.")
+            if self.n_steps < 1:
+                raise ValueError(f"n_steps must be at least 1, but it is {self.n_steps}.")
+        _check_option("side", self.side, ("end", "start"))
+        if self.truncate is not None:
+            _check_option("truncate", self.truncate, ("end", "start"))
+
+    def _pad(self, sequences, shape):
+        is_table = shape is not None and len(shape) == 2
+        if sequences.lengths.max() > self.n_steps_:
+            sequences = self._truncate(sequences)
+        if not (is_table and self._was_table):
+            self._check_no_mistake(sequences)
+        inside = self._inside(sequences.lengths)
+        padded = np.full((*inside.shape, sequences.n_features), self.padding_value, dtype=np.float32)
+        padded[inside] = sequences.values
+        if self.masked:
+            mask = np.broadcast_to(~inside[:, :, np.newaxis], padded.shape).copy()
+            padded = np.ma.masked_array(padded, mask, fill_value=self.padding_value)
+        return padded[:, :, 0] if is_table else padded
+
+    def _inside(self, lengths):
+        """Where the array holds steps, boolean of shape (n_sequences, n_steps_)."""
+        inside = np.arange(self.n_steps_) < lengths[:, np.newaxis]
+        return inside if self.side == "end" else inside[:, ::-1]
+
+    def _is_padding(self, X):
+        """Which steps of an array (..., n_features) are padding."""
+        if isinstance(X, np.ma.MaskedArray):
+            return np.ma.getmaskarray(X).all(axis=-1)
+        if self.masked:
+            raise TypeError("X is no masked array, but masked=True; its padding cannot be told from data.")
+        padding_value = np.float32(self.padding_value)
+        return (np.isnan(X) if np.isnan(padding_value) else X == padding_value).all(axis=-1)
+
+    def _truncate(self, sequences):
+        lengths = sequences.lengths
+        if self.truncate is None:
+            problems = Problems()
+            for i in np.flatnonzero(lengths > self.n_steps_):
+                problems.add(
+                    f"X[{i}] has {lengths[i]} steps, but the array has {self.n_steps_}; set n_steps, or "
+                    "truncate='end' or 'start' to cut steps off."
+                )
+            problems.raise_if_any()
+        kept = np.minimum(lengths, self.n_steps_)
+        step = np.arange(len(sequences.values)) - np.repeat(sequences.offsets[:-1], lengths)
+        first = np.repeat(lengths - kept, lengths) if self.truncate == "start" else 0
+        keep = (step >= first) & (step < first + self.n_steps_)
+        return Sequences.from_lengths(sequences.values[keep], kept)
+
+    def _check_no_mistake(self, sequences):
+        """Refuse sequences that `inverse_transform` could not give back."""
+        if self.masked:
+            return
+        outermost = sequences.offsets[1:] - 1 if self.side == "end" else sequences.offsets[:-1]
+        problems = Problems()
+        for i in np.flatnonzero(self._is_padding(sequences.values[outermost])):
+            problems.add(
+                f"X[{i}] {'ends' if self.side == 'end' else 'starts'} with a step of {self.padding_value}, "
+                "which could not be told from padding; set another padding_value (NaN is never data), "
+                "or masked=True."
+            )
+        problems.raise_if_any()
+
+
+def _check_option(name, value, options):
+    if value not in options:
+        near = difflib.get_close_matches(str(value), options, n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, options))}, but it is {value!r}.{guess}"
+        )
