@@ -8,10 +8,10 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import as_sequences
 
 
-class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class SequenceTransformer(TransformerMixin, BaseEstimator):
     """Base of the transformers of sequences.
 
-    Nothing is wrapped into DataFrames (`auto_wrap_output_keys`): sequences are no table.
+    Subclasses say ``auto_wrap_output_keys=None``, as sequences are no table to be wrapped into a DataFrame.
     """
 
     def _read(self, X, *, reset):
