@@ -521,7 +521,7 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
 
     Returns
     -------
-    ndarray of float32 of shape (n_sequences,) or (n_steps_total,), or None
+    ndarray of float64 of shape (n_sequences,) or (n_steps_total,), or None
         The weights, laid out like the targets.
 
     Raises
@@ -533,7 +533,7 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     --------
     >>> from sklearn_rnn.data.validation import check_sample_weight
     >>> check_sample_weight([1, 0.5], lengths=[2, 1], per_step=True)
-    array([1. , 1. , 0.5], dtype=float32)
+    array([1. , 1. , 0.5])
     """
     if sample_weight is None:
         return None
@@ -552,7 +552,7 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
         check_same_number(sample_weight, lengths, "sample_weight")
         weights = sample_weight
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
-        weights = weights.astype(np.float32)
+        weights = weights.astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("sample_weight must hold finite numbers that are not negative.")
     if not weights.any():

@@ -87,15 +87,13 @@ class BaseRNN(BaseEstimator):
             )
         return sequences
 
-    def _learn_vocabulary(self, sequences, weights, per_step):
-        """Learn which tokens there are, and which of them are rare (their weights add up to 1 at most)."""
+    def _learn_vocabulary(self, sequences):
+        """Learn which tokens there are, and which of them came once only."""
         self.__dict__.pop("vocabulary_", None)
         if not sequences.is_tokens:
             return None
         self.vocabulary_, codes = np.unique(sequences.values, return_inverse=True)
-        if weights is not None and not per_step:
-            weights = np.repeat(weights, sequences.lengths)
-        return np.concatenate([[False], np.bincount(codes, weights) <= 1])
+        return np.concatenate([[False], np.bincount(codes) == 1])
 
     def _encode(self, sequences):
         """Turn tokens into codes; 0 is the code of what the vocabulary does not hold."""
@@ -141,7 +139,9 @@ class BaseRNN(BaseEstimator):
             sequences, targets, weights = _drop_weightless(sequences, targets, weights, per_step)
             codes = self._code_target(targets, weights, reset=not goes_on, classes=classes)
             weights = self._weigh_classes(codes, weights)
-            rare = None if goes_on else self._learn_vocabulary(sequences, weights, per_step)
+            if weights is not None:
+                weights = weights / weights.mean()  # what counts is how they compare
+            rare = None if goes_on else self._learn_vocabulary(sequences)
             sequences = self._encode(sequences)
             self._prepare(device, rare, goes_on)
             self._train(sequences, codes, weights, epochs)

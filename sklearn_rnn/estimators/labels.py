@@ -84,7 +84,7 @@ def balance(class_weight, codes, classes, weights):
 
     Returns
     -------
-    ndarray of float32 of shape (n,) or None
+    ndarray of shape (n,) or None
         The products; None for all ones.
 
     Raises
@@ -97,7 +97,7 @@ def balance(class_weight, codes, classes, weights):
     >>> import numpy as np
     >>> from sklearn_rnn.estimators.labels import balance
     >>> balance("balanced", np.array([0, 0, 0, 1]), np.array(["no", "yes"]), None)
-    array([0.6666667, 0.6666667, 0.6666667, 2.       ], dtype=float32)
+    array([0.66666667, 0.66666667, 0.66666667, 2.        ])
     """
     if class_weight is None:
         return weights
@@ -110,5 +110,4 @@ def balance(class_weight, codes, classes, weights):
         present = np.unique(codes)
         of_class = np.ones(len(classes))
         of_class[present] = compute_class_weight(class_weight, classes=present, y=codes)
-    of_class = of_class.astype(np.float32)
     return of_class[codes] if weights is None else of_class[codes] * weights

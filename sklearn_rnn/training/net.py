@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import math
 import warnings
 
 import numpy as np
@@ -169,7 +170,7 @@ class SequenceNet(NeuralNet):
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
             self.history.record_batch(f"{prefix}_loss", step["loss"].item())
-            self.history.record_batch(f"{prefix}_batch_size", float(step["n_terms"]))
+            self.history.record_batch(f"{prefix}_batch_size", step["n_terms"])
             self.notify("on_batch_end", batch=batch, training=training, **step)
             n_batches += 1
         self.history.record(f"{prefix}_batch_count", n_batches)
@@ -195,7 +196,7 @@ class SequenceNet(NeuralNet):
             return self._loss(batch)
 
     def _stop_unless_finite(self, value, what):
-        if torch.isfinite(value):
+        if math.isfinite(value.item()):
             return
         raise ValueError(
             f"Training stopped in epoch {len(self.history)}, batch {len(self.history[-1]['batches'])}: "

@@ -78,13 +78,12 @@ class Head(nn.Module):
         -------
         total : Tensor of shape ()
             The weighted sum of the terms' losses.
-        count : float or Tensor of shape ()
-            The sum of the weights, which is the number of terms where there are none.
+        count : int
+            The number of terms. (Not the sum of the weights: a batch of light terms is to move the network
+            less than a batch of heavy ones.)
         """
         terms = self.term_losses(scores, batch.targets)
-        if batch.weights is None:
-            return terms.sum(), float(len(terms))
-        return (terms * batch.weights).sum(), batch.weights.sum()
+        return (terms if batch.weights is None else terms * batch.weights).sum(), len(terms)
 
     def predict(self, scores, packing):
         """Turn scores into an answer: codes, or numbers.

@@ -58,10 +58,7 @@ class CRFHead(Head):
         """
         packing, weights = batch.packing, batch.weights
         losses = self._log_partition(scores, packing) - self._path_score(scores, batch.targets, packing)
-        if weights is None:
-            return losses.sum(), float(len(scores))
-        weights = weights[: len(packing)]
-        return (losses * weights).sum(), (weights * packing.length).sum()
+        return (losses if weights is None else losses * weights[: len(packing)]).sum(), len(scores)
 
     def _path_score(self, scores, labels, packing):
         """Score of the given labels, (B,)."""
