@@ -60,7 +60,9 @@ def test_kfold(vowels):
 
 def test_cross_validate(vowels):
     X, y = vowels
-    result = cross_validate(make_model(), X, y, cv=2, scoring=["accuracy", "f1_macro"], return_train_score=True)
+    result = cross_validate(
+        make_model(), X, y, cv=2, scoring=["accuracy", "f1_macro"], return_train_score=True
+    )
     assert result["test_accuracy"].min() > 0.7
     assert result["train_accuracy"].min() > 0.8
 

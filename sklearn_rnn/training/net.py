@@ -100,11 +100,12 @@ class SequenceNet(NeuralNet):
         """
         self.epochs_to_come = epochs
         self._datasets = dataset, validation
+        self._weights = list(self.module_.parameters())  # to walk the module once, not in each batch
         try:
             with self.stream.active():
                 self.partial_fit(dataset, epochs=epochs)
         finally:
-            del self._datasets  # the net outlives the fit, the data should not
+            del self._datasets, self._weights  # the net outlives the fit, the data should not
         self.module_.eval()
 
     def notify(self, method_name, **kwargs):
@@ -186,7 +187,7 @@ class SequenceNet(NeuralNet):
         self._stop_unless_finite(step["loss"], "the loss")
         step["loss"].backward()
         if self.clip_norm is not None:
-            norm = nn.utils.clip_grad_norm_(self.module_.parameters(), self.clip_norm)
+            norm = nn.utils.clip_grad_norm_(self._weights, self.clip_norm)
             self._stop_unless_finite(norm, "the gradient")
         return step
 

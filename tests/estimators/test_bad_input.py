@@ -48,7 +48,11 @@ def test_bad_X(cls, bad_X, error, message):
         (RNNRegressor, ["a", "b"], "must hold numbers"),
         (RNNRegressor, [[1.0, 2.0], [3.0, 4.0]], r"y\[0\] has 2 targets, but X\[0\] has 3 steps"),
         (RNNTagger, [["a", "b", "c"]], "X has 2 sequences, y has 1"),
-        (RNNTagger, [["a", "b"], ["a"]], r"y\[0\] has 2 targets, but X\[0\] has 3 steps\.\ny\[1\] has 1 target, "),
+        (
+            RNNTagger,
+            [["a", "b"], ["a"]],
+            r"y\[0\] has 2 targets, but X\[0\] has 3 steps\.\ny\[1\] has 1 target, ",
+        ),
     ],
 )
 def test_bad_y(cls, y, message):
@@ -69,7 +73,11 @@ def test_bad_y(cls, y, message):
         ({"optimizer": "adm"}, ValueError, "did you mean 'adam'?"),
         ({"nonlinearity": "tahn"}, ValueError, "did you mean 'tanh'?"),
         ({"hidden_size": 0}, ValueError, "hidden_size must be an int of at least 1, but it is 0"),
-        ({"hidden_size": 2.5}, TypeError, "hidden_size must be an int of at least 1, but it is 2.5 of type float"),
+        (
+            {"hidden_size": 2.5},
+            TypeError,
+            "hidden_size must be an int of at least 1, but it is 2.5 of type float",
+        ),
         ({"hidden_size": True}, TypeError, "of type bool"),
         ({"dropout": 1.0}, ValueError, "dropout must be a number of at least 0 and less than 1"),
         ({"learning_rate": 0}, ValueError, "learning_rate must be a number greater than 0"),
@@ -96,11 +104,21 @@ def test_bad_parameters(parameters, error, message):
 @pytest.mark.parametrize(
     ("fitted_on", "given", "error", "message"),
     [
-        (X, [np.zeros((2, 3))], ValueError, "X has 3 features, but RNNClassifier is expecting 2 features as input"),
+        (
+            X,
+            [np.zeros((2, 3))],
+            ValueError,
+            "X has 3 features, but RNNClassifier is expecting 2 features as input",
+        ),
         (X, WORDS, TypeError, "X holds text tokens, but RNNClassifier was fitted on numbers"),
         (WORDS, X, TypeError, "X holds numbers, but RNNClassifier was fitted on text tokens"),
         ([np.array([1, 2]), np.array([3])], WORDS, TypeError, "was fitted on integer tokens"),
-        (np.zeros((2, 4)), np.zeros((2, 5)), ValueError, "X has 5 features, but RNNClassifier is expecting 4"),
+        (
+            np.zeros((2, 4)),
+            np.zeros((2, 5)),
+            ValueError,
+            "X has 5 features, but RNNClassifier is expecting 4",
+        ),
     ],
 )
 def test_another_form_at_predict(fitted_on, given, error, message):

@@ -14,7 +14,9 @@ def signs():
     """Sequences of different lengths whose label is the sign of their mean."""
     rng = np.random.RandomState(0)
     centres = np.where(np.arange(60) % 2, 1.0, -1.0)
-    X = [centre + 0.3 * rng.randn(n, 2) for centre, n in zip(centres, rng.randint(1, 8, size=60), strict=True)]
+    X = [
+        centre + 0.3 * rng.randn(n, 2) for centre, n in zip(centres, rng.randint(1, 8, size=60), strict=True)
+    ]
     return X, centres
 
 
@@ -60,7 +62,9 @@ def test_multi_label(signs):
 
 def test_multi_output(signs):
     X, centres = signs
-    y = np.column_stack([np.where(centres > 0, "pos", "neg"), np.where([len(x) > 4 for x in X], "long", "short")])
+    y = np.column_stack(
+        [np.where(centres > 0, "pos", "neg"), np.where([len(x) > 4 for x in X], "long", "short")]
+    )
     y[0, 1] = "odd"
     model = RNNClassifier(**(FAST | {"max_iter": 60})).fit(X, y)
     assert [k.tolist() for k in model.classes_] == [["neg", "pos"], ["long", "odd", "short"]]

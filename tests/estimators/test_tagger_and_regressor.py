@@ -68,7 +68,9 @@ def test_tagger_with_class_weight():
     X = [rng.randn(5, 1) for _ in range(60)]
     y = [np.array([1, 0, 0, 0, 0])[rng.permutation(5)] for _ in X]
     options = FAST | {"max_iter": 3}
-    plain, balanced = (RNNTagger(class_weight=w, **options).fit(X, y).predict_proba(X) for w in (None, "balanced"))
+    plain, balanced = (
+        RNNTagger(class_weight=w, **options).fit(X, y).predict_proba(X) for w in (None, "balanced")
+    )
     assert np.concatenate(plain)[:, 1].mean() < 0.3
     assert 0.4 < np.concatenate(balanced)[:, 1].mean() < 0.6
     with pytest.raises(ValueError, match="head='crf' rates whole sequences"):

@@ -29,7 +29,9 @@ def test_every_optimizer_lowers_the_loss(vowels, optimizer):
 def test_weight_decay_keeps_weights_small(vowels):
     norms = []
     for weight_decay in (0.0, 1.0):
-        model = RNNClassifier(optimizer="adamw", learning_rate=0.01, weight_decay=weight_decay, **FAST).fit(*vowels)
+        model = RNNClassifier(optimizer="adamw", learning_rate=0.01, weight_decay=weight_decay, **FAST).fit(
+            *vowels
+        )
         norms.append(sum(p.square().sum() for p in model.module_.parameters()).item())
     assert norms[1] < 0.95 * norms[0]
 
@@ -43,7 +45,9 @@ def test_early_stopping_gives_back_the_best_weights(vowels):
     best = int(np.argmax(scores))
     assert model.n_iter_ == best + 1 + 3
     # Training for exactly as many epochs as the best took gives the same network.
-    shorter = RNNClassifier(early_stopping=True, learning_rate=0.03, **(options | {"max_iter": best + 1})).fit(X, y)
+    shorter = RNNClassifier(
+        early_stopping=True, learning_rate=0.03, **(options | {"max_iter": best + 1})
+    ).fit(X, y)
     np.testing.assert_array_equal(model.predict_proba(X), shorter.predict_proba(X))
 
 
