@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+# Before torch is imported. Threads that have to share a core wait for each other at every tiny product.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def _seeds():
     """Seeds named by SKLEARN_RNN_TESTS_GLOBAL_RANDOM_SEED: a number, a range such as 0-9, or all (0-99)."""

@@ -294,7 +294,7 @@ class BaseRNN(BaseEstimator):
         if weights is not None:
             device = resolve_device(self.device, fall_back=True)
             self._make_net(device, RandomStream(0, device))
-            self.module_.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
+            self.module_.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
             self.net_.history.extend(dict(epoch, batches=[]) for epoch in self.history_)
 
     def __sklearn_tags__(self):

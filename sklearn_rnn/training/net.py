@@ -106,6 +106,8 @@ class SequenceNet(NeuralNet):
                 self.partial_fit(dataset, epochs=epochs)
         finally:
             del self._datasets, self._weights  # the net outlives the fit, the data should not
+        largest = torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max()
+        self._stop_unless_finite(largest, "a weight")
         self.module_.eval()
 
     def notify(self, method_name, **kwargs):

@@ -1,0 +1,282 @@
+"""Padding: what stands where, and that nothing is lost on the way there and back."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+from sklearn_rnn import Sequences
+from sklearn_rnn.data import as_sequences
+from sklearn_rnn.preprocessing import SequencePadder, StepTransformer
+
+CHECKED = [
+    SequencePadder(),
+    SequencePadder(padding_value=np.nan, side="start"),
+    SequencePadder(masked=True),
+    SequencePadder(n_steps=12, truncate="start"),
+]
+
+
+@parametrize_with_checks(CHECKED)
+def test_common_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", CHECKED)
+def test_there_are_common_checks(estimator):
+    assert len(list(estimator_checks_generator(estimator))) > 30
+
+
+@pytest.fixture
+def arrays(global_random_seed):
+    rng = np.random.RandomState(global_random_seed)
+    return [rng.normal(size=(n, 2)).astype(np.float32) for n in (3, 1, 5, 2)]
+
+
+def check_same(X, expected):
+    assert len(X) == len(expected)
+    for x, e in zip(X, expected, strict=True):
+        np.testing.assert_array_equal(x, e)
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+@pytest.mark.parametrize("padding_value", [0, -1.5, np.nan, np.inf])
+@pytest.mark.parametrize("n_steps", [None, 5, 9])
+def test_against_a_loop(arrays, side, padding_value, n_steps):
+    padder = SequencePadder(padding_value=padding_value, side=side, n_steps=n_steps).fit(arrays)
+    padded = padder.transform(arrays)
+    n_steps = n_steps or 5
+    assert padder.n_steps_ == n_steps
+    assert padder.n_features_in_ == 2
+    assert type(padded) is np.ndarray
+    assert padded.dtype == np.float32
+    expected = np.full((4, n_steps, 2), padding_value, dtype=np.float32)
+    for i, x in enumerate(arrays):
+        if side == "end":
+            expected[i, : len(x)] = x
+        else:
+            expected[i, n_steps - len(x) :] = x
+    np.testing.assert_array_equal(padded, expected)
+    back = padder.inverse_transform(padded)
+    assert isinstance(back, Sequences)
+    check_same(back, arrays)
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+@pytest.mark.parametrize("padding_value", [0.0, np.nan])
+def test_masked_arrays(arrays, side, padding_value):
+    arrays[0][[0, -1]] = 0.0  # what the mask tells from padding
+    padder = SequencePadder(masked=True, side=side, padding_value=padding_value).fit(arrays)
+    padded = padder.transform(arrays)
+    assert isinstance(padded, np.ma.MaskedArray)
+    assert (~padded.mask).all(axis=2).sum(axis=1).tolist() == [3, 1, 5, 2]
+    np.testing.assert_array_equal(padded.data[padded.mask], padding_value)
+    np.testing.assert_array_equal(padded.filled()[padded.mask], padding_value)
+    check_same(padder.inverse_transform(padded), arrays)
+    check_same(padder.inverse_transform(padded[:2]), arrays[:2])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_estimators_door_reads_it(arrays, masked):
+    padder = SequencePadder(padding_value=-9.0, masked=masked)
+    check_same(as_sequences(padder.fit_transform(arrays), padding_value=-9.0), arrays)
+
+
+@pytest.mark.parametrize("form", ["lists", "Sequences", "object array", "float64"])
+def test_ragged_forms(arrays, form):
+    X = {
+        "lists": [x.tolist() for x in arrays],
+        "Sequences": as_sequences(arrays),
+        "object array": np.array([*arrays, None], dtype=object)[:-1],
+        "float64": [x.astype(float) for x in arrays],
+    }[form]
+    padder = SequencePadder().fit(X)
+    np.testing.assert_array_equal(padder.transform(X), SequencePadder().fit_transform(arrays))
+    check_same(padder.inverse_transform(padder.transform(X)), arrays)
+
+
+def test_arrays_of_equal_length():
+    X = np.arange(1.0, 13.0).reshape(2, 3, 2)
+    padder = SequencePadder().fit(X)
+    np.testing.assert_array_equal(padder.transform(X), X)
+    longer = SequencePadder(n_steps=4).fit_transform(X)
+    assert longer.shape == (2, 4, 2)
+    assert not longer[:, 3].any()
+
+
+@pytest.mark.parametrize("frame", [np.array, pd.DataFrame])
+@pytest.mark.parametrize("side", ["end", "start"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_tables(frame, side, masked):
+    X = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])  # all have 3 steps, so zeros are no padding
+    padder = SequencePadder(n_steps=5, side=side, masked=masked).fit(frame(X))
+    padded = padder.transform(frame(X))
+    assert padder.n_features_in_ == 3
+    assert padded.shape == (2, 5)
+    back = padder.inverse_transform(padded)
+    assert isinstance(back, np.ndarray)
+    np.testing.assert_array_equal(back, X)
+    np.testing.assert_array_equal(SequencePadder().fit_transform(frame(X)), X)
+
+
+def test_other_forms_after_a_fit_on_a_table():
+    padder = SequencePadder(n_steps=4).fit(np.ones((2, 3)))
+    padded = padder.transform([np.array([1.0]), np.array([2.0, 3.0])])
+    assert padded.shape == (2, 4, 1)
+    check_same(padder.inverse_transform(padded), [[[1.0]], [[2.0], [3.0]]])
+
+
+def test_tables_after_a_fit_on_ragged_series():
+    padder = SequencePadder().fit([np.array([1.0]), np.array([2.0, 3.0, 4.0])])
+    padded = padder.transform(np.array([[5.0, 6.0]]))
+    assert padded.tolist() == [[5.0, 6.0, 0.0]]
+    check_same(padder.inverse_transform(padded), [[[5.0], [6.0]]])
+    with pytest.raises(ValueError, match=r"X\[0\] ends with a step of 0.0"):
+        padder.transform(np.array([[5.0, 0.0]]))
+
+
+# Nothing is lost without a word
+
+
+@pytest.mark.parametrize(("side", "word", "row"), [("end", "ends", 1), ("start", "starts", 2)])
+@pytest.mark.parametrize("padding_value", [0.0, -0.0, 0])
+def test_data_that_looks_like_padding(side, word, row, padding_value):
+    X = [
+        np.array([[0.0, 1.0], [1.0, 0.0]]),
+        np.array([[1.0, 2.0], [0.0, 0.0]]),
+        np.array([[0.0, 0.0], [1.0, 1.0]]),
+    ]
+    with pytest.raises(ValueError) as error:
+        SequencePadder(side=side, padding_value=padding_value).fit_transform(X)
+    assert f"X[{row}] {word} with a step of" in str(error.value)
+    assert "set another padding_value (NaN is never data), or masked=True" in str(error.value)
+    assert str(error.value).count("X[") == 1
+    for other in (SequencePadder(side=side, padding_value=np.nan), SequencePadder(side=side, masked=True)):
+        check_same(other.inverse_transform(other.fit_transform(X)), X)
+
+
+def test_a_sequence_without_padding_may_not_look_like_it_either():
+    with pytest.raises(ValueError, match=r"X\[0\] ends with"):
+        SequencePadder().fit_transform([[1.0, 0.0], [1.0]])
+
+
+def test_values_are_compared_as_float32():
+    with pytest.raises(ValueError, match=r"X\[0\] ends with a step of 0.1"):
+        SequencePadder(padding_value=0.1).fit_transform([np.array([1.0, 0.1])])
+
+
+def test_too_long():
+    padder = SequencePadder().fit([[1.0, 2.0], [3.0]])
+    with pytest.raises(ValueError) as error:
+        padder.transform([[1.0], [1.0, 2.0, 3.0], [1.0, 2.0], [1.0] * 7])
+    lines = str(error.value).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(
+        "X[1] has 3 steps, but the array has 2; set n_steps, or truncate='end' or 'start'"
+    )
+    assert lines[1].startswith("X[3] has 7 steps")
+
+
+@pytest.mark.parametrize("truncate", ["end", "start"])
+@pytest.mark.parametrize("side", ["end", "start"])
+def test_truncate(arrays, truncate, side):
+    padder = SequencePadder(n_steps=2, truncate=truncate, side=side, padding_value=np.nan).fit(arrays)
+    padded = padder.transform(arrays)
+    assert padded.shape == (4, 2, 2)
+    check_same(padder.inverse_transform(padded), [x[:2] if truncate == "end" else x[-2:] for x in arrays])
+
+
+def test_truncated_tables():
+    X = np.array([[1.0, 2.0, 3.0]])
+    padder = SequencePadder(n_steps=2, truncate="start").fit(X)
+    assert padder.transform(X).tolist() == [[2.0, 3.0]]
+    assert padder.inverse_transform(padder.transform(X)).tolist() == [[2.0, 3.0]]
+
+
+# What is wrong
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        (
+            {"side": "ends"},
+            ValueError,
+            r"side must be one of 'end', 'start', but it is 'ends'\. Did you mean 'end'\?",
+        ),
+        ({"side": None}, ValueError, "side must be one of"),
+        ({"truncate": "strat"}, ValueError, r"truncate must be one of .* Did you mean 'start'\?"),
+        ({"truncate": True}, ValueError, "truncate must be one of"),
+        ({"n_steps": 0}, ValueError, "n_steps must be at least 1, but it is 0"),
+        ({"n_steps": 2.5}, TypeError, "n_steps must be an integer or None, but it is 2.5"),
+        ({"padding_value": "pad"}, TypeError, "padding_value must be a number, but it is 'pad'"),
+        ({"padding_value": None}, TypeError, "padding_value must be a number"),
+        ({"padding_value": 1e300}, ValueError, r"padding_value=1e\+300 is too large for float32"),
+    ],
+)
+def test_wrong_parameters(parameters, error, message):
+    with pytest.raises(error, match=message):
+        SequencePadder(**parameters).fit([[1.0, 2.0]])
+
+
+def test_wrong_data(arrays):
+    padder = SequencePadder().fit(arrays)
+    with pytest.raises(
+        ValueError, match="X has 3 features, but SequencePadder is expecting 2 features as input"
+    ):
+        padder.transform([np.ones((2, 3))])
+    with pytest.raises(ValueError, match="X holds str tokens, but SequencePadder needs numbers"):
+        padder.fit(["ab"])
+    with pytest.raises(
+        ValueError, match="X has 2 features, but SequencePadder is expecting 3 features as input"
+    ):
+        SequencePadder().fit(np.ones((4, 3))).transform(np.ones((4, 2)))
+
+
+def test_wrong_data_for_the_way_back(arrays):
+    padder = SequencePadder().fit(arrays)
+    padded = padder.transform(arrays)
+    with pytest.raises(ValueError, match=r"X has shape \(4, 4, 2\), but SequencePadder is expecting 5 steps"):
+        padder.inverse_transform(padded[:, :4])
+    with pytest.raises(ValueError, match=r"X has shape \(4,\)"):
+        padder.inverse_transform(np.zeros(4))
+    with pytest.raises(ValueError, match="X has 1 features, but SequencePadder is expecting 2"):
+        padder.inverse_transform(padded[:, :, :1])
+    with pytest.raises(ValueError, match=r"X\[1\] is empty"):
+        padder.inverse_transform(padded * [[[1]], [[0]], [[1]], [[1]]])
+    with pytest.raises(TypeError, match="X is no masked array, but masked=True"):
+        SequencePadder(masked=True).fit(arrays).inverse_transform(padded)
+
+
+@pytest.mark.parametrize("method", ["transform", "inverse_transform"])
+def test_not_fitted(method):
+    with pytest.raises(NotFittedError):
+        getattr(SequencePadder(), method)(np.ones((2, 3)))
+
+
+# As a part of scikit-learn
+
+
+def test_pipeline(arrays):
+    both = make_pipeline(StepTransformer(StandardScaler()), SequencePadder(padding_value=np.nan)).fit(arrays)
+    padded = both.transform(arrays)
+    assert padded.shape == (4, 5, 2)
+    np.testing.assert_allclose(np.nanmean(padded, axis=(0, 1)), 0, atol=1e-6)
+    back = both.inverse_transform(padded)
+    assert back.lengths.tolist() == [3, 1, 5, 2]
+    np.testing.assert_allclose(back.values, np.concatenate(arrays), rtol=1e-5, atol=1e-6)
+
+
+def test_clone_pickle_and_html(arrays):
+    padder = SequencePadder(side="start", padding_value=np.nan)
+    assert clone(padder).get_params()["side"] == "start"
+    again = pickle.loads(pickle.dumps(padder.fit(arrays)))
+    np.testing.assert_array_equal(again.transform(arrays), padder.transform(arrays))
+    assert "SequencePadder" in padder._repr_html_()
+    assert not hasattr(padder, "set_output")
