@@ -44,9 +44,7 @@ class Packing:
         n_steps = int(lengths[0])
         alive = np.arange(n_steps)[:, np.newaxis] < lengths  # (T, B)
         self.step_of, self.row_of = np.nonzero(alive)  # both (S_b,)
-        sizes = np.count_nonzero(alive, axis=1)
-        self.batch_sizes = sizes.tolist()
-        self._starts = np.cumsum(sizes) - sizes
+        self.batch_sizes = np.add.reduce(alive, axis=1, dtype=np.int64).tolist()
 
     def __len__(self):
         return len(self.lengths)
@@ -60,6 +58,11 @@ class Packing:
     def is_rectangular(self):
         """Whether all sequences have one length, so that the layout is a dense (T, B) array."""
         return self.batch_sizes[0] == self.batch_sizes[-1]
+
+    @cached_property
+    def _starts(self):
+        sizes = np.array(self.batch_sizes)
+        return np.cumsum(sizes) - sizes
 
     def _tensor(self, index):
         return torch.from_numpy(index).to(self.device)

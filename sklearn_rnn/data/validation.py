@@ -72,7 +72,7 @@ def as_sequences(X, *, padding_value=None, name="X"):
     if len(sequences) == 0:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
     problems = Problems()
-    for i in np.flatnonzero(sequences.lengths == 0):
+    for i in np.flatnonzero(sequences.offsets[1:] == sequences.offsets[:-1]):
         problems.add(_describe_empty(name, i))
     if not sequences.is_tokens:
         _find_non_finite(sequences, name, problems)
@@ -177,6 +177,10 @@ def _read_masked(X, name):
 def _read_list(X, padding_value, name):
     if not X:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
+    if padding_value is None:
+        widths = {_plain_width(x) for x in X}
+        if len(widths) == 1 and None not in widths:
+            return _concatenate(X, np.float32)  # plain arrays of one width: nothing more to ask
     if all(isinstance(x, str) for x in X):
         characters = "".join(X).encode("utf-32-le", "surrogatepass")
         return Sequences.from_lengths(np.frombuffer(characters, dtype="<U1"), [len(x) for x in X])
@@ -211,6 +215,12 @@ def _read_list(X, padding_value, name):
         i = next(i for i, a in enumerate(arrays) if a.dtype.kind == "c")
         raise ValueError(f"Complex data not supported: {name}[{i}] has dtype {arrays[i].dtype}.")
     return _concatenate(arrays, np.float32)
+
+
+def _plain_width(x):
+    """Width of a plain float array (n_steps, n_features); None for anything that needs a closer look."""
+    is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind == "f" and x.size
+    return x.shape[1] if is_plain else None
 
 
 def _step_array(x):
@@ -282,7 +292,9 @@ def _read_tokens(arrays, kinds, name):
 def _concatenate(arrays, dtype):
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
         values = np.concatenate(arrays, dtype=dtype, casting="unsafe")
-    return Sequences.from_lengths(values, np.fromiter((len(a) for a in arrays), np.int64, len(arrays)))
+    offsets = np.zeros(len(arrays) + 1, np.int64)
+    np.cumsum([len(a) for a in arrays], out=offsets[1:])
+    return Sequences._trusted(values, offsets)
 
 
 def _check_widths(arrays, name):

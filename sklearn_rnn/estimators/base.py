@@ -262,7 +262,8 @@ class BaseRNN(BaseEstimator):
 
     def _answer(self, X, method):
         """Give the head's answers for X in the user's order, and the sequences that they are for."""
-        check_is_fitted(self, "module_")
+        if not hasattr(self, "module_"):  # asking scikit-learn takes longer than a short prediction may
+            check_is_fitted(self, "module_")
         sequences = self._read(X, reset=False)
         dataset = SequenceDataset(self._encode(sequences), per_step=self._per_step)
         return answer(self.module_, dataset, method), sequences

@@ -23,12 +23,11 @@ def answer(network, dataset, method):
     ndarray
         One entry a sequence; or one a step of all sequences, laid end to end.
     """
-    parameter = next(network.parameters())
     ask = getattr(network.head, method)
     answers = None
     with torch.inference_mode():
         for members in plan_prediction(dataset.lengths):
-            batch = dataset.gather(members, like=parameter)
+            batch = dataset.gather(members, like=network.like)
             part = ask(network(batch), batch.packing).cpu().numpy()
             if answers is None:
                 n_answers = (

@@ -132,6 +132,13 @@ class RecurrentNetwork(nn.Module):
         self.bidirectional = bidirectional
         self.head = head(None if emits_scores else size, n_outputs, per_step=per_step)
 
+        self._first = (next(self.parameters()),)  # a tuple, so that it is not registered twice
+
+    @property
+    def like(self):
+        """A parameter: it has the device and the type that batches need."""
+        return self._first[0]
+
     def forward(self, batch):
         """Compute scores.
 
@@ -152,7 +159,7 @@ class RecurrentNetwork(nn.Module):
         if self.pooling is not None:
             outputs = self.pooling(outputs, batch.packing)
         if not self.emits_scores:
-            outputs = self.dropout(outputs)
+            outputs = self.dropout(outputs) if self.training else outputs
         elif self.bidirectional:
             outputs = sum(outputs.chunk(2, dim=1))  # the two directions' scores are added
         return self.head(outputs)

@@ -23,7 +23,9 @@ class LastPooling(nn.Module):
 
     def forward(self, outputs, packing):
         """Pool outputs (S_b, D) to (B, D)."""
-        last = outputs[packing.last]
+        # In a rectangle the last steps are the last rows: a view.
+        n = len(packing)
+        last = outputs[-n:] if packing.is_rectangular else outputs.index_select(0, packing.last)
         if self.directions == 1:
             return last
         half = outputs.shape[1] // 2

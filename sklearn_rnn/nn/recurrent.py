@@ -92,9 +92,9 @@ class Recurrence(nn.Module):
                 inputs = self.dropout(inputs)
             outputs = []
             for cell, is_reversed in zip(layer, (False, True), strict=False):
-                x = inputs[packing.reverse] if is_reversed else inputs
+                x = inputs.index_select(0, packing.reverse) if is_reversed else inputs
                 out, final = _run_truncated(cell, x, packing, next(given), need_state, self.bptt_steps)
-                outputs.append(out[packing.reverse] if is_reversed else out)
+                outputs.append(out.index_select(0, packing.reverse) if is_reversed else out)
                 after.append(final)
             inputs = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
         return inputs, after if need_state else None
@@ -176,7 +176,7 @@ def _run_dense(cell, kind, inputs, packing, sizes, state):
     # What stands behind the end of a sequence is computed and never read.
     dense = inputs.new_zeros(n_steps * n_rows, inputs.shape[1]).index_copy(0, packing.dense, inputs)
     outputs, _ = _call_library(cell, kind, (dense.view(n_steps, n_rows, -1),), state, [False])
-    return outputs.flatten(0, 1)[packing.dense], None
+    return outputs.flatten(0, 1).index_select(0, packing.dense), None
 
 
 def _run_cudnn(cell, kind, inputs, sizes, state):
@@ -190,7 +190,7 @@ def _run_cudnn(cell, kind, inputs, sizes, state):
 
 def _call_library(cell, kind, layout, state, batch_first):
     """Call torch's kernel on dense inputs (T, B, d), or on packed inputs and their batch sizes."""
-    hx = [s.unsqueeze(0).contiguous() for s in state]
+    hx = [s.unsqueeze(0) for s in state]
     weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     options = [
         True,

@@ -161,7 +161,7 @@ class SequenceNet(NeuralNet):
         """Cut a data set into batches; see `skorch.NeuralNet.get_iterator`."""
         # Validation must not move the order of training batches, or it would not be a mere look.
         rng = self.stream.order if training else np.random.RandomState(0)
-        return BatchIterator(dataset, self.batch_size, rng, next(self.module_.parameters()))
+        return BatchIterator(dataset, self.batch_size, rng, self.module_.like)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """Run over all batches once; see `skorch.NeuralNet.run_single_epoch`."""

@@ -146,14 +146,15 @@ def enumerate_paths(head, scores):
     return np.array(paths), np.array(totals)
 
 
-@pytest.fixture(params=itertools.product(LENGTHS, [1, 2, 4]), ids=str)
+@pytest.fixture(params=itertools.product(LENGTHS, [1, 2, 4], range(4)), ids=str)
 def crf_case(request, global_random_seed):
     """A head, a layout, random scores and random labels."""
-    lengths, n_labels = request.param
-    rng = np.random.RandomState(global_random_seed)
+    lengths, n_labels, seed = request.param
+    seed += global_random_seed
+    rng = np.random.RandomState(seed)
     packing = Packing(np.array(lengths))
     scores, labels = rng.randn(sum(lengths), n_labels) * 1.5, rng.randint(n_labels, size=sum(lengths))
-    return make_crf(n_labels, global_random_seed), packing, scores, labels
+    return make_crf(n_labels, seed), packing, scores, labels
 
 
 @pytest.mark.parametrize("is_weighted", [False, True])
