@@ -37,6 +37,8 @@ _ARCHITECTURE = (
     "embedding_size",
     "bptt_steps",
 )
+# Parameters that the optimizer and the device are set up with: likewise.
+_SETUP = ("optimizer", "weight_decay", "dtype", "device")
 
 
 class BaseRNN(BaseEstimator):
@@ -155,12 +157,14 @@ class BaseRNN(BaseEstimator):
         architecture = {name: getattr(self, name) for name in _ARCHITECTURE}
         architecture["pooling"] = None if self._per_step else self.pooling
         architecture["head"], architecture["n_outputs"] = self._describe_head()
+        setup = {name: getattr(self, name) for name in _SETUP}
         if goes_on:
-            for name, value in architecture.items():
-                if value != self._network[name]:
+            begun = self._network | self._setup
+            for name, value in (architecture | setup).items():
+                if value != begun[name]:
                     raise ValueError(
-                        f"{name} was {self._network[name]!r} when training began and is now {value!r}; "
-                        "training can only go on with the same network."
+                        f"{name} was {begun[name]!r} when training began and is now {value!r}; "
+                        "training can only go on with the same."
                     )
             self.net_.clip_norm = self.clip_norm
             if self.net_.lr != self.learning_rate:
@@ -169,7 +173,7 @@ class BaseRNN(BaseEstimator):
         is_tokens = self._kind != "numbers"
         input_size = len(self.vocabulary_) + 1 if is_tokens else 1 if self._was_table else self.n_features_in_
         self._network = dict(architecture, input_size=input_size, is_tokens=is_tokens, rare=rare)
-        self._dtype = self.dtype
+        self._setup = setup
         # Without a seed: fresh entropy, so that NumPy's global state stays as it is.
         rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
         seed = rng.randint(np.iinfo(np.int32).max)
@@ -179,12 +183,12 @@ class BaseRNN(BaseEstimator):
 
     def _make_net(self, device, stream):
         with stream.active():
-            network = RecurrentNetwork(**self._network).to(device, getattr(torch, self._dtype))
+            network = RecurrentNetwork(**self._network).to(device, getattr(torch, self._setup["dtype"]))
             self.net_ = make_net(
                 network,
-                optimizer=self.optimizer,
+                optimizer=self._setup["optimizer"],
                 learning_rate=self.learning_rate,
-                weight_decay=self.weight_decay,
+                weight_decay=self._setup["weight_decay"],
                 callbacks=None,
                 clip_norm=self.clip_norm,
                 stream=stream,

@@ -42,7 +42,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     head : "auto" or Head subclass, default="auto"
         The output layer and its loss; a class derived from `sklearn_rnn.nn.Head` replaces the one that
         fits the target.
-    max_iter : int, default=100
+    max_iter : int, default=50
         Number of epochs.
     batch_size : int or "all", default=32
         Number of sequences in a batch. Batches hold sequences of similar length, drawn anew each epoch.
@@ -146,7 +146,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         embedding_size=None,
         pooling="last",
         head="auto",
-        max_iter=100,
+        max_iter=50,
         batch_size=32,
         learning_rate=0.003,
         optimizer="adam",

@@ -35,7 +35,7 @@ class RNNTagger(BaseRNN):
     head : {"softmax", "crf"} or Head subclass, default="softmax"
         "softmax" labels each step on its own, given the network's output; "crf" is a conditional random
         field, which also learns what label follows what.
-    max_iter : int, default=100
+    max_iter : int, default=50
         Number of epochs.
     batch_size : int or "all", default=32
         Number of sequences in a batch. Batches hold sequences of similar length, drawn anew each epoch.
@@ -140,7 +140,7 @@ class RNNTagger(BaseRNN):
         dropout=0.0,
         embedding_size=None,
         head="softmax",
-        max_iter=100,
+        max_iter=50,
         batch_size=32,
         learning_rate=0.003,
         optimizer="adam",

@@ -114,6 +114,8 @@ def test_warm_start_may_change_how_but_not_what_is_trained(vowels):
     assert model.n_iter_ == 8
     with pytest.raises(ValueError, match="hidden_size was 8 when training began and is now 9"):
         model.set_params(hidden_size=9).fit(X, y)
+    with pytest.raises(ValueError, match="optimizer was 'adam' when training began and is now 'sgd'"):
+        model.set_params(hidden_size=8, optimizer="sgd").fit(X, y)
     np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-5)
 
 
