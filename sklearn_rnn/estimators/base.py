@@ -225,7 +225,7 @@ class BaseRNN(BaseEstimator):
     def _split(self, dataset):
         """Set sequences aside for validation; they are copied, the others are not."""
         n = len(dataset)
-        n_validation = max(1, round(self.validation_fraction * n))
+        n_validation = max(2, round(self.validation_fraction * n))  # R^2 needs two
         if n_validation >= n:
             raise ValueError(
                 f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to train "

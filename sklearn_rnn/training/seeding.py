@@ -47,11 +47,12 @@ class RandomStream:
 
     @contextmanager
     def active(self):
-        """Make torch draw from this stream inside a ``with`` block."""
+        """Make torch draw from this stream, and record gradients, inside a ``with`` block."""
         outside = self._get()
         self._set(self._states)
         try:
-            yield self
+            with torch.inference_mode(False), torch.enable_grad():
+                yield self
         finally:
             self._states = self._get()
             self._set(outside)

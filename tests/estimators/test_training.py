@@ -58,6 +58,19 @@ def test_early_stopping_of_tagger_and_regressor():
     assert len(RNNRegressor(early_stopping=True, **FAST).fit(X, numbers).validation_scores_) == 4
 
 
+def test_early_stopping_of_a_regressor_on_little_data():
+    X = np.random.RandomState(0).rand(12, 3)
+    model = RNNRegressor(early_stopping=True, **FAST).fit(X, X.sum(axis=1))
+    assert np.isfinite(model.validation_scores_).all()
+
+
+def test_fit_inside_inference_mode(vowels):
+    with torch.inference_mode():
+        inside = RNNClassifier(**FAST).fit(*vowels)
+    outside = RNNClassifier(**FAST).fit(*vowels)
+    assert inside.loss_curve_ == outside.loss_curve_
+
+
 def test_early_stopping_on_too_little_data():
     with pytest.raises(ValueError, match="leaves nothing to train on: there are 1 sequences"):
         RNNClassifier(early_stopping=True).fit([[[1.0]]], [0])
