@@ -1,0 +1,47 @@
+"""The estimators share most parameters: one rule, one default and one description each."""
+
+import inspect
+import re
+
+import pytest
+
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn.estimators.parameters import RULES
+
+CLASSES = [RNNClassifier, RNNRegressor, RNNTagger]
+
+
+def describe(cls):
+    """Text of each parameter in the class's docstring."""
+    section = inspect.getdoc(cls).split("Parameters\n----------\n")[1].split("\n\nAttributes\n")[0]
+    entries = re.split(r"\n(?=\w+ : )", section)
+    return {entry.split(" : ")[0]: entry for entry in entries}
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_parameter_is_described_with_its_default(cls):
+    described = describe(cls)
+    parameters = inspect.signature(cls).parameters
+    assert list(described) == list(parameters)
+    for name, parameter in parameters.items():
+        head = described[name].splitlines()[0].replace('"', "'")
+        if parameter.default is None:
+            assert head.endswith((", optional", "default=None"))
+        elif name == "tol":
+            assert head.endswith("default=1e-4")
+        else:
+            assert head.endswith(f"default={parameter.default!r}")
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_every_parameter_has_a_rule_that_its_default_keeps(cls):
+    estimator = cls()
+    estimator._check_parameters()
+    assert set(estimator.get_params()) <= set(RULES) | set(cls._extra_rules)
+
+
+def test_shared_parameters_are_described_alike():
+    for name in set.intersection(*(set(describe(cls)) for cls in CLASSES)) - {"head"}:
+        texts = {describe(cls)[name] for cls in CLASSES}
+        assert len(texts) == 1, name
+        assert len({inspect.signature(cls).parameters[name].default for cls in CLASSES}) == 1, name
