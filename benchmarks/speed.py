@@ -1,0 +1,229 @@
+"""Compare times with bare torch and with a plain skorch net.
+
+fit      RNNClassifier.fit; a loop in bare torch over the same batches, padded, data at hand as tensors;
+         a skorch NeuralNetClassifier on padded arrays and lengths, whose module packs them.
+predict  one sequence of 50 steps; the bare module's forward pass on a tensor.
+import   what `import sklearn_rnn` adds to `import torch`, in fresh processes.
+
+All ways are timed in turn in one process; the tables give medians. On a machine that does other things too,
+rely on --threads 1 --clock cpu: the processor's time for this process alone.
+"""
+
+import subprocess
+import sys
+import time
+from functools import partial
+
+import numpy as np
+import torch
+from common import describe_setting, draw_sequences, make_parser, parse, print_table, time_interleaved
+from skorch import NeuralNetClassifier
+from skorch.callbacks import GradientNormClipping
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
+
+from sklearn_rnn import RNNClassifier
+from sklearn_rnn.data.batching import plan_training
+from sklearn_rnn.datasets import load_japanese_vowels
+
+HIDDEN, BATCH, RATE, CLIP = 64, 32, 0.003, 1.0
+TORCH_CELLS = {"elman": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class Bare(nn.Module):
+    """What one writes in torch: padded input, time first; the output at each sequence's last step."""
+
+    def __init__(self, cell, n_features, n_classes):
+        super().__init__()
+        self.recurrent = TORCH_CELLS[cell](n_features, HIDDEN)
+        self.linear = nn.Linear(HIDDEN, n_classes)
+
+    def forward(self, X, lengths):
+        outputs, _ = self.recurrent(X)  # (T, B, H)
+        return self.linear(outputs[lengths - 1, torch.arange(len(lengths))])
+
+
+def fit_bare(cell, X, y, epochs):
+    lengths = np.array([len(x) for x in X])
+    lengths_tensor = torch.from_numpy(lengths)
+    module = Bare(cell, X[0].shape[1], int(y.max()) + 1)
+    optimizer = torch.optim.Adam(module.parameters(), lr=RATE, fused=True)
+    rng = np.random.RandomState(0)
+    for _ in range(epochs):
+        losses = []
+        for members in plan_training(lengths, BATCH, rng):
+            index = torch.from_numpy(members)
+            scores = module(pad_sequence([X[i] for i in members]), lengths_tensor[index])
+            loss = cross_entropy(scores, y[index])
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(module.parameters(), CLIP)
+            optimizer.step()
+            losses.append(loss.item())
+    return module
+
+
+class Packed(nn.Module):
+    """What skorch's documentation leads to: padded arrays and lengths, packed in the module."""
+
+    def __init__(self, cell, n_features, n_classes):
+        super().__init__()
+        self.recurrent = TORCH_CELLS[cell](n_features, HIDDEN, batch_first=True)
+        self.linear = nn.Linear(HIDDEN, n_classes)
+
+    def forward(self, X, lengths):
+        packed = pack_padded_sequence(X, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        _, state = self.recurrent(packed)
+        return self.linear((state[0] if isinstance(state, tuple) else state)[-1])
+
+
+def make_skorch(cell, n_features, n_classes, epochs):
+    return NeuralNetClassifier(
+        Packed,
+        module__cell=cell,
+        module__n_features=n_features,
+        module__n_classes=n_classes,
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        lr=RATE,
+        max_epochs=epochs,
+        batch_size=BATCH,
+        iterator_train__shuffle=True,
+        train_split=None,
+        callbacks=[GradientNormClipping(CLIP)],
+        verbose=0,
+    )
+
+
+def compare_fits(sets, repeats, clock):
+    rows = []
+    for title, X, y, epochs, rounds in sets:
+        tensors, codes = [torch.from_numpy(x) for x in X], torch.from_numpy(y)
+        padded = {
+            "X": pad_sequence(tensors, batch_first=True).numpy(),
+            "lengths": np.array([len(x) for x in X]),
+        }
+        n_features, n_classes = X[0].shape[1], len(np.unique(y))
+        for cell in TORCH_CELLS:
+            model = RNNClassifier(
+                cell=cell,
+                hidden_size=HIDDEN,
+                batch_size=BATCH,
+                learning_rate=RATE,
+                clip_norm=CLIP,
+                max_iter=epochs,
+                device="cpu",
+                random_state=0,
+            )
+            net = make_skorch(cell, n_features, n_classes, epochs)
+            ways = {
+                "ours": partial(model.fit, X, y),
+                "bare": partial(fit_bare, cell, tensors, codes, epochs),
+                "skorch": partial(net.fit, padded, y),
+            }
+            times = {
+                way: np.median(seconds)
+                for way, seconds in time_interleaved(ways, rounds * repeats, clock).items()
+            }
+            rows.append(
+                [
+                    title,
+                    cell,
+                    *(f"{times[way]:.2f}" for way in ways),
+                    f"{times['ours'] / times['bare']:.2f}",
+                    "1.15",
+                    f"{times['skorch'] / times['ours']:.1f}",
+                    "3" if cell == "lstm" else "1.5",
+                ]
+            )
+    header = [
+        "data",
+        "cell",
+        "fit, s",
+        "bare torch, s",
+        "skorch, s",
+        "fit / bare",
+        "at most",
+        "skorch / fit",
+        "at least",
+    ]
+    print_table(header, rows)
+
+
+def compare_predictions(repeats, clock):
+    rng = np.random.default_rng(0)
+    X = draw_sequences(64, (50, 50), 8, rng)
+    y = np.arange(64) % 5
+    one = X[:1]
+    tensor, length = torch.from_numpy(X[0])[:, None], torch.tensor([50])
+    rows = []
+    for cell in TORCH_CELLS:
+        model = RNNClassifier(cell=cell, hidden_size=HIDDEN, max_iter=1, device="cpu", random_state=0).fit(
+            X, y
+        )
+        module = Bare(cell, 8, 5).eval()
+
+        def forward(module=module):
+            with torch.inference_mode():
+                module(tensor, length)
+
+        times = time_interleaved(
+            {"ours": lambda model=model: model.predict(one), "bare": forward}, 200 * repeats, clock
+        )
+        ours, bare = (1e6 * np.median(times[way]) for way in ("ours", "bare"))
+        rows.append([cell, f"{ours:.0f}", f"{bare:.0f}", f"{ours - bare:.0f}", f"{ours / bare:.2f}", "1.5"])
+    print_table(["cell", "predict, µs", "bare forward, µs", "difference, µs", "ratio", "at most"], rows)
+
+
+def compare_imports(repeats):
+    lines = [
+        "import torch",
+        "import torch, sklearn_rnn",
+        "import torch; from sklearn_rnn import RNNClassifier",
+    ]
+
+    def start(line):
+        subprocess.run([sys.executable, "-c", line], check=True)
+
+    times = time_interleaved({line: partial(start, line) for line in lines}, repeats)
+    medians = {name: np.median(seconds) for name, seconds in times.items()}
+    first = medians["import torch"]
+    bars = ["", "0.3", ""]
+    rows = [
+        [f"`{name}`", f"{seconds:.2f}", f"{seconds - first:+.2f}", bar]
+        for (name, seconds), bar in zip(medians.items(), bars, strict=True)
+    ]
+    print_table(["new process", "s", "more than torch, s", "at most"], rows)
+
+
+def main():
+    parser = make_parser(__doc__)
+    parser.add_argument("parts", nargs="*", help="fit, predict, import; by default all")
+    parser.add_argument("--repeats", type=int, default=5, help="measured rounds")
+    parser.add_argument(
+        "--clock", choices=["wall", "cpu"], default="wall", help="what is timed, imports excepted"
+    )
+    options = parse(parser)
+    clock = {"wall": time.perf_counter, "cpu": time.process_time}[options.clock]
+    print(describe_setting())
+    parts = options.parts or ["fit", "predict", "import"]
+    start = time.perf_counter()
+    if "fit" in parts:
+        vowels, speakers = load_japanese_vowels(subset="train", return_X_y=True)
+        rng = np.random.default_rng(0)
+        drawn = draw_sequences(2000, (10, 200), 8, rng)
+        sets = [
+            ("Japanese vowels, 20 epochs", vowels, np.unique(speakers, return_inverse=True)[1], 20, 3),
+            ("2,000 sequences of 10 to 200 steps, 2 epochs", drawn, rng.integers(5, size=2000), 2, 1),
+        ]
+        compare_fits(sets, options.repeats, clock)
+    if "predict" in parts:
+        compare_predictions(options.repeats, clock)
+    if "import" in parts:
+        compare_imports(options.repeats)
+    print(f"Took {(time.perf_counter() - start) / 60:.1f} minutes.")
+
+
+if __name__ == "__main__":
+    main()
