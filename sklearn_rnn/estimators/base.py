@@ -86,6 +86,7 @@ class BaseRNN(BaseEstimator):
             raise ValueError(
                 f"X has {sequences.n_features} features, but {type(self).__name__} is expecting "
                 f"{width} features as input."
+                + (" If X is one sequence, give [X]." if _is_table(X) and X.shape[1] == width else "")
             )
         return sequences
 

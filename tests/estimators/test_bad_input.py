@@ -127,6 +127,12 @@ def test_another_form_at_predict(fitted_on, given, error, message):
         model.predict(given)
 
 
+def test_one_sequence_that_is_not_in_a_list():
+    model = RNNClassifier(**FAST).fit(X, [0, 1])
+    with pytest.raises(ValueError, match=r"expecting 2 features as input\. If X is one sequence, give \[X\]"):
+        model.predict(X[0])
+
+
 def test_integers_are_read_as_numbers_where_numbers_were_fitted():
     model = RNNClassifier(**FAST).fit([[0.5, 1.0], [2.0]], [0, 1])
     np.testing.assert_array_equal(model.predict_proba([[1, 2]]), model.predict_proba([[1.0, 2.0]]))
