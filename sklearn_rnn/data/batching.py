@@ -120,6 +120,9 @@ class PackedBatch:
     def __len__(self):
         return len(self.packing)
 
+    def __iter__(self):
+        return iter((self, self.targets))  # what skorch's callbacks unpack a batch into
+
 
 class SequenceDataset:
     """Encoded sequences with targets and weights, from which batches are gathered.

@@ -27,7 +27,7 @@ class Problems:
             raise ValueError("\n".join(shown))
 
 
-def as_sequences(X, *, padding_value=None, name="X"):
+def as_sequences(X, *, padding_value=None, allow_nan=False, name="X"):
     """Read any form of sequences.
 
     Parameters
@@ -43,6 +43,8 @@ def as_sequences(X, *, padding_value=None, name="X"):
         - masked array: trailing masked steps are padding.
     padding_value : float, optional
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    allow_nan : bool, default=False
+        Whether NaN may stand for missing values, as for a transformer that imputes them.
     name : str, default="X"
         What error messages call the data.
 
@@ -75,7 +77,7 @@ def as_sequences(X, *, padding_value=None, name="X"):
     for i in np.flatnonzero(sequences.offsets[1:] == sequences.offsets[:-1]):
         problems.add(_describe_empty(name, i))
     if not sequences.is_tokens:
-        _find_non_finite(sequences, name, problems)
+        _find_non_finite(sequences, allow_nan, name, problems)
     problems.raise_if_any()
     return sequences
 
@@ -357,23 +359,22 @@ def _as_int64(codes, name):
     return codes.astype(np.int64, copy=False)
 
 
-def _find_non_finite(sequences, name, problems):
+def _find_non_finite(sequences, allow_nan, name, problems):
     values = sequences.values
     # The sum alone says whether anything is wrong, without a boolean copy of the data.
     with np.errstate(invalid="ignore"):
         if np.isfinite(values.sum(dtype=np.float64)):
             return
-    steps, features = np.nonzero(~np.isfinite(values))
+    steps, features = np.nonzero(np.isinf(values) if allow_nan else ~np.isfinite(values))
     rows = np.searchsorted(sequences.offsets, steps, side="right") - 1
     _, first = np.unique(rows, return_index=True)
     for k in first:
-        what = (
-            "NaN" if np.isnan(values[steps[k], features[k]]) else "infinity or a value too large for float32"
-        )
-        problems.add(
-            f"{name}[{rows[k]}] has {what} at step {steps[k] - sequences.offsets[rows[k]]}, "
-            f"feature {features[k]}; impute missing values, or set padding_value if it marks padding."
-        )
+        where = f"at step {steps[k] - sequences.offsets[rows[k]]}, feature {features[k]}"
+        if np.isnan(values[steps[k], features[k]]):
+            what = f"NaN {where}; impute missing values, or set padding_value if it marks padding at the end."
+        else:
+            what = f"infinity or a value too large for float32 {where}; clip or rescale it."
+        problems.add(f"{name}[{rows[k]}] has {what}")
 
 
 def is_ragged(y):

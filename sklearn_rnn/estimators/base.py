@@ -1,7 +1,9 @@
 """What all estimators share: reading X, training, prediction, persistence."""
 
 import copy
+import warnings
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,7 +21,6 @@ from sklearn_rnn.nn.network import RecurrentNetwork
 from sklearn_rnn.training import (
     Progress,
     RandomStream,
-    ValidationScore,
     best_weights,
     make_net,
     resolve_device,
@@ -38,7 +39,7 @@ _ARCHITECTURE = (
     "bptt_steps",
 )
 # Parameters that the optimizer and the device are set up with: likewise.
-_SETUP = ("optimizer", "weight_decay", "dtype", "device")
+_FIXED = ("optimizer", "weight_decay", "dtype", "device")
 
 
 class BaseRNN(BaseEstimator):
@@ -81,14 +82,30 @@ class BaseRNN(BaseEstimator):
                     f"X holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
                     "give it the same form."
                 )
+        if kind == "text tokens":
+            self._check_unit(X, sequences)
         width = 1 if self._was_table or self._kind != "numbers" else self.n_features_in_
         if sequences.n_features not in (None, width):
             raise ValueError(
                 f"X has {sequences.n_features} features, but {type(self).__name__} is expecting "
                 f"{width} features as input."
-                + (" If X is one sequence, give [X]." if _is_table(X) and X.shape[1] == width else "")
+                + (" If X is one sequence, give [X]." if (sequences.lengths == width).all() else "")
             )
         return sequences
+
+    def _check_unit(self, X, sequences):
+        """Refuse whole texts where words were fitted, and words where characters were."""
+        longest = max(map(len, self.vocabulary_))
+        if longest > 1 and isinstance(next(iter(X)), str):
+            raise TypeError(
+                f"X holds str, which are read character by character, but {type(self).__name__} was fitted "
+                "on words. Split each text into a list of words; if X is one sequence, give [X]."
+            )
+        if longest == 1 and min(map(len, sequences.values)) > 1:
+            raise TypeError(
+                f"X holds words, but {type(self).__name__} was fitted on single characters. "
+                "Give each text as one str."
+            )
 
     def _learn_vocabulary(self, sequences):
         """Learn which tokens there are, and which of them came once only."""
@@ -96,6 +113,13 @@ class BaseRNN(BaseEstimator):
         if not sequences.is_tokens:
             return None
         self.vocabulary_, codes = np.unique(sequences.values, return_inverse=True)
+        n_tokens, n_steps = len(self.vocabulary_), len(codes)
+        if sequences.values.dtype.kind == "i" and n_tokens > max(50, 0.2 * n_steps):
+            warnings.warn(
+                f"X holds integers, which are read as tokens: {n_tokens} different ones in {n_steps} steps. "
+                "If they are measurements, make them float: X = [np.asarray(x, dtype=float) for x in X].",
+                stacklevel=4,
+            )
         return np.concatenate([[False], np.bincount(codes) == 1])
 
     def _encode(self, sequences):
@@ -113,6 +137,9 @@ class BaseRNN(BaseEstimator):
     def _unchanged_on_error(self, goes_on):
         before = dict(self.__dict__)
         memory = self.net_.remember() if goes_on else None
+        drawn = (
+            self.random_state.get_state() if isinstance(self.random_state, np.random.RandomState) else None
+        )
         try:
             yield
         except BaseException:
@@ -120,6 +147,8 @@ class BaseRNN(BaseEstimator):
             self.__dict__.update(before)
             if goes_on:
                 self.net_.restore(memory)
+            if drawn is not None:
+                self.random_state.set_state(drawn)
             raise
 
     def _check_parameters(self):
@@ -141,7 +170,8 @@ class BaseRNN(BaseEstimator):
             weights = check_sample_weight(sample_weight, sequences.lengths, per_step=per_step)
             sequences, targets, weights = _drop_weightless(sequences, targets, weights, per_step)
             codes = self._code_target(targets, weights, reset=not goes_on, classes=classes)
-            weights = self._weigh_classes(codes, weights)
+            weights = self._weigh_classes(codes, weights, sequences.lengths)
+            sequences, codes, weights = _drop_weightless(sequences, codes, weights, per_step)
             if weights is not None:
                 weights = weights / weights.mean()  # what counts is how they compare
             rare = None if goes_on else self._learn_vocabulary(sequences)
@@ -150,7 +180,7 @@ class BaseRNN(BaseEstimator):
             self._train(sequences, codes, weights, epochs)
         return self
 
-    def _weigh_classes(self, codes, weights):
+    def _weigh_classes(self, codes, weights, lengths):
         return weights
 
     def _prepare(self, device, rare, goes_on):
@@ -158,18 +188,18 @@ class BaseRNN(BaseEstimator):
         architecture = {name: getattr(self, name) for name in _ARCHITECTURE}
         architecture["pooling"] = None if self._per_step else self.pooling
         architecture["head"], architecture["n_outputs"] = self._describe_head()
-        setup = {name: getattr(self, name) for name in _SETUP}
+        setup = {name: getattr(self, name) for name in (*_FIXED, "learning_rate", "clip_norm")}
         if goes_on:
             begun = self._network | self._setup
-            for name, value in (architecture | setup).items():
+            for name, value in (architecture | {name: setup[name] for name in _FIXED}).items():
                 if value != begun[name]:
                     raise ValueError(
                         f"{name} was {begun[name]!r} when training began and is now {value!r}; "
                         "training can only go on with the same."
                     )
+            self._setup = setup
             self.net_.clip_norm = self.clip_norm
-            if self.net_.lr != self.learning_rate:
-                self.net_.set_params(lr=self.learning_rate)
+            self.net_.resume(self.learning_rate)
             return
         is_tokens = self._kind != "numbers"
         input_size = len(self.vocabulary_) + 1 if is_tokens else 1 if self._was_table else self.n_features_in_
@@ -177,8 +207,8 @@ class BaseRNN(BaseEstimator):
         self._setup = setup
         # Without a seed: fresh entropy, so that NumPy's global state stays as it is.
         rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
-        seed = rng.randint(np.iinfo(np.int32).max)
-        self._make_net(device, RandomStream(seed, device))
+        self._seed = int(rng.randint(np.iinfo(np.int32).max))
+        self._make_net(device, RandomStream(self._seed, device))
         self.n_iter_ = 0
         self.loss_curve_, self.history_ = [], []
 
@@ -188,39 +218,40 @@ class BaseRNN(BaseEstimator):
             self.net_ = make_net(
                 network,
                 optimizer=self._setup["optimizer"],
-                learning_rate=self.learning_rate,
+                learning_rate=self._setup["learning_rate"],
                 weight_decay=self._setup["weight_decay"],
                 callbacks=None,
-                clip_norm=self.clip_norm,
+                clip_norm=self._setup["clip_norm"],
                 stream=stream,
                 title=type(self).__name__,
                 device=device,
                 batch_size=1,
-                verbose=int(self.verbose),
+                verbose=0,
             )
         self.module_ = network.eval()
 
     def _train(self, sequences, codes, weights, epochs):
         dataset = SequenceDataset(sequences, codes, weights, per_step=self._per_step)
         callbacks = users = list(copy.deepcopy(self.callbacks) or [])
-        validation = None
+        validation = score = None
         if self.early_stopping and epochs > 1:
             dataset, validation = self._split(dataset)
-            callbacks = [
-                ("valid_score", ValidationScore(lambda module: self._score_dataset(module, validation))),
-                *callbacks,
-                ("early_stopping", best_weights(self.n_iter_no_change, self.tol)),
-            ]
+            score = partial(self._score_dataset, validation)
+            callbacks = [*callbacks, ("_early_stopping", best_weights(self.n_iter_no_change, self.tol))]
+        progress = Progress()
         if self.verbose == 1:
-            callbacks.append(("progress", Progress()))
-        self.net_.callbacks = callbacks
-        self.net_.initialize_callbacks()
-        self.net_.batch_size = (
-            len(dataset) if self.batch_size == "all" else min(self.batch_size, len(dataset))
-        )
-        self.net_.train(dataset, validation, epochs)
-        self.net_.callbacks = users  # ours hold data, and the net outlives the fit
-        self.net_.initialize_callbacks()
+            callbacks = [*callbacks, ("_progress", progress)]
+        net = self.net_
+        net.verbose = int(self.verbose)
+        net.batch_size = len(dataset) if self.batch_size == "all" else min(self.batch_size, len(dataset))
+        net.callbacks = callbacks
+        net.initialize_callbacks()
+        try:
+            net.train(dataset, validation, epochs, score)
+        finally:
+            progress.close()
+        net.callbacks = users
+        net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if not name.startswith("_")]
         self._write_down()
 
     def _split(self, dataset):
@@ -249,19 +280,20 @@ class BaseRNN(BaseEstimator):
     def _strata(self, codes):
         return None
 
-    def _score_dataset(self, module, dataset):
+    def _score_dataset(self, dataset, module):
         return self._score_answers(answer(module, dataset, "predict"), dataset.targets, dataset.weights)
 
     def _write_down(self):
         """Copy what training learnt about itself into plain attributes."""
-        history = self.net_.history
-        self.history_ = [{k: v for k, v in epoch.items() if k != "batches"} for epoch in history]
+        new = self.net_.history[len(self.history_) :]
+        for epoch in new:
+            epoch["batches"] = []  # summed up in the epoch
+        self.history_ = self.history_ + [{k: v for k, v in epoch.items() if k != "batches"} for epoch in new]
         finished = [epoch for epoch in self.history_ if "train_loss" in epoch]
         self.n_iter_ = len(finished)
-        self.loss_curve_ = [epoch["train_loss"] for epoch in finished]
+        self.loss_curve_ = [float(epoch["train_loss"]) for epoch in finished]
         self.best_loss_ = min(self.loss_curve_, default=None)
-        scores = [epoch["valid_score"] for epoch in finished if "valid_score" in epoch]
-        self.validation_scores_ = scores or None
+        self.validation_scores_ = [e["valid_score"] for e in finished if "valid_score" in e] or None
 
     # Prediction
 
@@ -285,7 +317,7 @@ class BaseRNN(BaseEstimator):
         """Give the state as NumPy arrays and plain Python; the optimizer's memory is left out."""
         state = dict(super().__getstate__())
         if "module_" in state:
-            del state["net_"]
+            state["_schedules"] = copy.deepcopy(state.pop("net_").schedules)
             network = state.pop("module_")
             state["_weights"] = {
                 name: w.detach().cpu().numpy().copy() for name, w in network.state_dict().items()
@@ -299,8 +331,9 @@ class BaseRNN(BaseEstimator):
         super().__setstate__(state)
         if weights is not None:
             device = resolve_device(self.device, fall_back=True)
-            self._make_net(device, RandomStream(0, device))
+            self._make_net(device, RandomStream((self._seed + self.n_iter_) % 2**31, device))
             self.module_.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
+            self.net_.schedules = self.__dict__.pop("_schedules")
             self.net_.history.extend(dict(epoch, batches=[]) for epoch in self.history_)
 
     def __sklearn_tags__(self):
@@ -320,7 +353,9 @@ def _is_table(X):
         return True
     if not isinstance(X, np.ndarray) and hasattr(X, "__array__"):
         X = np.asarray(X)
-    return isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind != "U"
+    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind == "U":
+        return False
+    return not (X.dtype.kind == "O" and X.size and isinstance(X.flat[0], str))
 
 
 def _is_nested_table(X, sequences):

@@ -8,7 +8,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sklearn_rnn.data.validation import check_same_number
 from sklearn_rnn.estimators.base import BaseRNN
-from sklearn_rnn.estimators.labels import balance, check_labels, code_labels
+from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
 
 
@@ -238,6 +238,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             else:
                 self._target_type = "multioutput"
                 self.classes_ = [np.unique(column) for column in y.T]
+        several = self._target_type != "single"
+        check_classes(classes, list(self.classes_) if several else self.classes_)
         n_outputs = {"single": None, "multioutput": len(self.classes_)}.get(
             self._target_type, len(self.classes_)
         )
@@ -248,10 +250,12 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         if self._target_type == "single":
             return code_labels(y, self.classes_)
         if self._target_type == "multilabel-indicator":
+            if not np.isin(y, [0, 1]).all():
+                raise ValueError("y must hold zeros and ones only, as in the first fit (multi-label).")
             return y.astype(np.float32)
         return np.column_stack([code_labels(column, k) for column, k in zip(y.T, self.classes_, strict=True)])
 
-    def _weigh_classes(self, codes, weights):
+    def _weigh_classes(self, codes, weights, lengths):
         if self.class_weight is not None and self._target_type != "single":
             raise ValueError("class_weight needs one label a sequence; y has several.")
         return balance(self.class_weight, codes, self.classes_, weights)

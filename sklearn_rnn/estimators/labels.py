@@ -1,5 +1,7 @@
 """Labels and their codes."""
 
+import numbers
+
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -26,6 +28,10 @@ def check_labels(labels):
     """
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError("y contains NaN or infinity, which is no label.")
+    if labels.dtype.kind == "O":
+        missing = [i for i, label in enumerate(labels.flat) if label is None]
+        if missing:
+            raise ValueError(f"y holds None, at place {missing[0]}; every label must be given.")
     if labels.dtype.kind == "c":
         raise ValueError("Complex data not supported: y has complex labels.")
     return labels
@@ -68,6 +74,38 @@ def code_labels(labels, classes):
     return np.searchsorted(classes, labels)
 
 
+def check_classes(given, classes):
+    """Check that a later `partial_fit` names the same labels as the first.
+
+    Parameters
+    ----------
+    given : array of shape (n_classes,) or None
+        What the call names.
+    classes : ndarray of shape (n_classes,), or list of such
+        The labels of the fitted estimator.
+
+    Raises
+    ------
+    ValueError
+        If they differ, or if there are several outputs, whose labels cannot be named.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.estimators.labels import check_classes
+    >>> check_classes([1, 0], np.array([0, 1]))
+    """
+    if given is None:
+        return
+    if isinstance(classes, list):
+        raise ValueError("classes= names the labels of one output; y has several.")
+    if not np.array_equal(np.unique(np.asarray(given)), classes):
+        raise ValueError(
+            f"classes={np.unique(np.asarray(given)).tolist()} is not what training began with: "
+            f"{classes.tolist()}."
+        )
+
+
 def balance(class_weight, codes, classes, weights):
     """Multiply weights with those of the classes.
 
@@ -90,7 +128,7 @@ def balance(class_weight, codes, classes, weights):
     Raises
     ------
     ValueError
-        If `class_weight` has a label that is not among the classes.
+        If none of the labels in `class_weight` is among the classes, or a weight is not legal.
 
     Examples
     --------
@@ -102,12 +140,21 @@ def balance(class_weight, codes, classes, weights):
     if class_weight is None:
         return weights
     if isinstance(class_weight, dict):
-        unknown = [label for label in class_weight if label not in classes.tolist()]
-        if unknown:
-            raise ValueError(f"class_weight has the label {unknown[0]!r}; the labels are {classes.tolist()}.")
+        # Some may be absent, as from a fold of cross-validation; if all are, it is a mistake.
+        if not set(class_weight) & set(classes.tolist()):
+            raise ValueError(
+                f"class_weight has the labels {list(class_weight)}; none of them is in y, "
+                f"whose labels are {classes.tolist()}."
+            )
+        bad = [w for w in class_weight.values() if not (isinstance(w, numbers.Real) and 0 <= w < np.inf)]
+        if bad:
+            raise ValueError(f"class_weight must hold finite numbers that are not negative, not {bad[0]!r}.")
         of_class = np.array([class_weight.get(label, 1.0) for label in classes.tolist()])
     else:
         present = np.unique(codes)
         of_class = np.ones(len(classes))
         of_class[present] = compute_class_weight(class_weight, classes=present, y=codes)
-    return of_class[codes] if weights is None else of_class[codes] * weights
+    weights = of_class[codes] if weights is None else of_class[codes] * weights
+    if not weights.any():
+        raise ValueError("class_weight is zero for every label that y holds; at least one must count.")
+    return weights

@@ -3,6 +3,8 @@
 import difflib
 import numbers
 
+import numpy as np
+
 from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
 from sklearn_rnn.nn.heads import Head
 from sklearn_rnn.nn.pooling import POOLINGS
@@ -35,9 +37,9 @@ class Rule:
         if isinstance(value, str) and self.names:
             if value in self.names:
                 return
-            near = difflib.get_close_matches(value, self.names, n=1, cutoff=0.5)
-            guess = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(f"{name}={value!r} is not known; {guess}It must be {self.expected}.")
+            near = difflib.get_close_matches(value.lower(), self.names, n=1, cutoff=0.5)
+            guess = f"; did you mean {near[0]!r}?" if near else "."
+            raise ValueError(f"{name}={value!r} is not known{guess} It must be {self.expected}.")
         is_bool = isinstance(value, bool) and bool not in _as_tuple(self.types)
         if is_bool or not isinstance(value, self.types):
             raise TypeError(
@@ -102,7 +104,12 @@ def _subclass(base):
     return holds
 
 
-_FLAG = Rule((bool, numbers.Integral), lambda v: v in (0, 1), "True or False")
+def _are_callbacks(values):
+    """Whether each is a callback, or a pair of a name and a callback."""
+    return all(hasattr(v[-1] if isinstance(v, tuple) and v else v, "on_epoch_end") for v in values)
+
+
+_FLAG = Rule((bool, np.bool_, numbers.Integral), lambda v: v in (0, 1), "True or False")
 
 RULES = {
     "cell": _one_of(CELLS, or_else=", or a subclass of Cell", types=object, condition=_subclass(Cell)),
@@ -131,7 +138,7 @@ RULES = {
     "padding_value": Optional(Rule(numbers.Real, _always, "a number")),
     "device": Rule(object, _always, "'auto' or the name of a torch device"),
     "dtype": _one_of(("float32", "float64")),
-    "callbacks": Optional(Rule((list, tuple), _always, "a list of skorch callbacks")),
+    "callbacks": Optional(Rule((list, tuple), _are_callbacks, "a list of skorch callbacks")),
     "random_state": Rule(object, _always, "an int, a RandomState or None"),
     "verbose": Rule((bool, numbers.Integral), lambda v: v >= 0, "an int of at least 0"),
 }

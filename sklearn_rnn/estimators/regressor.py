@@ -220,7 +220,14 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         per_step = is_ragged(y)
         if per_step:
             padded_steps = X.shape[1] if isinstance(X, np.ndarray) and X.ndim > 1 else None
-            y = flatten_steps(y, sequences.lengths, padded_steps=padded_steps)
+            try:
+                y = flatten_steps(y, sequences.lengths, padded_steps=padded_steps)
+            except ValueError as error:
+                is_rectangle = len(y) == len(sequences) and len({np.shape(row) for row in y}) == 1
+                hint = (
+                    "\nFor several numbers a sequence, give an array: np.asarray(y)." if is_rectangle else ""
+                )
+                raise ValueError(f"{error}{hint}") from error
         else:
             y = np.asarray(y)
             check_same_number(np.atleast_1d(y), sequences, "y")
@@ -242,7 +249,11 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             self._one_output = y.ndim == 1
             self.target_mean_ = np.average(columns, axis=0, weights=weights)
             variance = np.average((columns - self.target_mean_) ** 2, axis=0, weights=weights)
-            self.target_scale_ = np.where(variance > 0, np.sqrt(variance), 1.0)
+            # The spread of a constant is what rounding makes of it.
+            is_constant = np.sqrt(variance) <= 1e-12 * np.maximum(1, np.abs(self.target_mean_))
+            self.target_scale_ = np.where(is_constant, 1.0, np.sqrt(variance))
+            if not np.isfinite(self.target_scale_).all():
+                raise ValueError("y is too large: its variance overflows. Scale y down.")
         if columns.shape[1] != len(self.target_mean_):
             raise ValueError(
                 f"y has {columns.shape[1]} numbers a target, but RNNRegressor was fitted on "

@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_rnn.data.validation import check_sample_weight, flatten_steps
 from sklearn_rnn.estimators.base import BaseRNN
-from sklearn_rnn.estimators.labels import balance, check_labels, code_labels
+from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import STEP_HEAD
 
 
@@ -210,6 +210,10 @@ class RNNTagger(BaseRNN):
         return self._fit(X, y, sample_weight, goes_on=True, epochs=1, classes=classes)
 
     def _flatten_target(self, y, X, sequences):
+        if isinstance(y, (list, tuple)) and any(isinstance(row, str) for row in y):
+            if sequences.values.dtype.kind != "U":
+                i = next(i for i, row in enumerate(y) if isinstance(row, str))
+                raise ValueError(f"y[{i}] is the str {y[i]!r}; give a list of labels, one a step.")
         return check_labels(flatten_steps(y, sequences.lengths, padded_steps=_padded_steps(X))), True
 
     def _code_target(self, labels, weights, *, reset, classes):
@@ -217,9 +221,17 @@ class RNNTagger(BaseRNN):
             raise ValueError(f"A step has one label, but y has {labels.shape[1]} a step.")
         if reset:
             self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
+        check_classes(classes, self.classes_)
         return code_labels(labels, self.classes_)
 
-    def _weigh_classes(self, codes, weights):
+    def _weigh_classes(self, codes, weights, lengths):
+        if self.head == "crf" and weights is not None:
+            first = weights[np.cumsum(lengths) - lengths]
+            if (weights != np.repeat(first, lengths)).any():
+                raise ValueError(
+                    "sample_weight weighs single steps, but head='crf' rates whole sequences; "
+                    "give one weight a sequence."
+                )
         if self.class_weight is not None and self.head == "crf":
             raise ValueError(
                 "class_weight weighs single labels, but head='crf' rates whole sequences of them."

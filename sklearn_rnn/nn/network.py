@@ -124,7 +124,8 @@ class RecurrentNetwork(nn.Module):
         )
         if is_tokens and embedding_size is None:
             for first in self.recurrence.layers[0]:  # an unknown token starts as a vector of zeros
-                nn.init.zeros_(first.weight_ih.data[:, 0])
+                if hasattr(first, "weight_ih"):  # a cell may project in a way of its own
+                    nn.init.zeros_(first.weight_ih.data[:, 0])
         size = self.recurrence.output_size
         self.pooling = None if per_step else POOLINGS[pooling](size, 2 if bidirectional else 1)
         self.dropout = nn.Dropout(dropout)

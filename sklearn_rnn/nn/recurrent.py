@@ -141,7 +141,9 @@ def _run(cell, inputs, packing, sizes, state, need_state):
         # On a CPU, torch's dense LSTM is oneDNN's and the fastest. Its Elman and GRU are only where
         # no gradient is wanted. A padded run ends with the states of padding: no use if they are needed.
         is_rectangular = sizes[0] == sizes[-1]
+        # Nor is it one where most of it would be padding, as for one long sequence among short ones.
         is_fastest = isinstance(cell, LSTMCell) or not torch.is_grad_enabled()
+        is_fastest = is_fastest and len(sizes) * sizes[0] <= 2 * len(inputs)
         if is_fastest and (is_rectangular or (packing is not None and not need_state)):
             return _run_dense(cell, kind, inputs, packing, sizes, state)
     return _run_by_hand(cell, inputs, sizes, state)
@@ -162,7 +164,12 @@ def _run_plain(cell, inputs, sizes, state):
         if alive < len(state[0]):
             finished.append(tuple(s[alive:] for s in state))
             state = tuple(s[:alive] for s in state)
-        output, state = cell.step(projected, state)
+        result = cell.step(projected, state)
+        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], tuple)):
+            raise TypeError(
+                f"{type(cell).__name__}.step must return (output, state), the state being a tuple."
+            )
+        output, state = result
         outputs.append(output)
     finished.append(state)
     return torch.cat(outputs), _join(finished)

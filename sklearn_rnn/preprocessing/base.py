@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
 from sklearn_rnn.data.sequences import Sequences
@@ -38,7 +39,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
         return sequences, shape
 
     def _read_numbers(self, X, *, reset):
-        sequences = as_sequences(X)
+        sequences = as_sequences(X, allow_nan=get_tags(self).input_tags.allow_nan)
         if not sequences.is_tokens:
             return sequences
         kind = "str" if sequences.values.dtype.kind in "UO" else "integer"

@@ -206,6 +206,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         tags = super().__sklearn_tags__()
         inner = get_tags(self.transformer)
         tags.target_tags.required = inner.target_tags.required
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
         tags.input_tags.positive_only = inner.input_tags.positive_only
         tags.non_deterministic = inner.non_deterministic
         return tags

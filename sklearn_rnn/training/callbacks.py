@@ -4,24 +4,6 @@ from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
 
-class ValidationScore(Callback):
-    """Write the score on the validation set into the history, as "valid_score".
-
-    Parameters
-    ----------
-    score : callable
-        ``score(module)`` gives a number; larger is better.
-    """
-
-    def __init__(self, score):
-        self.score = score
-
-    def on_epoch_end(self, net, **kwargs):
-        """Score the module as it is now."""
-        net.module_.eval()
-        net.history.record("valid_score", float(self.score(net.module_)))
-
-
 class Progress(Callback):
     """Show a progress bar over the epochs of a fit that takes longer than a moment."""
 
@@ -38,7 +20,12 @@ class Progress(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Close the bar."""
-        self.bar_.close()
+        self.close()
+
+    def close(self):
+        """Close the bar, if it was opened."""
+        if hasattr(self, "bar_"):
+            self.bar_.close()
 
 
 def best_weights(patience, tol):

@@ -42,7 +42,7 @@ def resolve_device(device, *, fall_back=False):
         if fall_back:
             return torch.device("cpu")
         raise ValueError(
-            f"device={device!r} is not available here: {str(error).splitlines()[0]} "
+            f"device={device!r} is not available here: {str(error).splitlines()[0].rstrip('.')}. "
             "Use device='auto' or device='cpu'."
         ) from error
     return found

@@ -76,6 +76,8 @@ class SequenceNet(NeuralNet):
         self.clip_norm = clip_norm
         self.title = title
         self.epochs_to_come = 0
+        self.score_validation = None
+        self.schedules = {}
 
     @property
     def _default_callbacks(self):
@@ -86,7 +88,7 @@ class SequenceNet(NeuralNet):
         ]
         return [*callbacks, ("print_log", PrintLog())] if self.verbose > 1 else callbacks
 
-    def train(self, dataset, validation, epochs):
+    def train(self, dataset, validation, epochs, score_validation=None):
         """Train for some epochs.
 
         Parameters
@@ -97,18 +99,56 @@ class SequenceNet(NeuralNet):
             What to validate on after each epoch.
         epochs : int
             Number of epochs.
+        score_validation : callable, optional
+            ``score_validation(module)`` gives the score on the validation set, larger being better. It is
+            written into the history as "valid_score".
         """
         self.epochs_to_come = epochs
+        self.score_validation = score_validation
         self._datasets = dataset, validation
         self._weights = list(self.module_.parameters())  # to walk the module once, not in each batch
         try:
             with self.stream.active():
                 self.partial_fit(dataset, epochs=epochs)
         finally:
-            del self._datasets, self._weights  # the net outlives the fit, the data should not
+            # The net outlives the fit, the data should not.
+            del self._datasets, self._weights
+            self.score_validation = None
+        self._remember_schedules()
         largest = torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max()
         self._stop_unless_finite(largest, "a weight")
         self.module_.eval()
+
+    def resume(self, learning_rate):
+        """Make ready to train on, with another learning rate or where the schedules were.
+
+        Parameters
+        ----------
+        learning_rate : float
+            What the user asks for now. If it was changed, schedules begin anew.
+        """
+        if learning_rate != self.lr:
+            self.lr, self.schedules = learning_rate, {}
+        for group in self.optimizer_.param_groups:
+            group["lr"] = group["initial_lr"] = self.lr
+
+    def _resume_schedules(self):
+        """Bring schedules to where they were; made anew, each of torch's begins in a way of its own."""
+        for name, callback in self.callbacks_:
+            kind, state, rates = self.schedules.get(name, (None, None, None))
+            scheduler = getattr(callback, "lr_scheduler_", None)
+            if kind == type(scheduler).__name__:
+                scheduler.load_state_dict(state)
+                for group, rate in zip(self.optimizer_.param_groups, rates, strict=True):
+                    group["lr"] = rate
+
+    def _remember_schedules(self):
+        rates = [group["lr"] for group in self.optimizer_.param_groups]
+        self.schedules = {
+            name: (type(callback.lr_scheduler_).__name__, callback.lr_scheduler_.state_dict(), rates)
+            for name, callback in self.callbacks_
+            if hasattr(callback, "lr_scheduler_")
+        }
 
     def notify(self, method_name, **kwargs):
         """Call the callbacks; see `skorch.NeuralNet.notify`."""
@@ -121,6 +161,7 @@ class SequenceNet(NeuralNet):
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train until done or interrupted; see `skorch.NeuralNet.fit_loop`."""
         self._stopped_by_callback = False
+        self._resume_schedules()
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except KeyboardInterrupt:
@@ -133,25 +174,24 @@ class SequenceNet(NeuralNet):
 
     def remember(self):
         """Copy all that training changes; see `restore`."""
-        return copy.deepcopy(
-            (
-                self.module_.state_dict(),
-                self.optimizer_.state_dict(),
-                self.stream.__dict__,
-                list(self.history),
-                self.lr,
-            )
+        learnt = copy.deepcopy(
+            (self.module_.state_dict(), self.optimizer_.state_dict(), self.stream.__dict__)
         )
+        settings = {
+            name: getattr(self, name)
+            for name in ("lr", "schedules", "clip_norm", "batch_size", "callbacks", "callbacks_")
+        }
+        return *learnt, len(self.history), settings
 
     def restore(self, memory):
         """Go back to what `remember` gave."""
-        weights, optimizer, stream, history, lr = memory
+        weights, optimizer, stream, n_epochs, settings = memory
         self.module_.load_state_dict(weights)
         self.module_.eval()
         self.optimizer_.load_state_dict(optimizer)
         self.stream.__dict__.update(stream)
-        self.history[:] = history
-        self.lr = lr
+        del self.history[n_epochs:]  # earlier epochs are never written to again
+        vars(self).update(settings)
 
     def get_split_datasets(self, X, y=None, **fit_params):
         """Give the data sets that `train` was called with."""
@@ -177,6 +217,17 @@ class SequenceNet(NeuralNet):
             self.notify("on_batch_end", batch=batch, training=training, **step)
             n_batches += 1
         self.history.record(f"{prefix}_batch_count", n_batches)
+        if not training and self.score_validation is not None:
+            self.history.record("valid_score", float(self.score_validation(self.module_)))
+
+    def predict(self, X):
+        """Turn scores into answers in the order of the batches; what skorch's scoring callbacks call."""
+        scores = torch.cat([scores.detach() for scores in self.forward_iter(X)])
+        return self.module_.head.predict(scores, None).cpu().numpy()
+
+    def infer(self, x, **fit_params):
+        """Compute the scores of a batch; see `skorch.NeuralNet.infer`."""
+        return self.module_(x)
 
     def _loss(self, batch):
         scores = self.module_(batch)
@@ -233,7 +284,9 @@ def make_net(module, *, optimizer, learning_rate, weight_decay, callbacks, **kwa
     options = {"optimizer__weight_decay": weight_decay} if weight_decay else {}
     if optimizer == "sgd":
         options |= {"optimizer__momentum": 0.9, "optimizer__nesterov": True}
-    if "fused" in inspect.signature(getattr(make_optimizer, "func", make_optimizer)).parameters:
+    chosen = {"fused", "foreach", "differentiable"} & set(getattr(make_optimizer, "keywords", {}))
+    can_fuse = "fused" in inspect.signature(getattr(make_optimizer, "func", make_optimizer)).parameters
+    if can_fuse and not chosen:
         options["optimizer__fused"] = True  # one call for all parameters
     net = SequenceNet(
         module, optimizer=make_optimizer, lr=learning_rate, callbacks=callbacks, **options, **kwargs

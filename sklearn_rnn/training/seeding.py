@@ -1,16 +1,21 @@
 """Random numbers of one estimator, apart from everybody else's."""
 
+import threading
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 
+# torch draws weights and dropout from one generator a process: only one fit at a time may borrow it.
+_BORROWED = threading.RLock()
+
 
 class RandomStream:
     """The random numbers of one training run: torch's for weights and dropout, NumPy's for the order.
 
-    torch's global generators are borrowed while the stream is active and given back untouched. A stream
-    goes on where it stopped, so that training in two parts equals training in one.
+    torch's global generators are borrowed while the stream is active and given back untouched; a fit in
+    another thread waits meanwhile. A stream goes on where it stopped, so that training in two parts equals
+    training in one.
 
     Parameters
     ----------
@@ -48,11 +53,12 @@ class RandomStream:
     @contextmanager
     def active(self):
         """Make torch draw from this stream, and record gradients, inside a ``with`` block."""
-        outside = self._get()
-        self._set(self._states)
-        try:
-            with torch.inference_mode(False), torch.enable_grad():
-                yield self
-        finally:
-            self._states = self._get()
-            self._set(outside)
+        with _BORROWED:
+            outside = self._get()
+            self._set(self._states)
+            try:
+                with torch.inference_mode(False), torch.enable_grad():
+                    yield self
+            finally:
+                self._states = self._get()
+                self._set(outside)

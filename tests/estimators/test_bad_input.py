@@ -84,7 +84,11 @@ def test_bad_y(cls, y, message):
         ({"learning_rate": np.nan}, ValueError, "learning_rate must be"),
         ({"batch_size": "al"}, ValueError, "did you mean 'all'?"),
         ({"class_weight": "balance"}, ValueError, "did you mean 'balanced'?"),
-        ({"class_weight": {5: 1.0}}, ValueError, r"class_weight has the label 5; the labels are \[0, 1\]"),
+        (
+            {"class_weight": {5: 1.0}},
+            ValueError,
+            r"class_weight has the labels \[5\]; none of them is in y, whose labels are \[0, 1\]",
+        ),
         ({"embedding_size": 0}, ValueError, "or None, but it is 0"),
         ({"callbacks": 3}, TypeError, "callbacks must be a list of skorch callbacks"),
         ({"device": "cuda:99"}, ValueError, "device='cuda:99' is not available here"),

@@ -1,0 +1,299 @@
+"""Situations that once went wrong: threads, weights, continued training, misread text."""
+
+import os
+import pickle
+import signal
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
+
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn.nn import Cell
+from sklearn_rnn.preprocessing import StepTransformer
+
+FAST = {"hidden_size": 4, "max_iter": 2, "random_state": 0}
+
+
+@pytest.fixture
+def data():
+    rng = np.random.RandomState(0)
+    return [rng.randn(n, 2) for n in rng.randint(1, 7, size=12)], np.arange(12) % 2
+
+
+def test_fits_in_threads_do_not_disturb_each_other(data):
+    options = FAST | {"max_iter": 10, "dropout": 0.5, "num_layers": 2}
+    expected = RNNClassifier(**options).fit(*data).predict_proba(data[0])
+    models = [RNNClassifier(**options) for _ in range(4)]
+    threads = [threading.Thread(target=model.fit, args=data) for model in models]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for model in models:
+        np.testing.assert_array_equal(model.predict_proba(data[0]), expected)
+
+
+def test_predictions_in_threads(data):
+    model = RNNClassifier(**FAST).fit(*data)
+    expected, results = model.predict_proba(data[0]), [None] * 4
+
+    def predict(i):
+        results[i] = model.predict_proba(data[0])
+
+    threads = [threading.Thread(target=predict, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for result in results:
+        np.testing.assert_array_equal(result, expected)
+
+
+def test_crf_refuses_weights_of_steps(data):
+    X, _ = data
+    y = [np.arange(len(x)) % 2 for x in X]
+    weights = [np.arange(1.0, len(x) + 1) for x in X]
+    with pytest.raises(ValueError, match="rates whole sequences; give one weight a sequence"):
+        RNNTagger(head="crf", **FAST).fit(X, y, sample_weight=weights)
+    RNNTagger(head="crf", **FAST).fit(X, y, sample_weight=[np.full(len(x), 2.0) for x in X])
+
+
+def test_a_constant_target_is_not_scaled_by_its_rounding(data):
+    X, _ = data
+    model = RNNRegressor(**FAST).fit(X, np.full(12, 0.1))
+    np.testing.assert_array_equal(model.target_scale_, [1.0])
+    with pytest.raises(ValueError, match="y is too large"), np.errstate(over="ignore"):
+        RNNRegressor(**FAST).fit(X, 1e300 * np.arange(12))
+
+
+def test_multi_label_goes_on_with_zeros_and_ones_only(data):
+    X, y = data
+    Y = np.column_stack([y, 1 - y])
+    with pytest.raises(ValueError, match="zeros and ones only"):
+        RNNClassifier(**FAST).fit(X, Y).partial_fit(X, 5 * Y - 2)
+
+
+def test_class_weight_may_name_labels_that_are_absent(data):
+    X, y = data
+    only_zero = RNNClassifier(class_weight={0: 1, 1: 1}, **FAST).fit(X, y, sample_weight=1 - y)
+    np.testing.assert_array_equal(only_zero.classes_, [0])
+    for weight in (-1.0, np.nan):
+        with pytest.raises(ValueError, match="finite numbers that are not negative"):
+            RNNClassifier(class_weight={0: weight}, **FAST).fit(X, y)
+    with pytest.raises(ValueError, match="zero for every label"):
+        RNNClassifier(class_weight={0: 0.0, 1: 0.0}, **FAST).fit(X, y)
+
+
+@pytest.mark.parametrize("cls", [RNNClassifier, RNNTagger])
+def test_labels_without_weight_are_not_validated_on(data, cls):
+    X, _ = data
+    y = np.array([0] * 9 + [1] * 3)
+    model = cls(class_weight={0: 0.0, 1: 1.0}, early_stopping=True, **FAST).fit(X, y)
+    assert np.isfinite(model.validation_scores_).all()
+
+
+def test_interrupt_while_the_validation_score_is_computed(data):
+    class Interrupted(RNNClassifier):
+        def _score_answers(self, answers, codes, weights):
+            self.calls = getattr(self, "calls", 0) + 1
+            if self.calls == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super()._score_answers(answers, codes, weights)
+
+    model = Interrupted.__new__(Interrupted)
+    RNNClassifier.__init__(model, early_stopping=True, **(FAST | {"max_iter": 5}))
+    model._get_param_names = RNNClassifier._get_param_names
+    with pytest.warns(UserWarning, match="interrupted in epoch 2"):
+        model.fit(*data)
+    assert model.n_iter_ == len(model.validation_scores_) == 1
+    assert model.predict(data[0]).shape == (12,)
+
+
+def test_a_failed_warm_start_leaves_the_net_as_it_was(data):
+    model = RNNClassifier(warm_start=True, **FAST).fit(*data)
+    before = (model.net_.clip_norm, model.net_.batch_size, model.net_.lr, list(model.net_.callbacks_))
+    model.set_params(clip_norm=None, learning_rate=1e38, early_stopping=True, batch_size=2)
+    with pytest.raises(ValueError, match="Training stopped in epoch"):
+        model.fit(*data)
+    assert (model.net_.clip_norm, model.net_.batch_size, model.net_.lr, list(model.net_.callbacks_)) == before
+
+
+def test_a_refused_fit_gives_back_what_it_drew(data):
+    rng = np.random.RandomState(3)
+    model = RNNClassifier(**(FAST | {"random_state": rng, "learning_rate": 1e38, "clip_norm": None}))
+    expected = np.random.RandomState(3).rand()
+    with pytest.raises(ValueError, match="Training stopped"):
+        model.fit(*data)
+    assert rng.rand() == expected
+
+
+@pytest.mark.parametrize("parameters", [{"learning_rate": -1.0}, {"verbose": "auto"}, {"clip_norm": "no"}])
+def test_what_was_set_after_fit_does_not_keep_a_pickle_from_loading(data, parameters):
+    model = RNNClassifier(**FAST).fit(*data)
+    expected = model.predict_proba(data[0])
+    loaded = pickle.loads(pickle.dumps(model.set_params(**parameters)))
+    np.testing.assert_array_equal(loaded.predict_proba(data[0]), expected)
+
+
+def test_training_after_loading_draws_anew_each_time(data):
+    first = pickle.loads(pickle.dumps(RNNClassifier(**FAST).fit(*data)))
+    second = pickle.loads(pickle.dumps(first.partial_fit(*data)))
+    orders = [model.net_.stream.order.permutation(50).tolist() for model in (first, second)]
+    assert orders[0] != orders[1]
+
+
+def test_history_is_not_kept_by_the_batch(data):
+    model = RNNClassifier(**FAST).fit(*data)
+    for _ in range(3):
+        model.partial_fit(*data)
+    assert len(model.history_) == len(model.loss_curve_) == 5
+    assert all(epoch["batches"] == [] for epoch in model.net_.history)
+    assert all(type(loss) is float for loss in model.loss_curve_)
+
+
+@pytest.mark.parametrize("on_train", [True, False])
+def test_epoch_scoring(data, on_train):
+    scoring = EpochScoring("accuracy", on_train=on_train, name="right", lower_is_better=False)
+    model = RNNClassifier(callbacks=[scoring], early_stopping=True, **FAST).fit(*data)
+    assert all(0 <= epoch["right"] <= 1 for epoch in model.history_)
+    if not on_train:
+        assert [epoch["right"] for epoch in model.history_] == model.validation_scores_
+
+
+def test_a_callback_may_be_called_early_stopping(data):
+    stop = (
+        "early_stopping",
+        EarlyStopping(monitor="train_loss", patience=1, threshold=1e6, threshold_mode="abs"),
+    )
+    model = RNNClassifier(callbacks=[stop], early_stopping=True, **(FAST | {"max_iter": 9})).fit(*data)
+    assert model.n_iter_ < 9
+    assert [
+        name for name, _ in model.net_.callbacks_ if not name.startswith(("epoch", "train", "valid"))
+    ] == ["early_stopping"]
+
+
+@pytest.mark.parametrize(
+    "policy", [("StepLR", {"step_size": 1, "gamma": 0.5}), ("CosineAnnealingLR", {"T_max": 5})]
+)
+@pytest.mark.parametrize("is_pickled", [False, True])
+def test_a_schedule_goes_on_where_it_was(data, policy, is_pickled):
+    schedule = LRScheduler(policy[0], **policy[1])
+    options = FAST | {"callbacks": [schedule], "warm_start": True, "learning_rate": 0.004}
+    once = RNNClassifier(**(options | {"max_iter": 4})).fit(*data)
+    twice = RNNClassifier(**options).fit(*data)
+    twice = (pickle.loads(pickle.dumps(twice)) if is_pickled else twice).fit(*data)
+    rates = [[epoch["event_lr"] for epoch in model.history_] for model in (once, twice)]
+    np.testing.assert_allclose(rates[1], rates[0], rtol=1e-9)
+    if not is_pickled:
+        np.testing.assert_array_equal(once.predict_proba(data[0]), twice.predict_proba(data[0]))
+
+
+def test_classes_of_later_calls_are_those_of_the_first(data):
+    X, y = data
+    model = RNNClassifier(**FAST).partial_fit(X, y, classes=[0, 1, 2])
+    model.partial_fit(X, y, classes=[2, 1, 0])
+    with pytest.raises(ValueError, match=r"classes=\[0, 1\] is not what training began with: \[0, 1, 2\]"):
+        model.partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match="y has several"):
+        RNNClassifier(**FAST).partial_fit(X, np.column_stack([y, y]), classes=[0, 1])
+
+
+class Summing(Cell):
+    """Projects in a way of its own."""
+
+    def __init__(self, input_size, hidden_size):
+        torch.nn.Module.__init__(self)
+        self.input_size, self.hidden_size, self.output_size = input_size, hidden_size, hidden_size
+        self.table = torch.nn.Embedding(input_size, hidden_size)
+
+    def project(self, inputs):
+        return self.table(inputs)
+
+    def initial_state(self, batch_size):
+        return (self.table.weight.new_zeros(batch_size, self.hidden_size),)
+
+    def step(self, projected, state):
+        h = (state[0] + projected).tanh()
+        return h, (h,)
+
+
+class Wrong(Cell):
+    def step(self, projected, state):
+        return projected
+
+
+def test_cells_that_project_or_step_otherwise():
+    assert RNNClassifier(cell=Summing, **FAST).fit(["ab", "ba"], [0, 1]).predict(["xa"]).shape == (1,)
+    with pytest.raises(TypeError, match=r"Wrong.step must return \(output, state\)"):
+        RNNClassifier(cell=Wrong, **FAST).fit([[1.0], [2.0]], [0, 1])
+
+
+@pytest.mark.parametrize("option", ["foreach", "fused"])
+def test_options_of_an_optimizer_are_kept(data, option):
+    optimizer = partial(torch.optim.Adam, **{option: False})
+    model = RNNClassifier(optimizer=optimizer, **FAST).fit(*data)
+    assert model.net_.optimizer_.defaults[option] is False
+
+
+def test_flags_may_be_of_numpy(data):
+    assert RNNClassifier(bidirectional=np.True_, **FAST).fit(*data).module_.bidirectional
+
+
+def test_words_are_not_characters():
+    words = RNNClassifier(**FAST).fit([["the", "cat"], ["a", "dog"]], ["cat", "dog"])
+    with pytest.raises(TypeError, match="read character by character.*fitted on words"):
+        words.predict(["the cat"])
+    characters = RNNClassifier(**FAST).fit(["cat", "dog"], ["cat", "dog"])
+    with pytest.raises(TypeError, match="X holds words.*fitted on single characters"):
+        characters.predict([["the", "cat"]])
+    assert characters.predict([["c", "a"]]).shape == (1,)
+    with pytest.raises(ValueError, match=r"y\[0\] is the str 'PER'; give a list of labels"):
+        RNNTagger(**FAST).fit([["a", "b", "c"], ["c", "d", "e"]], ["PER", "ORG"])
+
+
+def test_text_in_an_object_array():
+    grid = np.array([["a", "b"], ["c", "d"]])
+    as_objects = RNNClassifier(**FAST).fit(grid.astype(object), [0, 1])
+    as_text = RNNClassifier(**FAST).fit(grid, [0, 1])
+    np.testing.assert_array_equal(as_objects.predict_proba(grid), as_text.predict_proba(grid))
+
+
+def test_integers_that_look_like_measurements_are_warned_of():
+    rng = np.random.RandomState(0)
+    X = [rng.randint(0, 1000, size=9) for _ in range(20)]
+    with pytest.warns(UserWarning, match="If they are measurements, make them float"):
+        RNNRegressor(**FAST).fit(X, np.arange(20.0))
+
+
+def test_missing_values_can_be_imputed_in_a_pipeline(data):
+    X, y = data
+    X = [x.copy() for x in X]
+    X[3][0, 1] = np.nan
+    model = make_pipeline(StepTransformer(SimpleImputer()), RNNClassifier(**FAST)).fit(X, y)
+    assert model.predict(X).shape == (12,)
+    with pytest.raises(ValueError, match=r"X\[3\] has NaN at step 0, feature 1"):
+        RNNClassifier(**FAST).fit(X, y)
+    X[3][0, 1] = np.inf
+    with pytest.raises(ValueError, match=r"X\[3\] has infinity .* clip or rescale it"):
+        model.fit(X, y)
+
+
+def test_hints(data):
+    X, y = data
+    model = RNNClassifier(**FAST).fit(X, y)
+    with pytest.raises(ValueError, match=r"If X is one sequence, give \[X\]"):
+        model.predict(X[0].tolist())
+    with pytest.raises(ValueError, match=r"For several numbers a sequence, give an array: np.asarray\(y\)"):
+        RNNRegressor(**FAST).fit(X, [[1.0, 2.0]] * 12)
+    with pytest.raises(ValueError, match="y holds None, at place 0"):
+        model.fit(X, [None] + ["a"] * 11)
+    with pytest.raises(ValueError, match="did you mean 'lstm'"):
+        RNNClassifier(cell="LSTM", **FAST).fit(X, y)
+    with pytest.raises(ValueError, match="callbacks must be a list of skorch callbacks"):
+        RNNClassifier(callbacks=["lr"], **FAST).fit(X, y)
