@@ -493,18 +493,21 @@ def test_sequences_of_padding_alone_are_empty():
         as_sequences([[1, 0], [0, 0]], padding_value=0)
 
 
-NON_FINITE = {
-    "NaN": NAN,
-    "infinity or a value too large for float32": np.inf,
-    "infinity or a value too large": -1e300,
-}
+TOO_LARGE = "infinity or a value too large for float32 at step 2, feature 0; clip or rescale it."
 
 
-@pytest.mark.parametrize("what", NON_FINITE)
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (NAN, "NaN at step 2, feature 0; impute missing values, or set padding_value"),
+        (np.inf, TOO_LARGE),
+        (-1e300, TOO_LARGE),
+    ],
+)
 @pytest.mark.parametrize("form", ["array", "list", "lists", "Sequences", "one axis", "DataFrame", "masked"])
-def test_non_finite_values(what, form):
+def test_non_finite_values(value, what, form):
     data = np.ones((3, 4, 1))
-    data[1, 2, 0] = NON_FINITE[what]
+    data[1, 2, 0] = value
     X = {
         "array": data,
         "list": list(data),
@@ -514,9 +517,7 @@ def test_non_finite_values(what, form):
         "DataFrame": pd.DataFrame(data[:, :, 0]),
         "masked": np.ma.masked_array(data, np.zeros(data.shape)),
     }[form]
-    with pytest.raises(
-        ValueError, match=rf"^X\[1\] has {what}.* at step 2, feature 0; impute missing values, or"
-    ):
+    with pytest.raises(ValueError, match=rf"^X\[1\] has {what}"):
         as_sequences(X)
 
 

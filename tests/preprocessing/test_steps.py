@@ -374,7 +374,7 @@ class DropsRows(TransformerMixin, BaseEstimator):
         ),
         ([["to", "be"]], ValueError, "X holds str tokens"),
         ([[1, 2], [3]], ValueError, "X holds integer tokens, .* make them float: X = "),
-        ([[1.0, np.nan]], ValueError, r"X\[0\] has NaN at step 1"),
+        ([[1.0, np.inf]], ValueError, r"X\[0\] has infinity or a value too large for float32 at step 1"),
         ([[1.0], []], ValueError, r"X\[1\] is empty"),
         (
             [np.zeros((1, 2)), np.zeros((1, 3)), np.zeros((2, 3))],
@@ -387,6 +387,14 @@ class DropsRows(TransformerMixin, BaseEstimator):
 def test_wrong_data(X, error, message):
     with pytest.raises(error, match=message):
         StepTransformer(StandardScaler()).fit(X)
+
+
+def test_missing_values_are_for_transformers_that_take_them():
+    X = [[1.0, np.nan], [3.0]]
+    with pytest.raises(ValueError, match=r"X\[0\] has NaN at step 1"):
+        StepTransformer(PCA()).fit(X)
+    scaled = StepTransformer(StandardScaler()).fit_transform(X).values.ravel()
+    np.testing.assert_array_equal(scaled, np.float32([-1, np.nan, 1]))
 
 
 def test_integers_after_a_fit_on_floats_are_numbers():
