@@ -146,11 +146,11 @@ class SequenceDataset:
         self.targets = targets
         self.weights = weights
         self.per_step = per_step
-        self.rows = np.arange(len(sequences)) if rows is None else rows
-        self.lengths = sequences.lengths[self.rows]
+        self.rows = rows
+        self.lengths = sequences.lengths if rows is None else sequences.lengths[rows]
 
     def __len__(self):
-        return len(self.rows)
+        return len(self.lengths)
 
     def subset(self, rows):
         """Copy some sequences into a data set of their own.
@@ -178,7 +178,7 @@ class SequenceDataset:
         Parameters
         ----------
         members : ndarray of int
-            Positions in `rows`, in order of decreasing length.
+            Positions in this data set, in order of decreasing length.
         like : Tensor
             The batch is made on its device, numbers with its type.
 
@@ -187,7 +187,7 @@ class SequenceDataset:
         PackedBatch
             The batch.
         """
-        rows = self.rows[members]
+        rows = members if self.rows is None else self.rows[members]
         packing = Packing(self.lengths[members], like.device)
         positions = self.sequences.offsets[rows][packing.row_of] + packing.step_of
         index = positions if self.per_step else rows

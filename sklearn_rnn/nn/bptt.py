@@ -20,6 +20,11 @@ def _before(first, packed, sizes):
     return torch.cat([first, *(state[:b] for state, b in zip(steps[:-1], sizes[1:], strict=True))])
 
 
+def _slope_of_sigmoid(gate, out):
+    """Write the derivative of the sigmoid into `out`, given the sigmoid's value."""
+    return torch.addcmul(gate, gate, gate, value=-1, out=out)
+
+
 class Elman(Function):
     """Outputs (S_b, H) of an Elman cell from projected inputs (S_b, H), including both biases."""
 
@@ -86,7 +91,10 @@ class GRU(Function):
         before = _before(h0, out, sizes)
         # What the gradient of h is to be multiplied with, for each pre-activation.
         to_n = (1 - n * n).mul_(1 - z)
-        local = torch.stack([to_n * recurrent_n * (r - r * r), (before - n) * (z - z * z), to_n * r], dim=1)
+        local = gates.new_empty(len(gates), 3, H)
+        _slope_of_sigmoid(r, out=local[:, 0]).mul_(recurrent_n).mul_(to_n)
+        _slope_of_sigmoid(z, out=local[:, 1]).mul_(before - n)
+        torch.mul(to_n, r, out=local[:, 2])
         grad_h = grad_out.clone()
         hs, locals_, zs = grad_h.split(sizes), local.split(sizes), z.split(sizes)
         grad_h0 = None
@@ -96,10 +104,11 @@ class GRU(Function):
                 hs[t - 1][: sizes[t]].addcmul_(hs[t], zs[t]).addmm_(grad_gates, weight)
             elif ctx.needs_input_grad[3]:
                 grad_h0 = torch.addmm(hs[0] * zs[0], grad_gates, weight)
-        grad_recurrent = local.flatten(1)
-        grad_projected = grad_recurrent.clone()
-        torch.mul(grad_h, to_n, out=grad_projected[:, 2 * H :])
-        return grad_projected, grad_recurrent.t() @ before, grad_recurrent.sum(0), grad_h0, None
+        grad_gates = local.flatten(1)
+        grad_weight, grad_bias = grad_gates.t() @ before, grad_gates.sum(0)
+        # The input's part of n is not behind the reset gate.
+        torch.mul(grad_h, to_n, out=local[:, 2])
+        return grad_gates, grad_weight, grad_bias, grad_h0, None
 
 
 class LSTM(Function):
@@ -135,15 +144,11 @@ class LSTM(Function):
         sizes = ctx.sizes
         i, f, g, o = gates.chunk(4, dim=1)
         # What the gradients of c (for i, f, g) and of h (for o) are to be multiplied with.
-        local = torch.stack(
-            [
-                g * (i - i * i),
-                _before(c0, cell, sizes) * (f - f * f),
-                i * (1 - g * g),
-                tanh_cell * (o - o * o),
-            ],
-            dim=1,
-        )
+        local = gates.new_empty(len(gates), 4, gates.shape[1] // 4)
+        _slope_of_sigmoid(i, out=local[:, 0]).mul_(g)
+        _slope_of_sigmoid(f, out=local[:, 1]).mul_(_before(c0, cell, sizes))
+        torch.addcmul(i, i * g, g, value=-1, out=local[:, 2])
+        _slope_of_sigmoid(o, out=local[:, 3]).mul_(tanh_cell)
         h_to_c = (1 - tanh_cell * tanh_cell).mul_(o)
         grad_h, grad_c = grad_out.clone(), grad_cell.clone()
         hs, cs = grad_h.split(sizes), grad_c.split(sizes)

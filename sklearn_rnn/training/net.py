@@ -240,9 +240,22 @@ class SequenceNet(NeuralNet):
         self._stop_unless_finite(step["loss"], "the loss")
         step["loss"].backward()
         if self.clip_norm is not None:
-            norm = nn.utils.clip_grad_norm_(self._weights, self.clip_norm)
-            self._stop_unless_finite(norm, "the gradient")
+            self._clip_gradient()
         return step
+
+    def _clip_gradient(self):
+        """Scale the gradient down to `clip_norm`, with fewer calls than torch's function needs."""
+        gradients = [w.grad for w in self._weights if w.grad is not None]
+        norm = torch.cat([g.flatten() for g in gradients]).norm()
+        self._stop_unless_finite(norm, "the gradient")
+        if norm > self.clip_norm:
+            for g in gradients:
+                g.mul_(self.clip_norm / norm)
+
+    def _zero_grad_optimizer(self, set_to_none=None):
+        """Forget the last gradient, without the bookkeeping of the optimizer's own method."""
+        for w in self._weights:
+            w.grad = None
 
     def validation_step(self, batch, **fit_params):
         """Compute the loss; see `skorch.NeuralNet.validation_step`."""
