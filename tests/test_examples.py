@@ -21,14 +21,27 @@ def test_demo(tmp_path, capfd):
     assert {path.name for path in tmp_path.glob("*.png")} == {"confusion_matrix.png", "loss_curve.png"}
 
 
-def test_readme():
-    text = (ROOT / "README.md").read_text(encoding="utf8")
-    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+def run_code_of(page):
+    """Run the Python in a page of documentation from top to bottom; return the names that it leaves."""
+    text = (ROOT / page).read_text(encoding="utf8")
     names = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
-    assert names["clf"].score(names["X_test"], names["y_test"]) > 0.6
+    for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        exec(compile(block, page, "exec"), names)
+    return names
+
+
+def test_readme():
+    names = run_code_of("README.md")
+    assert names["clf"].score(names["X_test"], names["y_test"]) > 0.9
+    assert names["speller"].score(names["B"], names["b"]) > 0.7
     assert names["search"].best_score_ > 0.8
+
+
+def test_user_guide(capsys):
+    names = run_code_of("docs/user_guide.md")
+    assert "weighted avg" in capsys.readouterr().out
+    assert names["windows"].shape == (1461 - 14, 14, 4)
+    np.testing.assert_array_equal(names["windows"][3, -1], names["days"][16])
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

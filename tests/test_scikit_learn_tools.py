@@ -141,6 +141,7 @@ def test_multi_output_regressor():
     assert model.predict(X).shape == (20, 2)
 
 
+@pytest.mark.filterwarnings("ignore:y holds 4 labels, one a sequence, which RNNTagger takes")
 @pytest.mark.parametrize("cls", [RNNClassifier, RNNRegressor, RNNTagger])
 def test_repr_html_and_clone(cls):
     estimator = cls(hidden_size=3, cell="lstm")

@@ -146,10 +146,11 @@ class Sequences:
             The column that says which sequence a step belongs to. Sequences come in the order in
             which their ids appear first.
         value_columns : str or list of str, optional
-            One name, for tokens; or the names of the features. By default every column but `id_column`
-            and `sort_by`.
+            The names of the features; or one name, for tokens (or one feature, if its values are float).
+            By default every column but `id_column` and `sort_by`.
         sort_by : str, optional
-            The column that orders the steps of a sequence. By default they keep the table's order.
+            The column that orders the steps of a sequence, such as a time. By default they keep the
+            table's order.
 
         Returns
         -------
@@ -157,6 +158,13 @@ class Sequences:
             One sequence an id.
         ids : ndarray of shape (n_sequences,)
             The id of each sequence.
+
+        Raises
+        ------
+        TypeError
+            If `table` is no DataFrame, or if a column of several does not hold numbers.
+        ValueError
+            If a column is not there, or a row has no id.
 
         Examples
         --------
@@ -172,6 +180,9 @@ class Sequences:
         if not hasattr(table, "columns"):
             raise TypeError(f"table must be a DataFrame, but it is of type {type(table).__name__}.")
         columns = list(table.columns)
+        for name, column in (("id_column", id_column), ("sort_by", sort_by)):
+            if isinstance(column, list):
+                raise TypeError(f"{name} is the name of one column, but it is {column!r}.")
         if value_columns is None:
             value_columns = [c for c in columns if c not in (id_column, sort_by)]
         is_tokens = isinstance(value_columns, str)
@@ -194,8 +205,9 @@ class Sequences:
         order = np.lexsort(keys)
         if is_tokens:
             values = np.asarray(table[value_columns])
+            values = values[:, np.newaxis] if values.dtype.kind == "f" else values
         else:
-            values = np.column_stack([np.asarray(table[c]) for c in value_columns])
+            values = np.column_stack([_numbers(table, c) for c in value_columns])
         return cls.from_lengths(values[order], np.bincount(rank[code])), ids[appearance]
 
     @classmethod
@@ -357,6 +369,22 @@ class Sequences:
         steps = f"{low} to {high} steps" if low != high else _count(low, "step")
         content = "tokens" if self.is_tokens else _count(self.n_features, "feature")
         return f"Sequences({_count(len(self), 'sequence')} of {steps}, {content})"
+
+
+def _numbers(table, column):
+    """Read a column of numbers."""
+    values = np.asarray(table[column])
+    if values.dtype.kind in "biuf":
+        return values
+    try:
+        if values.dtype.kind == "O":  # nullable numbers of pandas
+            return values.astype(np.float64)
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(
+        f"Column {column!r} holds {values.dtype}, not numbers. Make numbers of it (of categories by "
+        "pandas.get_dummies), leave it out of value_columns, or name it as sort_by if it orders the steps."
+    )
 
 
 def _as_whole(name, numbers):

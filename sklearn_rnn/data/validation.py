@@ -139,10 +139,14 @@ def _read_array(X, padding_value, name):
     if X.ndim == 2 and X.size and is_text:
         return _check_all_str(_equal_lengths(X.reshape(-1), X), name)
     if X.ndim not in (2, 3):
+        advice = (
+            f"{name}.reshape(1, -1) is one series, {name}.reshape(-1, 1) many series of one step."
+            if X.ndim < 2
+            else f"{name}.reshape(*{name}.shape[:2], -1) makes one axis of those behind the steps."
+        )
         raise ValueError(
             f"Expected 2D array or 3D array (sequences, steps, features), got {X.ndim}D array instead: "
-            f"{name} has shape {X.shape}. Reshape your data: {name}.reshape(1, -1) is one series, "
-            f"{name}.reshape(-1, 1) many series of one step."
+            f"{name} has shape {X.shape}. Reshape your data: {advice}"
         )
     if 0 in X.shape:
         empty_axis = X.shape.index(0)
@@ -285,8 +289,10 @@ def _check_all_str(sequences, name):
 def _read_tokens(arrays, kinds, name):
     problems = Problems()
     for i, a in enumerate(arrays):
-        if len(a) and (a.dtype.kind not in "UO" or a.ndim != 1):
+        if len(a) and a.dtype.kind not in "UO":
             problems.add(f"{name}[{i}] does not hold str, but others do; all steps must be of one kind.")
+        elif len(a) and a.ndim != 1:
+            problems.add(f"{name}[{i}] has {a.shape[1]} str a step, but a token is one str; join them.")
     problems.raise_if_any()
     return _concatenate(arrays, object)
 
@@ -375,6 +381,38 @@ def _find_non_finite(sequences, allow_nan, name, problems):
         else:
             what = f"infinity or a value too large for float32 {where}; clip or rescale it."
         problems.add(f"{name}[{rows[k]}] has {what}")
+
+
+def check_width(sequences, expected, owner):
+    """Check that sequences have as many features as those that an estimator was fitted on.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Numbers.
+    expected : int
+        The number of features in `fit`.
+    owner : estimator
+        Who expects it.
+
+    Raises
+    ------
+    ValueError
+        If the numbers differ.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.validation import check_width
+    >>> check_width(as_sequences([[[1.0, 2.0]]]), 2, owner=None)
+    """
+    if sequences.n_features == expected:
+        return
+    hint = " If X is one sequence, give [X]." if (sequences.lengths == expected).all() else ""
+    raise ValueError(
+        f"X has {sequences.n_features} features, but {type(owner).__name__} is expecting "
+        f"{expected} features as input.{hint}"
+    )
 
 
 def is_ragged(y):

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import as_sequences, check_sample_weight, object_array
+from sklearn_rnn.data.validation import as_sequences, check_sample_weight, check_width, object_array
 from sklearn_rnn.estimators.parameters import RULES
 from sklearn_rnn.nn.inference import answer
 from sklearn_rnn.nn.network import RecurrentNetwork
@@ -85,12 +85,8 @@ class BaseRNN(BaseEstimator):
         if kind == "text tokens":
             self._check_unit(X, sequences)
         width = 1 if self._was_table or self._kind != "numbers" else self.n_features_in_
-        if sequences.n_features not in (None, width):
-            raise ValueError(
-                f"X has {sequences.n_features} features, but {type(self).__name__} is expecting "
-                f"{width} features as input."
-                + (" If X is one sequence, give [X]." if (sequences.lengths == width).all() else "")
-            )
+        if not sequences.is_tokens:
+            check_width(sequences, width, self)
         return sequences
 
     def _check_unit(self, X, sequences):

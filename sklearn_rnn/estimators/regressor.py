@@ -224,10 +224,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
                 y = flatten_steps(y, sequences.lengths, padded_steps=padded_steps)
             except ValueError as error:
                 is_rectangle = len(y) == len(sequences) and len({np.shape(row) for row in y}) == 1
-                hint = (
-                    "\nFor several numbers a sequence, give an array: np.asarray(y)." if is_rectangle else ""
-                )
-                raise ValueError(f"{error}{hint}") from error
+                hint = "For several numbers a sequence, give an array: np.asarray(y).\n"
+                raise ValueError(f"{hint if is_rectangle else ''}{error}") from error
         else:
             y = np.asarray(y)
             check_same_number(np.atleast_1d(y), sequences, "y")

@@ -1,8 +1,10 @@
 """Many to many, T_x = T_y: a label for each step."""
 
+import warnings
+
 import numpy as np
 
-from sklearn_rnn.data.validation import check_sample_weight, flatten_steps
+from sklearn_rnn.data.validation import check_sample_weight, flatten_steps, is_ragged
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import STEP_HEAD
@@ -176,7 +178,7 @@ class RNNTagger(BaseRNN):
             - `Sequences`; masked arrays, whose trailing masked steps are padding.
         y : list or object array of label sequences, or array of shape (n_sequences, n_steps)
             As many labels, of any type, as the sequence has steps. In a one-dimensional array of shape
-            (n_sequences,) each label holds for all steps of its sequence.
+            (n_sequences,) each label is taken for all steps of its sequence, with a warning.
         sample_weight : array of shape (n_sequences,), or ragged list, optional
             Weights of the sequences, or of the steps.
 
@@ -214,7 +216,22 @@ class RNNTagger(BaseRNN):
             if sequences.values.dtype.kind != "U":
                 i = next(i for i, row in enumerate(y) if isinstance(row, str))
                 raise ValueError(f"y[{i}] is the str {y[i]!r}; give a list of labels, one a step.")
-        return check_labels(flatten_steps(y, sequences.lengths, padded_steps=_padded_steps(X))), True
+        try:
+            labels = flatten_steps(y, sequences.lengths, padded_steps=_padded_steps(X))
+        except ValueError as error:
+            if sequences.values.dtype.kind != "U":
+                raise
+            raise ValueError(
+                f"{error}\nThe texts in X are read character by character: split them into lists of words "
+                "if y labels words."
+            ) from error
+        if not is_ragged(y) and np.asarray(y).ndim == 1:
+            warnings.warn(
+                f"y holds {len(sequences)} labels, one a sequence, which RNNTagger takes for all of its steps. "
+                "If X is one sequence, give [X] and [y]; if sequences have labels, use RNNClassifier.",
+                stacklevel=4,
+            )
+        return check_labels(labels), True
 
     def _code_target(self, labels, weights, *, reset, classes):
         if labels.ndim != 1:

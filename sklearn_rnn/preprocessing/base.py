@@ -6,7 +6,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import as_sequences
+from sklearn_rnn.data.validation import as_sequences, check_width
 
 
 class SequenceTransformer(TransformerMixin, BaseEstimator):
@@ -35,7 +35,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
         elif is_table and self._was_table:
             validate_data(self, X, reset=False, skip_check_array=True)
         else:
-            self._check_width(sequences.n_features, 1 if self._was_table else self.n_features_in_)
+            check_width(sequences, 1 if self._was_table else self.n_features_in_, self)
         return sequences, shape
 
     def _read_numbers(self, X, *, reset):

@@ -391,6 +391,8 @@ def test_from_long(frame):
     same(X, [[[0.1, 1.0], [0.2, 2.0], [0.3, 3.0]], [[1.1, 11.0], [1.2, 12.0]]])
     X, _ = Sequences.from_long(table, "engine", value_columns=["speed"])
     same(X, [[[0.3], [0.1], [0.2]], [[1.2], [1.1]]])
+    X, _ = Sequences.from_long(table, "engine", value_columns="speed")
+    assert X.n_features == 1
     X, _ = Sequences.from_long(table, "engine", value_columns="word", sort_by="time")
     same(X, [["a", "b", "c"], ["A", "B"]])
     assert as_sequences(X).is_tokens
@@ -421,6 +423,12 @@ def test_from_long_keeps_to_positions_and_sorts_by_dates():
     same(X, [[[1.0], [2.0]], [[3.0]]])
 
 
+def test_from_long_takes_nullable_numbers():
+    table = pd.DataFrame({"id": [1, 2], "v": pd.array([1, None], dtype="Int64"), "w": [True, False]})
+    X, _ = Sequences.from_long(table, "id")
+    np.testing.assert_array_equal(X.values, [[1.0, 1.0], [np.nan, 0.0]])
+
+
 def test_from_long_takes_columns_whose_name_is_0():
     X, _ = Sequences.from_long(pd.DataFrame({"id": [1, 1], 0: [2, 1], "v": [2.0, 1.0]}), "id", sort_by=0)
     same(X, [[[1.0], [2.0]]])
@@ -434,6 +442,19 @@ def test_from_long_takes_columns_whose_name_is_0():
         (pd.DataFrame(TABLE), {"sort_by": "when"}, ValueError, "no column 'when'"),
         (pd.DataFrame(TABLE), {"value_columns": ["speed", "x"]}, ValueError, "no column 'x'"),
         (pd.DataFrame(TABLE), {"value_columns": "x"}, ValueError, "no column 'x'"),
+        (pd.DataFrame(TABLE), {"sort_by": ["time"]}, TypeError, "sort_by is the name of one column"),
+        (
+            pd.DataFrame(TABLE),
+            {"value_columns": ["speed", "word"]},
+            TypeError,
+            "Column 'word' holds .*, not numbers",
+        ),
+        (
+            pd.DataFrame({"engine": [1], "day": pd.to_datetime(["2020-02-01"]), "v": [1.0]}),
+            {},
+            TypeError,
+            r"Column 'day' holds datetime64.*, not numbers.* name it as sort_by",
+        ),
         (pd.DataFrame(TABLE)[["engine"]], {}, ValueError, "No column is left for values"),
         (
             pd.DataFrame({"engine": [1, None], "v": [0, 1]}),

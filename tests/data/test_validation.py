@@ -349,7 +349,7 @@ VALUE_ERRORS = {
     "no axis": (np.array(3.0), "got 0D array instead"),
     "no axis, str": (np.array("abc"), "got 0D array instead"),
     "no axis, object": (np.array(None), "got 0D array instead"),
-    "four axes": (np.zeros((1, 2, 3, 4)), "got 4D array instead"),
+    "four axes": (np.zeros((1, 2, 3, 4)), r"got 4D array instead.*X\.reshape\(\*X\.shape\[:2\], -1\)"),
     "list of numbers": (
         [1.0, 2.0],
         r"got 1D array instead: X\[0\] is a single float\. .*\[X\] is one sequence",
@@ -406,7 +406,7 @@ VALUE_ERRORS = {
         [["a"], [1, 2]],
         r"^X\[1\] does not hold str, but others do; all steps must be of one",
     ),
-    "words of two axes": ([[["a", "b"]]], r"X\[0\] does not hold str"),
+    "words of two axes": ([[["a", "b"]]], r"X\[0\] has 2 str a step, but a token is one str"),
     "mixed row of words": (
         np.array([["a", "b"], ["c", 1]], object),
         r"X\[1\] has int at step 1, but other steps are",

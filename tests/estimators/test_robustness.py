@@ -11,6 +11,7 @@ import pytest
 import torch
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
@@ -90,6 +91,7 @@ def test_class_weight_may_name_labels_that_are_absent(data):
         RNNClassifier(class_weight={0: 0.0, 1: 0.0}, **FAST).fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore:y holds 12 labels, one a sequence, which RNNTagger takes")
 @pytest.mark.parametrize("cls", [RNNClassifier, RNNTagger])
 def test_labels_without_weight_are_not_validated_on(data, cls):
     X, _ = data
@@ -257,6 +259,19 @@ def test_words_are_not_characters():
         RNNTagger(**FAST).fit([["a", "b", "c"], ["c", "d", "e"]], ["PER", "ORG"])
 
 
+def test_one_series_that_is_not_in_a_list():
+    weather = np.random.RandomState(0).randn(20, 3)
+    with pytest.warns(UserWarning, match=r"y holds 20 labels, one a sequence, .* give \[X\] and \[y\]"):
+        RNNTagger(**FAST).fit(weather, np.array(["sun", "rain"] * 10))
+    with pytest.raises(ValueError, match=r"(?s)y\[0\] has 2 targets, .*read character by character: split"):
+        RNNTagger(**FAST).fit(["Anna lives", "here"], [["PER", "O"], ["O"]])
+    model = make_pipeline(StepTransformer(StandardScaler()), RNNTagger(**FAST)).fit([weather], [["sun"] * 20])
+    with pytest.raises(
+        ValueError, match=r"StepTransformer is expecting 3 .* If X is one sequence, give \[X\]"
+    ):
+        model.predict([[1.0, 2.0, 3.0]])
+
+
 def test_text_in_an_object_array():
     grid = np.array([["a", "b"], ["c", "d"]])
     as_objects = RNNClassifier(**FAST).fit(grid.astype(object), [0, 1])
@@ -289,7 +304,7 @@ def test_hints(data):
     model = RNNClassifier(**FAST).fit(X, y)
     with pytest.raises(ValueError, match=r"If X is one sequence, give \[X\]"):
         model.predict(X[0].tolist())
-    with pytest.raises(ValueError, match=r"For several numbers a sequence, give an array: np.asarray\(y\)"):
+    with pytest.raises(ValueError, match=r"^For several numbers a sequence, give an array: np.asarray\(y\)"):
         RNNRegressor(**FAST).fit(X, [[1.0, 2.0]] * 12)
     with pytest.raises(ValueError, match="y holds None, at place 0"):
         model.fit(X, [None] + ["a"] * 11)
