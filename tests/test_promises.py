@@ -470,9 +470,7 @@ def test_training_keeps_no_data(task):
     pickle.dump(model.__getstate__(), buffer)
     assert buffer.tell() < 40_000
     assert not hasattr(model.net_, "_datasets")
-    assert not any(
-        getattr(c, "score", None) for _, c in model.net_.callbacks_ if type(c).__name__ == "ValidationScore"
-    )
+    assert model.net_.score_validation is None
 
 
 # 6. clone, set_params, pickle, copy.deepcopy and joblib

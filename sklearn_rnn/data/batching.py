@@ -158,7 +158,7 @@ class SequenceDataset:
         Parameters
         ----------
         rows : ndarray of int
-            Which sequences.
+            Which of `sequences`.
 
         Returns
         -------

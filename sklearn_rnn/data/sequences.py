@@ -192,10 +192,14 @@ class Sequences:
         wanted = [id_column, *([value_columns] if is_tokens else value_columns), *sorted_by]
         if missing := [c for c in wanted if c not in columns]:
             raise ValueError(f"The table has no column {missing[0]!r}; its columns are {columns}.")
-        ids = np.asarray(table[id_column])
-        if no_id := [i for i, x in enumerate(ids.tolist()) if x is None or (x == x) is not True]:
+        if len(no_id := _missing_rows(table, id_column)):
             raise ValueError(
                 f"Row {no_id[0]} of the table has no id in column {id_column!r}; drop such rows."
+            )
+        ids = np.asarray(table[id_column])
+        if sort_by is not None and len(gaps := _missing_rows(table, sort_by)):
+            raise ValueError(
+                f"Row {gaps[0]} of the table has no value in column {sort_by!r}; drop such rows."
             )
         ids, first, code = np.unique(ids, return_index=True, return_inverse=True)
         appearance = np.argsort(first)
@@ -369,6 +373,37 @@ class Sequences:
         steps = f"{low} to {high} steps" if low != high else _count(low, "step")
         content = "tokens" if self.is_tokens else _count(self.n_features, "feature")
         return f"Sequences({_count(len(self), 'sequence')} of {steps}, {content})"
+
+
+def is_missing(value):
+    """Whether a value stands for nothing: None, or what does not equal itself (NaN, pandas' NA and NaT).
+
+    Parameters
+    ----------
+    value : object
+        Any value.
+
+    Returns
+    -------
+    bool
+        True for what is missing.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.sequences import is_missing
+    >>> [is_missing(value) for value in (None, float("nan"), "", 0)]
+    [True, True, False, False]
+    """
+    equals_itself = value == value
+    return value is None or not (isinstance(equals_itself, (bool, np.bool_)) and equals_itself)
+
+
+def _missing_rows(table, column):
+    """Where a column holds nothing."""
+    values = np.asarray(table[column])
+    if values.dtype.kind != "O":
+        return np.flatnonzero(values != values)
+    return np.flatnonzero([is_missing(value) for value in values])
 
 
 def _numbers(table, column):

@@ -4,27 +4,37 @@ import numbers
 
 import numpy as np
 
-from sklearn_rnn.data.sequences import Sequences, trailing_lengths
+from sklearn_rnn.data.sequences import Sequences, is_missing, trailing_lengths
 
 _MOST_PROBLEMS = 10
+_EMPTY = "is empty; every sequence needs at least 1 step."
+_ALL_PADDING = "is empty (or all of its steps are padding); every sequence needs at least 1 step."
 
 
 class Problems:
-    """All that is wrong with one data set, reported in one message."""
+    """All that is wrong with one data set, reported in one message.
 
-    def __init__(self):
-        self.lines = []
+    Parameters
+    ----------
+    name : str
+        What the message calls the data.
+    """
 
-    def add(self, line):
-        """Note one problem."""
-        self.lines.append(line)
+    def __init__(self, name):
+        self.name = name
+        self.found = []
+
+    def add(self, i, what):
+        """Note what is wrong with sequence `i`."""
+        self.found.append((i, f"{self.name}[{i}] {what}"))
 
     def raise_if_any(self):
-        """Raise a ValueError that names the problems, if there are any."""
-        if self.lines:
-            more = len(self.lines) - _MOST_PROBLEMS
-            shown = self.lines[:_MOST_PROBLEMS] + ([f"... and {more} more problems."] if more > 0 else [])
-            raise ValueError("\n".join(shown))
+        """Raise a ValueError that names the problems in the order of the sequences, if there are any."""
+        if self.found:
+            lines = [line for _, line in sorted(self.found, key=lambda problem: problem[0])]
+            more = len(lines) - _MOST_PROBLEMS
+            lines[_MOST_PROBLEMS:] = [f"... and {more} more problems."] if more > 0 else []
+            raise ValueError("\n".join(lines))
 
 
 def as_sequences(X, *, padding_value=None, allow_nan=False, name="X"):
@@ -70,19 +80,19 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, name="X"):
     >>> as_sequences(["to", "be"])
     Sequences(2 sequences of 2 steps, tokens)
     """
-    sequences = _read(X, padding_value, name)
+    sequences = _read(X, padding_value, allow_nan, name)
     if len(sequences) == 0:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
-    problems = Problems()
+    problems = Problems(name)
     for i in np.flatnonzero(sequences.offsets[1:] == sequences.offsets[:-1]):
-        problems.add(_describe_empty(name, i))
+        problems.add(i, _EMPTY if padding_value is None else _ALL_PADDING)
     if not sequences.is_tokens:
-        _find_non_finite(sequences, allow_nan, name, problems)
+        _find_non_finite(sequences, allow_nan, problems)
     problems.raise_if_any()
     return sequences
 
 
-def _read(X, padding_value, name):
+def _read(X, padding_value, allow_nan, name):
     if isinstance(X, Sequences):
         return _read_sequences(X, name)
     if hasattr(X, "nnz") and hasattr(X, "tocsr"):
@@ -93,14 +103,24 @@ def _read(X, padding_value, name):
         raise TypeError(
             f"{name} must be a collection of sequences (list of arrays, list of str, array, ...), "
             f"but it is of type {type(X).__name__}."
-            + (f" Give list({name})." if hasattr(X, "__next__") else "")
+            + (
+                f" Give list({name})."
+                if hasattr(X, "__iter__") and not isinstance(X, (str, bytes, dict))
+                else ""
+            )
         )
     if isinstance(X, np.ma.MaskedArray):
         return _read_masked(X, name)
+    is_frame = hasattr(X, "columns")
     X = _to_array(X, name)
+    if is_frame and X.dtype.kind in "OU" and any(isinstance(value, str) for value in X.flat):
+        raise TypeError(
+            f"{name} is a DataFrame that holds text; a row of one is a series of numbers. Encode text as "
+            "numbers, or give one column as a list of str, or words as a list of lists of str."
+        )
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OUS"):
         return _read_array(X, padding_value, name)
-    return _read_list(list(X), padding_value, name)
+    return _read_list(list(X), padding_value, allow_nan, name)
 
 
 def _read_sequences(X, name):
@@ -124,7 +144,7 @@ def _to_array(X, name):
     """Make an array of a DataFrame, a Series or a tensor; leave lists alone."""
     try:
         if hasattr(X, "to_numpy") and hasattr(X, "columns"):  # a DataFrame of pandas or polars
-            X = X.to_numpy()
+            return X.to_numpy()
         elif not isinstance(X, (list, tuple)) and hasattr(X, "__array__"):
             X = np.asarray(X)
     except (TypeError, RuntimeError) as error:  # a tensor that requires its gradient, or lies on a GPU
@@ -173,14 +193,14 @@ def _read_masked(X, name):
         )
     lengths = trailing_lengths(~mask.all(axis=2))
     inside = np.arange(X.shape[1]) < lengths[:, np.newaxis]
-    problems = Problems()
+    problems = Problems(name)
     for i, t in np.argwhere(mask.any(axis=2) & inside):
-        problems.add(f"{name}[{i}] is masked at step {t}, before its end; only trailing steps may be masked.")
+        problems.add(i, f"is masked at step {t}, before its end; only trailing steps may be masked.")
     problems.raise_if_any()
     return Sequences.from_lengths(_as_float32(X.data[inside], name), lengths)
 
 
-def _read_list(X, padding_value, name):
+def _read_list(X, padding_value, allow_nan, name):
     if not X:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
     if padding_value is None:
@@ -199,12 +219,15 @@ def _read_list(X, padding_value, name):
             f"Expected 2D array or a list of sequences, got 1D array instead: {name}[0] is a single "
             f"{type(X[0]).__name__}. Reshape your data: [{name}] is one sequence."
         )
-    arrays, problems = [], Problems()
+    arrays, problems = [], Problems(name)
     for i, x in enumerate(X):
         try:
             arrays.append(_step_array(x))
         except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: see _to_array
-            problems.add(f"{name}[{i}] is not a sequence: {error}")
+            problems.add(i, f"is not a sequence: {error}")
+            arrays.append(None)
+    if problems.found:
+        _find_other_problems(arrays, padding_value, allow_nan, problems)
     problems.raise_if_any()
     kinds = {a.dtype.kind for a in arrays if len(a)}
     if kinds & set("UO"):
@@ -213,13 +236,13 @@ def _read_list(X, padding_value, name):
         if padding_value is not None:
             arrays = [_drop_padding(a[:, np.newaxis], padding_value)[:, 0] for a in arrays]
         return _concatenate([_as_int64(a, f"{name}[{i}]") for i, a in enumerate(arrays)], np.int64)
-    arrays = [a[:, np.newaxis] if a.ndim == 1 else a for a in arrays]
-    arrays = _check_widths(arrays, name)
-    if padding_value is not None:
-        arrays = [_drop_padding(a, padding_value) for a in arrays]
     if "c" in kinds:
         i = next(i for i, a in enumerate(arrays) if a.dtype.kind == "c")
         raise ValueError(f"Complex data not supported: {name}[{i}] has dtype {arrays[i].dtype}.")
+    arrays = [a[:, np.newaxis] if a.ndim == 1 else a for a in arrays]
+    arrays = _check_widths(arrays, padding_value, allow_nan, problems)
+    if padding_value is not None:
+        arrays = [_drop_padding(_as_float32(a, name), np.float32(padding_value)) for a in arrays]
     return _concatenate(arrays, np.float32)
 
 
@@ -287,12 +310,12 @@ def _check_all_str(sequences, name):
 
 
 def _read_tokens(arrays, kinds, name):
-    problems = Problems()
+    problems = Problems(name)
     for i, a in enumerate(arrays):
         if len(a) and a.dtype.kind not in "UO":
-            problems.add(f"{name}[{i}] does not hold str, but others do; all steps must be of one kind.")
+            problems.add(i, "does not hold str, but others do; all steps must be of one kind.")
         elif len(a) and a.ndim != 1:
-            problems.add(f"{name}[{i}] has {a.shape[1]} str a step, but a token is one str; join them.")
+            problems.add(i, f"has {a.shape[1]} str a step, but a token is one str; join them.")
     problems.raise_if_any()
     return _concatenate(arrays, object)
 
@@ -305,8 +328,9 @@ def _concatenate(arrays, dtype):
     return Sequences._trusted(values, offsets)
 
 
-def _check_widths(arrays, name):
+def _check_widths(arrays, padding_value, allow_nan, problems):
     """Check that all arrays have one width; give it to those that are empty, which have none."""
+    name = problems.name
     widths = np.fromiter((a.shape[1] for a in arrays), np.int64, len(arrays))
     is_empty = np.fromiter((len(a) == 0 for a in arrays), bool, len(arrays))
     first = int(np.argmin(is_empty))  # the first that is not empty, or 0
@@ -326,24 +350,34 @@ def _check_widths(arrays, name):
             "exchanged. A sequence has the shape (n_steps, n_features); "
             f"use Sequences.from_aeon({name}) for the other order."
         )
-    problems = Problems()
-    for i in np.flatnonzero((widths != width) | is_empty):
-        if is_empty[i]:
-            problems.add(_describe_empty(name, i))
-        else:
-            problems.add(
-                f"{name}[{i}] has {widths[i]} features, but {name}[{first}] has {width}; "
-                "every sequence needs the same number of features."
-            )
+    for i in wrong:
+        problems.add(
+            i,
+            f"has {widths[i]} features, but {name}[{first}] has {width}; "
+            "every sequence needs the same number of features.",
+        )
+    _find_other_problems(arrays, padding_value, allow_nan, problems)
     problems.raise_if_any()
 
 
-def _describe_empty(name, i):
-    return f"{name}[{i}] is empty; every sequence needs at least 1 step."
+def _find_other_problems(arrays, padding_value, allow_nan, problems):
+    """Note what is wrong with single arrays, where they cannot be put together anyway."""
+    known = {i for i, _ in problems.found}
+    for i, a in enumerate(arrays):
+        if i in known or a.dtype.kind not in "biuf":
+            continue
+        a = a[:, np.newaxis] if a.ndim == 1 else a
+        if padding_value is not None:
+            a = _drop_padding(_as_float32(a, problems.name), np.float32(padding_value))
+        if len(a):
+            one = Sequences(_as_float32(a, problems.name), [0, len(a)])
+            _find_non_finite(one, allow_nan, problems, first=i)
+        else:
+            problems.add(i, _EMPTY if padding_value is None else _ALL_PADDING)
 
 
 def _drop_padding(a, padding_value):
-    is_padding = np.isnan(a) if np.isnan(padding_value) else a == float(padding_value)
+    is_padding = np.isnan(a) if np.isnan(padding_value) else a == padding_value
     return a[: trailing_lengths(~is_padding.all(axis=1)[np.newaxis])[0]]
 
 
@@ -354,6 +388,9 @@ def _as_float32(values, name):
         raise TypeError(f"{name} does not hold numbers, but {values.dtype}; encode it as numbers first.")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
         try:
+            if values.dtype.kind == "O":  # a table may hold values of pandas that stand for nothing
+                flat = [np.nan if is_missing(value) else value for value in values.flat]
+                values = np.array(flat, dtype=object).reshape(values.shape)
             return values.astype(np.float32, copy=False)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{name} does not hold numbers: {error}") from error
@@ -365,7 +402,8 @@ def _as_int64(codes, name):
     return codes.astype(np.int64, copy=False)
 
 
-def _find_non_finite(sequences, allow_nan, name, problems):
+def _find_non_finite(sequences, allow_nan, problems, first=0):
+    """Note where sequences, numbered from `first`, hold NaN or infinity."""
     values = sequences.values
     # The sum alone says whether anything is wrong, without a boolean copy of the data.
     with np.errstate(invalid="ignore"):
@@ -373,14 +411,40 @@ def _find_non_finite(sequences, allow_nan, name, problems):
             return
     steps, features = np.nonzero(np.isinf(values) if allow_nan else ~np.isfinite(values))
     rows = np.searchsorted(sequences.offsets, steps, side="right") - 1
-    _, first = np.unique(rows, return_index=True)
-    for k in first:
+    for k in np.unique(rows, return_index=True)[1]:
         where = f"at step {steps[k] - sequences.offsets[rows[k]]}, feature {features[k]}"
         if np.isnan(values[steps[k], features[k]]):
             what = f"NaN {where}; impute missing values, or set padding_value if it marks padding at the end."
         else:
             what = f"infinity or a value too large for float32 {where}; clip or rescale it."
-        problems.add(f"{name}[{rows[k]}] has {what}")
+        problems.add(first + rows[k], f"has {what}")
+
+
+def array_shape(X):
+    """Give the shape of X if it is one array with all sequences, or a DataFrame.
+
+    Parameters
+    ----------
+    X : sequences in any form
+        See `as_sequences`.
+
+    Returns
+    -------
+    tuple of int, or None
+        The shape; None for lists, `Sequences` and masked arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import array_shape
+    >>> array_shape(np.zeros((2, 3, 1))), array_shape([[1.0], [2.0]])
+    ((2, 3, 1), None)
+    """
+    if isinstance(X, (list, tuple, Sequences, np.ma.MaskedArray)):
+        return None
+    if not hasattr(X, "shape"):
+        X = np.asarray(X) if hasattr(X, "__array__") else np.empty(0)
+    return tuple(X.shape) if len(X.shape) > 1 else None
 
 
 def check_width(sequences, expected, owner):
@@ -454,7 +518,7 @@ def _is_list(x):
     return is_list and not isinstance(x, (str, bytes, bytearray, dict))
 
 
-def flatten_steps(y, lengths, *, padded_steps=None, name="y"):
+def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y"):
     """Lay the targets of all steps end to end, checked against the lengths of the sequences.
 
     Parameters
@@ -468,6 +532,8 @@ def flatten_steps(y, lengths, *, padded_steps=None, name="y"):
     padded_steps : int, optional
         Number of steps with padding, if X came as a padded array: an array `y` with as many steps is
         cut as X was.
+    splits_text : bool, default=False
+        Whether a str in `y` holds one target a character, as where X is texts; else it is one target.
     name : str, default="y"
         What error messages call the targets.
 
@@ -498,27 +564,28 @@ def flatten_steps(y, lengths, *, padded_steps=None, name="y"):
         return np.asarray(rows)[np.arange(padded_steps) < lengths[:, np.newaxis]]
     if isinstance(rows, np.ma.MaskedArray) and rows.ndim > 1:
         rows = [row.data[~np.ma.getmaskarray(row).reshape(len(row), -1).all(axis=1)] for row in rows]
-    if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind != "O":
+    is_split = splits_text and isinstance(rows, np.ndarray) and rows.dtype.kind == "U"
+    if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind != "O" and not is_split:
         return np.repeat(rows, lengths)
-    arrays, problems = [], Problems()
+    arrays, problems = [], Problems(name)
     for i, row in enumerate(rows):
         try:
-            row = list(row) if isinstance(row, str) else row
+            row = list(row) if splits_text and isinstance(row, str) else row
             arrays.append(np.asarray(row))
             _check_steps_all_str(row, arrays[-1])
         except ValueError as error:
-            problems.add(f"{name}[{i}] does not hold one target a step: {error}")
+            problems.add(i, f"does not hold one target a step: {error}")
     problems.raise_if_any()
     if all(a.ndim == 0 for a in arrays):
         return np.repeat(np.asarray(arrays), lengths)
     for i, (a, length) in enumerate(zip(arrays, lengths, strict=True)):
         wanted = f"but X[{i}] has {_number(length, 'step')}."
         if a.ndim == 0:
-            problems.add(f"{name}[{i}] is a single {type(rows[i]).__name__}, {wanted}")
+            problems.add(i, f"is a single {type(rows[i]).__name__}, {wanted}")
         elif len(a) != length:
-            problems.add(f"{name}[{i}] has {_number(len(a), 'target')}, {wanted}")
+            problems.add(i, f"has {_number(len(a), 'target')}, {wanted}")
         elif a.shape[1:] != arrays[0].shape[1:]:
-            problems.add(f"{name}[{i}] has the shape {a.shape}, but {name}[0] has {arrays[0].shape}.")
+            problems.add(i, f"has the shape {a.shape}, but {name}[0] has {arrays[0].shape}.")
     problems.raise_if_any()
     if len({a.dtype.kind in "UOT" for a in arrays}) > 1:
         raise ValueError(f"Some sequences of {name} hold str and others numbers; all must be of one kind.")
@@ -558,6 +625,31 @@ def check_same_number(y, X, name):
         )
 
 
+def check_not_masked(y, name):
+    """Refuse targets or weights of which some are masked.
+
+    Parameters
+    ----------
+    y : array or list
+        Targets or weights.
+    name : str
+        What error messages call them.
+
+    Raises
+    ------
+    ValueError
+        If a value is masked.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.validation import check_not_masked
+    >>> check_not_masked([0, 1], "y")
+    """
+    if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
+        i = np.argwhere(np.ma.getmaskarray(y))[0, 0]
+        raise ValueError(f"{name}[{i}] is masked; leave out the sequences without a value in {name}.")
+
+
 def check_sample_weight(sample_weight, lengths, *, per_step):
     """Read weights of sequences, or of steps.
 
@@ -588,6 +680,7 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     """
     if sample_weight is None:
         return None
+    check_not_masked(sample_weight, "sample_weight")
     if isinstance(sample_weight, numbers.Number):
         sample_weight = np.full(len(lengths), sample_weight)
     if not isinstance(sample_weight, (list, tuple)) or not per_step:

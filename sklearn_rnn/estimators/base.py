@@ -13,8 +13,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import SequenceDataset
-from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import as_sequences, check_sample_weight, check_width, object_array
+from sklearn_rnn.data.validation import (
+    array_shape,
+    as_sequences,
+    check_sample_weight,
+    check_width,
+    object_array,
+)
 from sklearn_rnn.estimators.parameters import RULES
 from sklearn_rnn.nn.inference import answer
 from sklearn_rnn.nn.network import RecurrentNetwork
@@ -53,25 +58,26 @@ class BaseRNN(BaseEstimator):
 
     def _store(self, parameters):
         """Store what a constructor was given, unchanged."""
-        for name in self._get_param_names():
-            setattr(self, name, parameters[name])
+        for name, value in parameters.items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
 
     # Reading X
 
     def _read(self, X, *, reset):
         """Bring X into one form; learn its width if `reset`, else check it."""
-        if _is_table(X):
-            if reset or self._was_table:
-                # scikit-learn's own bookkeeping of columns: n_features_in_, feature_names_in_.
-                validate_data(self, X, reset=reset, dtype="numeric", ensure_all_finite=False)
+        sequences = as_sequences(X, padding_value=self.padding_value)
+        is_table = _is_table(X, sequences)
+        if is_table and (reset or self._was_table):
+            # scikit-learn's own bookkeeping of columns: n_features_in_, feature_names_in_.
+            validate_data(self, X, reset=reset, skip_check_array=True)
         elif reset and hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        sequences = as_sequences(X, padding_value=self.padding_value)
         kind = _KINDS[sequences.values.dtype.kind]
         if reset:
             self._kind = kind
-            self._was_table = _is_table(X) or _is_nested_table(X, sequences)
-            if not _is_table(X):
+            self._was_table = is_table or _is_nested_table(X, sequences)
+            if not is_table:
                 self.n_features_in_ = len(X[0]) if self._was_table else sequences.n_features or 1
             return sequences
         if kind != self._kind:
@@ -150,7 +156,8 @@ class BaseRNN(BaseEstimator):
     def _check_parameters(self):
         rules = RULES | self._extra_rules
         for name, value in self.get_params(deep=False).items():
-            rules[name].check(name, value)
+            if name in rules:  # a subclass may have parameters of its own
+                rules[name].check(name, value)
 
     def _fit(self, X, y, sample_weight, *, goes_on, epochs, classes=None):
         """Check everything, then train; the estimator changes only if all went well."""
@@ -188,7 +195,7 @@ class BaseRNN(BaseEstimator):
         if goes_on:
             begun = self._network | self._setup
             for name, value in (architecture | {name: setup[name] for name in _FIXED}).items():
-                if value != begun[name]:
+                if not _are_same(value, begun[name]):
                     raise ValueError(
                         f"{name} was {begun[name]!r} when training began and is now {value!r}; "
                         "training can only go on with the same."
@@ -247,7 +254,8 @@ class BaseRNN(BaseEstimator):
         finally:
             progress.close()
         net.callbacks = users
-        net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if not name.startswith("_")]
+        ours = {name for name, _ in callbacks[len(users) :]}
+        net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if name not in ours]
         self._write_down()
 
     def _split(self, dataset):
@@ -303,7 +311,7 @@ class BaseRNN(BaseEstimator):
 
     def _cut(self, flat, sequences, X):
         """Cut answers for all steps into one array a sequence; into one array if X was one."""
-        if _is_rectangle(X) and self.padding_value is None:
+        if array_shape(X) is not None and self.padding_value is None:
             return flat.reshape(len(sequences), -1, *flat.shape[1:])
         return object_array(np.split(flat, sequences.offsets[1:-1]))
 
@@ -341,17 +349,10 @@ class BaseRNN(BaseEstimator):
         return tags
 
 
-def _is_table(X):
+def _is_table(X, sequences):
     """Whether X is a 2-D array of numbers or a DataFrame, whose columns scikit-learn keeps count of."""
-    if isinstance(X, (list, tuple, Sequences, np.ma.MaskedArray)):
-        return False
-    if hasattr(X, "columns") or hasattr(X, "tocsr"):
-        return True
-    if not isinstance(X, np.ndarray) and hasattr(X, "__array__"):
-        X = np.asarray(X)
-    if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype.kind == "U":
-        return False
-    return not (X.dtype.kind == "O" and X.size and isinstance(X.flat[0], str))
+    shape = array_shape(X)
+    return shape is not None and len(shape) == 2 and not sequences.is_tokens
 
 
 def _is_nested_table(X, sequences):
@@ -361,10 +362,17 @@ def _is_nested_table(X, sequences):
     return sequences.n_features == 1 and len(np.unique(sequences.lengths)) == 1
 
 
-def _is_rectangle(X):
-    return _is_table(X) or (
-        isinstance(X, np.ndarray) and X.ndim == 3 and not isinstance(X, np.ma.MaskedArray)
-    )
+def count_padded_steps(X):
+    """Count the steps, padding included, if X is one array with all sequences; else None."""
+    shape = getattr(X, "shape", ())
+    return shape[1] if len(shape) > 1 else None
+
+
+def _are_same(a, b):
+    """Whether two parameters are equal; bound options are compared one by one."""
+    if isinstance(a, partial) and isinstance(b, partial):
+        return (a.func, a.args, a.keywords) == (b.func, b.args, b.keywords)
+    return a == b
 
 
 def _drop_weightless(sequences, targets, weights, per_step):

@@ -6,7 +6,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_rnn.data.validation import check_same_number
+from sklearn_rnn.data.validation import check_same_number, check_sample_weight
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
@@ -60,7 +60,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         multiples of it. The state is carried on.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the sequences aside, to stop when the score on them has not
-        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch.
+        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch. A
+        single epoch is trained on everything.
     validation_fraction : float in (0, 1), default=0.1
         Share of the sequences set aside by `early_stopping`.
     n_iter_no_change : int, default=10
@@ -76,7 +77,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64"}, default="float32"
-        Type of the weights and of all computation. "float64" is slower; it serves comparisons.
+        Type of the weights and of all computation. "float64" is slower; it serves comparisons. `X` is read
+        as float32 in any case.
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
@@ -223,7 +225,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
                     "y holds label sequences of different lengths; RNNClassifier takes one label a sequence. "
                     "Use RNNTagger for a label a step."
                 )
-        y = check_labels(np.asarray(y))
+        y = check_labels(y)
         check_same_number(np.atleast_1d(y), sequences, "y")
         check_classification_targets(y)
         return (y if y.ndim == 2 and y.shape[1] > 1 else column_or_1d(y, warn=True)), False
@@ -240,9 +242,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
                 self.classes_ = [np.unique(column) for column in y.T]
         several = self._target_type != "single"
         check_classes(classes, list(self.classes_) if several else self.classes_)
-        n_outputs = {"single": None, "multioutput": len(self.classes_)}.get(
-            self._target_type, len(self.classes_)
-        )
+        n_outputs = len(self.classes_) if several else None
         if (y.ndim == 2) != (n_outputs is not None) or (y.ndim == 2 and y.shape[1] != n_outputs):
             raise ValueError(
                 f"y has shape {y.shape}, which is not the form that RNNClassifier was fitted on."
@@ -286,7 +286,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Returns
         -------
         ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
-            Labels, of the type that `y` had.
+            Labels, of the type that `y` had; 0 and 1 if it was multi-label.
         """
         answers, _ = self._answer(X, "predict")
         if self._target_type == "single":
@@ -354,6 +354,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         predicted = self.predict(X)
         if predicted.ndim == 1:
             return accuracy_score(y, predicted, sample_weight=sample_weight)
+        if np.shape(y) != predicted.shape:
+            raise ValueError(f"y has shape {np.shape(y)}, but the predictions have {predicted.shape}.")
+        sample_weight = check_sample_weight(sample_weight, np.ones(len(predicted)), per_step=False)
         return float(np.average((predicted == np.asarray(y)).all(axis=1), weights=sample_weight))
 
     def __sklearn_tags__(self):

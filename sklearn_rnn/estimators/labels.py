@@ -5,33 +5,50 @@ import numbers
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
+from sklearn_rnn.data.sequences import is_missing
+from sklearn_rnn.data.validation import check_not_masked
 
-def check_labels(labels):
-    """Refuse numbers that are no labels: NaN and infinity.
+
+def check_labels(y):
+    """Make an array of labels, and refuse what is no label: missing values, and numbers among str.
 
     Parameters
     ----------
-    labels : ndarray
+    y : array or list
         Labels of any type.
 
     Returns
     -------
     ndarray
-        The labels.
+        The labels; those that came as objects with the type that they have.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn_rnn.estimators.labels import check_labels
-    >>> check_labels(np.array([1.0, 2.0]))
-    array([1., 2.])
+    >>> check_labels(np.array([1, 2], dtype=object))
+    array([1, 2])
     """
+    check_not_masked(y, "y")
+    labels = np.asarray(y)
+    if labels.dtype.kind in "OT" or (labels.dtype.kind == "U" and not hasattr(y, "dtype")):
+        objects = np.asarray(y, dtype=object)  # as they were before NumPy made str of numbers
+        flat = list(objects.flat)
+        missing = next((i for i, label in enumerate(flat) if is_missing(label)), None)
+        if missing is not None:
+            raise ValueError(
+                f"y holds {flat[missing]!r} at place {missing}, which is no label; every label must be given."
+            )
+        are_str = {isinstance(label, str) for label in flat}
+        if len(are_str) > 1 and objects.ndim == 1:
+            raise ValueError(
+                "y holds str and others; make all labels of one type: [str(label) for label in y]."
+            )
+        if labels.dtype.kind != "U":
+            labels = np.array(flat).reshape(objects.shape) if are_str == {False} else objects
+        return labels
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError("y contains NaN or infinity, which is no label.")
-    if labels.dtype.kind == "O":
-        missing = [i for i, label in enumerate(labels.flat) if label is None]
-        if missing:
-            raise ValueError(f"y holds None, at place {missing[0]}; every label must be given.")
     if labels.dtype.kind == "c":
         raise ValueError("Complex data not supported: y has complex labels.")
     return labels

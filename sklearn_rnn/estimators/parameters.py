@@ -4,6 +4,7 @@ import difflib
 import numbers
 
 import numpy as np
+import torch
 
 from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
 from sklearn_rnn.nn.heads import Head
@@ -104,6 +105,11 @@ def _subclass(base):
     return holds
 
 
+def _is_optimizer(v):
+    """Whether v is a class of optimizers, with any option but the step size bound to it."""
+    return _subclass(torch.optim.Optimizer)(v) and "lr" not in getattr(v, "keywords", {})
+
+
 def _are_callbacks(values):
     """Whether each is a callback, or a pair of a name and a callback."""
     return all(hasattr(v[-1] if isinstance(v, tuple) and v else v, "on_epoch_end") for v in values)
@@ -123,7 +129,12 @@ RULES = {
     "max_iter": _whole(1),
     "batch_size": _whole(1, names=("all",)),
     "learning_rate": _real(0, open_below=True),
-    "optimizer": _one_of(OPTIMIZERS, or_else=", or a class of torch.optim", types=object, condition=callable),
+    "optimizer": _one_of(
+        OPTIMIZERS,
+        or_else=", or a class of torch.optim (whose step size is learning_rate)",
+        types=object,
+        condition=_is_optimizer,
+    ),
     "weight_decay": _real(0),
     "clip_norm": Optional(_real(0, open_below=True)),
     "bptt_steps": Optional(_whole(1)),
@@ -136,7 +147,7 @@ RULES = {
     ),
     "warm_start": _FLAG,
     "padding_value": Optional(Rule(numbers.Real, _always, "a number")),
-    "device": Rule(object, _always, "'auto' or the name of a torch device"),
+    "device": Rule((str, torch.device), _always, "'auto' or a torch device or its name"),
     "dtype": _one_of(("float32", "float64")),
     "callbacks": Optional(Rule((list, tuple), _are_callbacks, "a list of skorch callbacks")),
     "random_state": Rule(object, _always, "an int, a RandomState or None"),

@@ -4,8 +4,14 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from sklearn_rnn.data.validation import check_same_number, check_sample_weight, flatten_steps, is_ragged
-from sklearn_rnn.estimators.base import BaseRNN
+from sklearn_rnn.data.validation import (
+    check_not_masked,
+    check_same_number,
+    check_sample_weight,
+    flatten_steps,
+    is_ragged,
+)
+from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
 
 
@@ -58,7 +64,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         multiples of it. The state is carried on.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the sequences aside, to stop when the score on them has not
-        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch.
+        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch. A
+        single epoch is trained on everything.
     validation_fraction : float in (0, 1), default=0.1
         Share of the sequences set aside by `early_stopping`.
     n_iter_no_change : int, default=10
@@ -72,7 +79,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64"}, default="float32"
-        Type of the weights and of all computation. "float64" is slower; it serves comparisons.
+        Type of the weights and of all computation. "float64" is slower; it serves comparisons. `X` is read
+        as float32 in any case.
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
@@ -219,20 +227,22 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             raise ValueError("RNNRegressor requires y to be passed, but the target y is None.")
         per_step = is_ragged(y)
         if per_step:
-            padded_steps = X.shape[1] if isinstance(X, np.ndarray) and X.ndim > 1 else None
             try:
-                y = flatten_steps(y, sequences.lengths, padded_steps=padded_steps)
+                y = flatten_steps(y, sequences.lengths, padded_steps=count_padded_steps(X))
             except ValueError as error:
                 is_rectangle = len(y) == len(sequences) and len({np.shape(row) for row in y}) == 1
                 hint = "For several numbers a sequence, give an array: np.asarray(y).\n"
                 raise ValueError(f"{hint if is_rectangle else ''}{error}") from error
         else:
+            check_not_masked(y, "y")
             y = np.asarray(y)
             check_same_number(np.atleast_1d(y), sequences, "y")
         if y.ndim > 2:
             raise ValueError(
                 f"y has {y.ndim - 1} axes a term; one target is a number or a vector of numbers."
             )
+        if y.dtype.kind in "mM":
+            raise ValueError(f"y must hold numbers, but it holds {y.dtype}.")
         try:
             y = y.astype(np.float64)
         except (TypeError, ValueError) as error:

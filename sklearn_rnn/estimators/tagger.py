@@ -5,9 +5,10 @@ import warnings
 import numpy as np
 
 from sklearn_rnn.data.validation import check_sample_weight, flatten_steps, is_ragged
-from sklearn_rnn.estimators.base import BaseRNN
+from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import STEP_HEAD
+from sklearn_rnn.nn.heads import HEADS
 
 
 class RNNTagger(BaseRNN):
@@ -55,7 +56,8 @@ class RNNTagger(BaseRNN):
         multiples of it. The state is carried on.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the sequences aside, to stop when the score on them has not
-        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch.
+        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch. A
+        single epoch is trained on everything.
     validation_fraction : float in (0, 1), default=0.1
         Share of the sequences set aside by `early_stopping`.
     n_iter_no_change : int, default=10
@@ -71,7 +73,8 @@ class RNNTagger(BaseRNN):
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64"}, default="float32"
-        Type of the weights and of all computation. "float64" is slower; it serves comparisons.
+        Type of the weights and of all computation. "float64" is slower; it serves comparisons. `X` is read
+        as float32 in any case.
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
@@ -212,26 +215,29 @@ class RNNTagger(BaseRNN):
         return self._fit(X, y, sample_weight, goes_on=True, epochs=1, classes=classes)
 
     def _flatten_target(self, y, X, sequences):
-        if isinstance(y, (list, tuple)) and any(isinstance(row, str) for row in y):
-            if sequences.values.dtype.kind != "U":
-                i = next(i for i, row in enumerate(y) if isinstance(row, str))
-                raise ValueError(f"y[{i}] is the str {y[i]!r}; give a list of labels, one a step.")
+        labels = self._flatten_labels(y, X, sequences)
+        is_text = sequences.values.dtype.kind == "U"
+        if not is_text and not is_ragged(y) and np.asarray(y).ndim == 1:
+            warnings.warn(
+                f"y holds {len(sequences)} labels, one a sequence, which RNNTagger takes for all its steps. "
+                "If X is one sequence, give [X] and [y]; if sequences have labels, use RNNClassifier.",
+                stacklevel=4,
+            )
+        return check_labels(labels), True
+
+    def _flatten_labels(self, y, X, sequences):
+        is_text = sequences.values.dtype.kind == "U"
         try:
-            labels = flatten_steps(y, sequences.lengths, padded_steps=_padded_steps(X))
+            return flatten_steps(
+                y, sequences.lengths, padded_steps=count_padded_steps(X), splits_text=is_text
+            )
         except ValueError as error:
-            if sequences.values.dtype.kind != "U":
+            if not is_text:
                 raise
             raise ValueError(
                 f"{error}\nThe texts in X are read character by character: split them into lists of words "
                 "if y labels words."
             ) from error
-        if not is_ragged(y) and np.asarray(y).ndim == 1:
-            warnings.warn(
-                f"y holds {len(sequences)} labels, one a sequence, which RNNTagger takes for all of its steps. "
-                "If X is one sequence, give [X] and [y]; if sequences have labels, use RNNClassifier.",
-                stacklevel=4,
-            )
-        return check_labels(labels), True
 
     def _code_target(self, labels, weights, *, reset, classes):
         if labels.ndim != 1:
@@ -242,17 +248,20 @@ class RNNTagger(BaseRNN):
         return code_labels(labels, self.classes_)
 
     def _weigh_classes(self, codes, weights, lengths):
-        if self.head == "crf" and weights is not None:
-            first = weights[np.cumsum(lengths) - lengths]
-            if (weights != np.repeat(first, lengths)).any():
+        head = HEADS.get(self.head, self.head)
+        if not getattr(head, "func", head).rates_steps:  # func: behind a functools.partial
+            if (
+                weights is not None
+                and (weights != np.repeat(weights[np.cumsum(lengths) - lengths], lengths)).any()
+            ):
                 raise ValueError(
-                    "sample_weight weighs single steps, but head='crf' rates whole sequences; "
+                    f"sample_weight weighs single steps, but head={self.head!r} rates whole sequences; "
                     "give one weight a sequence."
                 )
-        if self.class_weight is not None and self.head == "crf":
-            raise ValueError(
-                "class_weight weighs single labels, but head='crf' rates whole sequences of them."
-            )
+            if self.class_weight is not None:
+                raise ValueError(
+                    f"class_weight weighs single labels, but head={self.head!r} rates whole sequences."
+                )
         return balance(self.class_weight, codes, self.classes_, weights)
 
     def _describe_head(self):
@@ -329,11 +338,6 @@ class RNNTagger(BaseRNN):
             From 0 to 1.
         """
         answers, sequences = self._answer(X, "predict")
-        labels = flatten_steps(y, sequences.lengths, padded_steps=_padded_steps(X))
+        labels = self._flatten_labels(y, X, sequences)
         weights = check_sample_weight(sample_weight, sequences.lengths, per_step=True)
         return float(np.average(self.classes_[answers] == labels, weights=weights))
-
-
-def _padded_steps(X):
-    """Count the steps with padding, if X is one array."""
-    return X.shape[1] if isinstance(X, np.ndarray) and X.ndim > 1 else None

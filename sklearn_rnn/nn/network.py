@@ -103,16 +103,17 @@ class RecurrentNetwork(nn.Module):
         self.drops_input = is_tokens and embedding_size is not None
         cell = CELLS.get(cell, cell)
         head = HEADS.get(head, head)
-        cell_class = getattr(cell, "func", cell)  # behind a functools.partial
+        cell_class, head_class = getattr(cell, "func", cell), getattr(head, "func", head)  # behind partial
+        bound = getattr(cell, "keywords", {})
         emits_scores = cell_class.emits_scores
         per_step = pooling is None
 
         def make_cell(size, is_top):
             options = {"nonlinearity": nonlinearity} if cell_class.uses_nonlinearity else {}
             if emits_scores and is_top:
-                options["output_size"] = head.count_scores(n_outputs)
-                options["output_activation"] = head.make_activation(n_outputs)
-            return cell(size, hidden_size, **options)
+                options["output_size"] = head_class.count_scores(n_outputs)
+                options["output_activation"] = head_class.make_activation(n_outputs)
+            return cell(size, hidden_size, **{k: v for k, v in options.items() if k not in bound})
 
         self.recurrence = Recurrence(
             make_cell,

@@ -135,9 +135,9 @@ def _run(cell, inputs, packing, sizes, state, need_state):
     kind = _known_kind(cell)
     if kind is None:
         return _run_plain(cell, inputs, sizes, state)
+    if inputs.is_cuda:
+        return _run_cudnn(cell, kind, inputs, sizes, state)
     if inputs.is_floating_point():
-        if inputs.is_cuda:
-            return _run_cudnn(cell, kind, inputs, sizes, state)
         # On a CPU, torch's dense LSTM is oneDNN's and the fastest. Its Elman and GRU are only where
         # no gradient is wanted. A padded run ends with the states of padding: no use if they are needed.
         is_rectangular = sizes[0] == sizes[-1]
@@ -177,28 +177,33 @@ def _run_plain(cell, inputs, sizes, state):
 
 def _run_dense(cell, kind, inputs, packing, sizes, state):
     n_steps, n_rows = len(sizes), sizes[0]
+    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     if sizes[-1] == n_rows:
-        outputs, state = _call_library(cell, kind, (inputs.view(n_steps, n_rows, -1),), state, [False])
+        outputs, state = _call_library(kind, (inputs.view(n_steps, n_rows, -1),), state, weights, [False])
         return outputs.flatten(0, 1), state
     # What stands behind the end of a sequence is computed and never read.
     dense = inputs.new_zeros(n_steps * n_rows, inputs.shape[1]).index_copy(0, packing.dense, inputs)
-    outputs, _ = _call_library(cell, kind, (dense.view(n_steps, n_rows, -1),), state, [False])
+    outputs, _ = _call_library(kind, (dense.view(n_steps, n_rows, -1),), state, weights, [False])
     return outputs.flatten(0, 1).index_select(0, packing.dense), None
 
 
 def _run_cudnn(cell, kind, inputs, sizes, state):
+    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+    if not inputs.is_floating_point():  # tokens, which cuDNN does not know: it is given their projections
+        inputs = cell.project(inputs)
+        identity = torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device)
+        weights[0], weights[2] = identity, torch.zeros_like(cell.bias_ih)
     with warnings.catch_warnings():
         # Our parameters are separate tensors; cuDNN copies them together, at little cost.
         warnings.filterwarnings(
             "ignore", message="RNN module weights are not part of single contiguous chunk"
         )
-        return _call_library(cell, kind, (inputs, torch.tensor(sizes)), state, [])
+        return _call_library(kind, (inputs, torch.tensor(sizes)), state, weights, [])
 
 
-def _call_library(cell, kind, layout, state, batch_first):
+def _call_library(kind, layout, state, weights, batch_first):
     """Call torch's kernel on dense inputs (T, B, d), or on packed inputs and their batch sizes."""
     hx = [s.unsqueeze(0) for s in state]
-    weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     options = [
         True,
         1,

@@ -5,8 +5,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import as_sequences, check_width
+from sklearn_rnn.data.validation import array_shape, as_sequences, check_width
 
 
 class SequenceTransformer(TransformerMixin, BaseEstimator):
@@ -64,12 +63,3 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def array_shape(X):
-    """Shape of X if it is one array with all sequences, or a DataFrame; else None."""
-    if isinstance(X, (list, tuple, Sequences, np.ma.MaskedArray)):
-        return None
-    if not hasattr(X, "shape"):
-        X = np.asarray(X) if hasattr(X, "__array__") else np.empty(0)
-    return tuple(X.shape) if len(X.shape) > 1 else None

@@ -205,11 +205,12 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
     def _truncate(self, sequences):
         lengths = sequences.lengths
         if self.truncate is None:
-            problems = Problems()
+            problems = Problems("X")
             for i in np.flatnonzero(lengths > self.n_steps_):
                 problems.add(
-                    f"X[{i}] has {lengths[i]} steps, but the array has {self.n_steps_}; set n_steps, or "
-                    "truncate='end' or 'start' to cut steps off."
+                    i,
+                    f"has {lengths[i]} steps, but the array has {self.n_steps_}; set n_steps, or "
+                    "truncate='end' or 'start' to cut steps off.",
                 )
             problems.raise_if_any()
         kept = np.minimum(lengths, self.n_steps_)
@@ -223,12 +224,13 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         if self.masked:
             return
         outermost = sequences.offsets[1:] - 1 if self.side == "end" else sequences.offsets[:-1]
-        problems = Problems()
+        problems = Problems("X")
         for i in np.flatnonzero(self._is_padding(sequences.values[outermost])):
             problems.add(
-                f"X[{i}] {'ends' if self.side == 'end' else 'starts'} with a step of {self.padding_value}, "
+                i,
+                f"{'ends' if self.side == 'end' else 'starts'} with a step of {self.padding_value}, "
                 "which could not be told from padding; set another padding_value (NaN is never data), "
-                "or masked=True."
+                "or masked=True.",
             )
         problems.raise_if_any()
 

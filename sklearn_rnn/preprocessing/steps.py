@@ -6,8 +6,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.validation import check_same_number, flatten_steps, is_ragged
-from sklearn_rnn.preprocessing.base import SequenceTransformer, array_shape
+from sklearn_rnn.data.validation import array_shape, check_same_number, flatten_steps, is_ragged
+from sklearn_rnn.preprocessing.base import SequenceTransformer
 
 
 def _transformer_has(name):

@@ -37,7 +37,7 @@ def resolve_device(device, *, fall_back=False):
         return torch.device("cuda" if torch.cuda.is_available() and not is_worker else "cpu")
     try:
         found = torch.device(device)
-        torch.empty(1, device=found)
+        torch.empty(1, device=found).item()  # fails on "meta", which holds no numbers
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         if fall_back:
             return torch.device("cpu")

@@ -51,7 +51,7 @@ class BatchIterator:
 
 
 class SequenceNet(NeuralNet):
-    """A skorch net over packed batches: any skorch callback works on it.
+    """A skorch net over packed batches.
 
     It differs from its parent in what a batch is, in averaging losses over terms (steps, where each step
     is answered), in clipping gradients and in stopping at a loss that is not finite.
@@ -135,17 +135,21 @@ class SequenceNet(NeuralNet):
     def _resume_schedules(self):
         """Bring schedules to where they were; made anew, each of torch's begins in a way of its own."""
         for name, callback in self.callbacks_:
-            kind, state, rates = self.schedules.get(name, (None, None, None))
+            kind, state, options = self.schedules.get(name, (None, None, None))
             scheduler = getattr(callback, "lr_scheduler_", None)
             if kind == type(scheduler).__name__:
                 scheduler.load_state_dict(state)
-                for group, rate in zip(self.optimizer_.param_groups, rates, strict=True):
-                    group["lr"] = rate
+                for group, option in zip(self.optimizer_.param_groups, options, strict=True):
+                    group.update(option)
 
     def _remember_schedules(self):
-        rates = [group["lr"] for group in self.optimizer_.param_groups]
+        # Besides the rate some schedules move a momentum, and keep numbers of their own in the groups.
+        options = [
+            {name: value for name, value in group.items() if name != "params"}
+            for group in self.optimizer_.param_groups
+        ]
         self.schedules = {
-            name: (type(callback.lr_scheduler_).__name__, callback.lr_scheduler_.state_dict(), rates)
+            name: (type(callback.lr_scheduler_).__name__, callback.lr_scheduler_.state_dict(), options)
             for name, callback in self.callbacks_
             if hasattr(callback, "lr_scheduler_")
         }

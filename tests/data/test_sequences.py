@@ -464,6 +464,12 @@ def test_from_long_takes_columns_whose_name_is_0():
         ),
         (pd.DataFrame({"engine": ["a", None], "v": [0, 1]}), {}, ValueError, "Row 1 of the table has no id"),
         (
+            pd.DataFrame({"engine": [1, 1], "day": pd.to_datetime(["2020-02-01", None]), "v": [0, 1]}),
+            {"sort_by": "day"},
+            ValueError,
+            "Row 1 of the table has no value in column 'day'; drop such rows",
+        ),
+        (
             pd.DataFrame({"engine": pd.array([None, 1], dtype="Int64"), "v": [0, 1]}),
             {},
             ValueError,

@@ -7,15 +7,17 @@ import threading
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
-from sklearn_rnn.nn import Cell
+from sklearn_rnn.nn import Cell, CRFHead, ElmanCell, SoftmaxHead
 from sklearn_rnn.preprocessing import StepTransformer
 
 FAST = {"hidden_size": 4, "max_iter": 2, "random_state": 0}
@@ -108,9 +110,7 @@ def test_interrupt_while_the_validation_score_is_computed(data):
                 os.kill(os.getpid(), signal.SIGINT)
             return super()._score_answers(answers, codes, weights)
 
-    model = Interrupted.__new__(Interrupted)
-    RNNClassifier.__init__(model, early_stopping=True, **(FAST | {"max_iter": 5}))
-    model._get_param_names = RNNClassifier._get_param_names
+    model = Interrupted(early_stopping=True, **(FAST | {"max_iter": 5}))
     with pytest.warns(UserWarning, match="interrupted in epoch 2"):
         model.fit(*data)
     assert model.n_iter_ == len(model.validation_scores_) == 1
@@ -144,9 +144,11 @@ def test_what_was_set_after_fit_does_not_keep_a_pickle_from_loading(data, parame
 
 
 def test_training_after_loading_draws_anew_each_time(data):
-    first = pickle.loads(pickle.dumps(RNNClassifier(**FAST).fit(*data)))
-    second = pickle.loads(pickle.dumps(first.partial_fit(*data)))
-    orders = [model.net_.stream.order.permutation(50).tolist() for model in (first, second)]
+    model, orders = RNNClassifier(**FAST).fit(*data), []
+    for _ in range(2):
+        model = pickle.loads(pickle.dumps(model))
+        orders.append(pickle.loads(pickle.dumps(model)).net_.stream.order.permutation(50).tolist())
+        model.partial_fit(*data)
     assert orders[0] != orders[1]
 
 
@@ -255,8 +257,17 @@ def test_words_are_not_characters():
     with pytest.raises(TypeError, match="X holds words.*fitted on single characters"):
         characters.predict([["the", "cat"]])
     assert characters.predict([["c", "a"]]).shape == (1,)
-    with pytest.raises(ValueError, match=r"y\[0\] is the str 'PER'; give a list of labels"):
-        RNNTagger(**FAST).fit([["a", "b", "c"], ["c", "d", "e"]], ["PER", "ORG"])
+
+
+@pytest.mark.parametrize("form", [list, np.array, pd.Series, lambda y: np.array(y, dtype=object)])
+def test_one_label_a_sequence_is_not_spelt(form):
+    X, y = [["a", "b", "c"], ["c", "d", "e"]], form(["PER", "ORG"])
+    with pytest.warns(UserWarning, match="y holds 2 labels, one a sequence"):
+        tagger = RNNTagger(**FAST).fit(X, y)
+    assert tagger.classes_.tolist() == ["ORG", "PER"]
+    assert tagger.score(X, y) == tagger.score(X, [["PER"] * 3, ["ORG"] * 3])
+    letters = RNNTagger(**FAST).fit(["abc", "cde"], ["NNV", "VVN"])  # for characters it is a label each
+    assert letters.classes_.tolist() == ["N", "V"]
 
 
 def test_one_series_that_is_not_in_a_list():
@@ -306,9 +317,137 @@ def test_hints(data):
         model.predict(X[0].tolist())
     with pytest.raises(ValueError, match=r"^For several numbers a sequence, give an array: np.asarray\(y\)"):
         RNNRegressor(**FAST).fit(X, [[1.0, 2.0]] * 12)
-    with pytest.raises(ValueError, match="y holds None, at place 0"):
+    with pytest.raises(ValueError, match="y holds None at place 0"):
         model.fit(X, [None] + ["a"] * 11)
     with pytest.raises(ValueError, match="did you mean 'lstm'"):
         RNNClassifier(cell="LSTM", **FAST).fit(X, y)
     with pytest.raises(ValueError, match="callbacks must be a list of skorch callbacks"):
         RNNClassifier(callbacks=["lr"], **FAST).fit(X, y)
+
+
+@pytest.mark.parametrize("head", ["crf", CRFHead, partial(CRFHead)])
+def test_a_crf_in_any_form_rates_whole_sequences(data, head):
+    X, _ = data
+    y = [np.arange(len(x)) % 2 for x in X]
+    with pytest.raises(ValueError, match="class_weight weighs single labels, but head=.* rates whole"):
+        RNNTagger(head=head, class_weight="balanced", **FAST).fit(X, y)
+    with pytest.raises(ValueError, match="sample_weight weighs single steps, but head=.* rates whole"):
+        RNNTagger(head=head, **FAST).fit(X, y, sample_weight=[np.arange(1.0, len(x) + 1) for x in X])
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (pd.Series(["a", None] * 6), "at place 1, which is no label"),
+        (pd.Series(["a", np.nan] * 6), "y holds nan at place 1"),
+        (pd.Series(["a", None] * 6, dtype="string"), "y holds <NA> at place 1"),
+        (["a", 1] * 6, "y holds str and others; make all labels of one type"),
+        (np.array(["a", 1] * 6, dtype=object), "y holds str and others"),
+        (np.ma.array(np.arange(12) % 2, mask=[0, 1] * 6), r"y\[1\] is masked; leave out"),
+    ],
+)
+def test_labels_that_are_none(data, y, message):
+    with pytest.raises(ValueError, match=message):
+        RNNClassifier(**FAST).fit(data[0], y)
+
+
+def test_labels_that_come_as_objects(data):
+    X, y = data
+    assert RNNClassifier(**FAST).fit(X, y.astype(object)).predict(X).dtype.kind == "i"
+    text = np.array(["n", "y"], dtype=np.dtypes.StringDType())[y]
+    assert set(RNNClassifier(**FAST).fit(X, text).classes_) == {"n", "y"}
+
+
+def test_numbers_that_are_none(data):
+    X, y = data
+    masked = np.ma.array(y.astype(float), mask=y)
+    with pytest.raises(ValueError, match=r"y\[1\] is masked; leave out"):
+        RNNRegressor(**FAST).fit(X, masked)
+    with pytest.raises(ValueError, match=r"sample_weight\[1\] is masked"):
+        RNNRegressor(**FAST).fit(X, y, sample_weight=masked)
+    with pytest.raises(ValueError, match="y must hold numbers, but it holds datetime64"):
+        RNNRegressor(**FAST).fit(X, pd.date_range("2020-01-01", periods=12))
+
+
+def test_bound_options_of_a_cell_and_a_head_win(data):
+    relu = RNNClassifier(cell=partial(ElmanCell, nonlinearity="relu"), **FAST).fit(*data)
+    assert relu.module_.recurrence.layers[0][0].nonlinearity == "relu"
+    own = RNNClassifier(cell="jordan", head=partial(SoftmaxHead), **FAST).fit(*data)
+    named = RNNClassifier(cell="jordan", **FAST).fit(*data)
+    np.testing.assert_array_equal(own.predict_proba(data[0]), named.predict_proba(data[0]))
+    with pytest.raises(ValueError, match="optimizer must be .*whose step size is learning_rate"):
+        RNNClassifier(optimizer=partial(torch.optim.SGD, lr=0.5), **FAST).fit(*data)
+    with pytest.raises(ValueError, match="optimizer must be"):
+        RNNClassifier(optimizer=len, **FAST).fit(*data)
+
+
+def test_equal_options_bound_anew_are_the_same(data):
+    model = RNNClassifier(optimizer=partial(torch.optim.Adam, amsgrad=True), warm_start=True, **FAST).fit(
+        *data
+    )
+    model.set_params(optimizer=partial(torch.optim.Adam, amsgrad=True)).fit(*data)
+    assert model.n_iter_ == 4
+    with pytest.raises(ValueError, match="optimizer was functools.partial"):
+        model.set_params(optimizer=partial(torch.optim.Adam, amsgrad=False)).fit(*data)
+
+
+@pytest.mark.parametrize("device", [None, ["cpu"], "meta"])
+def test_devices_that_are_none(data, device):
+    with pytest.raises((TypeError, ValueError), match="device"):
+        RNNClassifier(device=device, **FAST).fit(*data)
+
+
+class WithTitle(RNNClassifier):
+    def __init__(self, *, title="", hidden_size=4, max_iter=1):
+        super().__init__(hidden_size=hidden_size, max_iter=max_iter)
+        self.title = title
+
+
+def test_a_subclass_may_have_parameters_of_its_own(data):
+    model = WithTitle(title="mine").fit(*data)
+    assert clone(model).get_params() == {"title": "mine", "hidden_size": 4, "max_iter": 1}
+
+
+def test_all_problems_in_one_message_in_order(data):
+    X = [np.zeros((3, 2)), np.zeros((2, 3)), np.full((2, 2), np.nan), np.zeros((0, 2)), None]
+    with pytest.raises(
+        ValueError, match=r"(?s)^X\[2\] has NaN.*\nX\[3\] is empty.*\nX\[4\] is not a sequence"
+    ):
+        RNNClassifier(**FAST).fit(X, np.arange(5) % 2)
+    with pytest.raises(ValueError, match=r"(?s)^X\[1\] has 3 features.*\nX\[2\] has NaN.*\nX\[3\] is empty"):
+        RNNClassifier(**FAST).fit(X[:4], np.arange(4) % 2)
+    with pytest.raises(ValueError, match=r"X\[1\] is empty \(or all of its steps are padding\)"):
+        RNNClassifier(padding_value=0.0, **FAST).fit([[1.0, 0.0], [0.0, 0.0]], [0, 1])
+
+
+def test_padding_is_found_at_the_precision_of_the_data():
+    padded = [np.array([1.0, np.float32(0.1), np.float32(0.1)]), np.array([1.0, 2.0, np.float32(0.1)])]
+    tagger = RNNTagger(padding_value=np.float32(0.1), **FAST).fit(padded, [[0], [1, 0]])
+    assert [len(p) for p in tagger.predict(padded)] == [1, 2]
+
+
+@pytest.mark.parametrize("form", [pd.DataFrame, torch.tensor])
+def test_padded_targets_of_padded_tables(form):
+    X = form(np.array([[1.0, 2.0, -1.0], [3.0, -1.0, -1.0]]))
+    y = np.array([["a", "b", "?"], ["a", "?", "?"]])
+    tagger = RNNTagger(padding_value=-1, **FAST).fit(X, y)
+    assert tagger.classes_.tolist() == ["a", "b"]
+
+
+def test_a_tensor_that_requires_its_gradient(data):
+    with pytest.raises(TypeError, match="X cannot be read as an array: .*detach"):
+        RNNClassifier(**FAST).fit(torch.zeros(2, 3, requires_grad=True), [0, 1])
+
+
+def test_scores_of_targets_of_another_shape(data):
+    X, y = data
+    model = RNNClassifier(**FAST).fit(X, np.column_stack([y, 1 - y]))
+    with pytest.raises(ValueError, match=r"y has shape \(12,\), but the predictions have \(12, 2\)"):
+        model.score(X, y)
+
+
+def test_a_callback_whose_name_begins_with_an_underscore_is_kept(data):
+    stop = ("_mine", EarlyStopping(monitor="train_loss"))
+    model = RNNClassifier(callbacks=[stop], verbose=1, **FAST).fit(*data)
+    names = [name for name, _ in model.net_.callbacks_]
+    assert "_mine" in names and "_progress" not in names

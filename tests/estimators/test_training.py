@@ -1,6 +1,8 @@
 """Early stopping, callbacks, warm starts, progress."""
 
 import copy
+import multiprocessing
+import pickle
 
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn.data import as_sequences
+from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.datasets import load_japanese_vowels, make_person_sentences
-from sklearn_rnn.training import OPTIMIZERS
+from sklearn_rnn.training import OPTIMIZERS, resolve_device
 
 FAST = {"hidden_size": 8, "max_iter": 4, "random_state": 0}
 
@@ -164,3 +168,159 @@ def test_training_after_pickling_goes_on(vowels):
     model.partial_fit(X, y)
     assert model.n_iter_ == 5
     assert len(model.loss_curve_) == 5
+
+
+# What training does inside, seen from outside.
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+@pytest.mark.parametrize("embedding_size", [None, 4])
+def test_dropout_acts_at_every_station(embedding_size, num_layers):
+    """Count where numbers are dropped: behind the embedding, between layers, before the head."""
+    X, y = make_person_sentences(20, random_state=0)
+    dropped = []
+    with torch.nn.modules.module.register_module_forward_hook(
+        lambda module, inputs, output: (
+            dropped.append(module) if isinstance(module, torch.nn.Dropout) else None
+        )
+    ):
+        RNNTagger(
+            dropout=0.5,
+            embedding_size=embedding_size,
+            num_layers=num_layers,
+            batch_size="all",
+            max_iter=1,
+            random_state=0,
+        ).fit(X, y)
+    assert len(dropped) == (embedding_size is not None) + (num_layers - 1) + 1
+    assert {module.p for module in dropped} == {0.5}
+
+
+def test_dropout_is_over_when_training_is(vowels):
+    X, y = vowels
+    model = RNNClassifier(dropout=0.5, **FAST).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X))
+
+
+def test_rare_tokens_are_hidden_half_of_the_time():
+    from sklearn_rnn.nn.network import TokenInput
+
+    rare = np.array([False, True, False])
+    layer = TokenInput(3, None, torch.from_numpy(rare)).train()
+    codes = torch.tensor([1, 2]).repeat(2000)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        seen = layer(codes).view(-1, 2)
+    assert 0.45 < (seen[:, 0] == 0).float().mean() < 0.55
+    assert (seen[:, 1] == 2).all()
+    assert torch.equal(layer.eval()(codes), codes)
+
+
+@pytest.mark.parametrize("embedding_size", [None, 4])
+@pytest.mark.parametrize("cell", ["gru", "jordan"])
+def test_an_unknown_token_starts_as_nothing(cell, embedding_size):
+    """Before training, an unknown token leaves what the biases alone make of no input."""
+    model = RNNClassifier(cell=cell, embedding_size=embedding_size, learning_rate=1e-30, max_iter=1)
+    model.fit(["aabb", "bbaa"], [0, 1])
+    first = model.module_.recurrence.layers[0][0]
+    projected = first.project(model.module_.input(torch.tensor([0])))
+    np.testing.assert_allclose(projected.detach(), first.bias_ih.detach()[None], atol=1e-7)
+
+
+def test_early_stopping_holds_back_some_of_every_label():
+    X = np.random.RandomState(0).rand(100, 3)
+    y = np.r_[np.zeros(80), np.ones(20)]
+    held = []
+
+    class Spy(RNNClassifier):
+        def _score_dataset(self, dataset, module):
+            held.append(dataset.targets)
+            return super()._score_dataset(dataset, module)
+
+    Spy(early_stopping=True, **FAST).fit(X, y)
+    assert np.bincount(held[0]).tolist() == [8, 2]
+
+
+def test_sgd_has_momentum(vowels):
+    model = RNNClassifier(optimizer="sgd", **FAST).fit(*vowels)
+    (group,) = model.net_.optimizer_.param_groups
+    assert (group["momentum"], group["nesterov"], group["lr"]) == (0.9, True, 0.003)
+
+
+def test_validation_is_a_mere_look():
+    """Looking at a validation set takes no random numbers away from training."""
+    model = RNNClassifier(**FAST).fit([[0.0], [1.0, 2.0], [3.0]], [0, 1, 0])
+    dataset = SequenceDataset(as_sequences([[0.0]] * 20), np.zeros(20, int))
+    before = pickle.dumps(model.net_.stream.order)
+    assert len(list(model.net_.get_iterator(dataset, training=False))) == 20 // model.net_.batch_size + 1
+    assert pickle.dumps(model.net_.stream.order) == before
+    list(model.net_.get_iterator(dataset, training=True))
+    assert pickle.dumps(model.net_.stream.order) != before
+
+
+@pytest.mark.parametrize(("tol", "n_epochs"), [(0.0, 6), (0.05, 3)])
+def test_tol_is_the_least_improvement(tol, n_epochs):
+    scores = iter([0.50, 0.51, 0.52, 0.53, 0.54, 0.55])
+
+    class Scripted(RNNRegressor):
+        def _score_dataset(self, dataset, module):
+            return next(scores)
+
+    options = {"n_iter_no_change": 2, "max_iter": 6, "hidden_size": 2, "random_state": 0}
+    model = Scripted(early_stopping=True, tol=tol, **options).fit(
+        np.random.RandomState(0).rand(30, 2), np.arange(30.0)
+    )
+    assert model.n_iter_ == n_epochs
+
+
+def test_the_loss_of_an_epoch_is_a_mean_over_terms():
+    """Batches of different numbers of steps count by their steps."""
+    rng = np.random.RandomState(0)
+    X = [rng.rand(n, 1) for n in (30, 1, 1)]
+    y = [np.full(len(x), float(len(x))) for x in X]
+    model = RNNRegressor(batch_size=2, learning_rate=1e-30, max_iter=1, random_state=0, hidden_size=2).fit(
+        X, y
+    )
+    flat = np.concatenate(y)
+    errors = np.concatenate(list(model.predict(X))) - flat
+    np.testing.assert_allclose(model.loss_curve_[0], np.mean(errors**2) / flat.var(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("policy", "options"),
+    [("OneCycleLR", {"max_lr": 0.01, "total_steps": 8}), ("CyclicLR", {"base_lr": 0.001, "max_lr": 0.01})],
+)
+def test_schedules_that_move_momentum_go_on(policy, options):
+    X = np.random.RandomState(0).rand(20, 3)
+    y = np.arange(20) % 2
+    policy = getattr(torch.optim.lr_scheduler, policy)
+    schedule = LRScheduler(policy, cycle_momentum=policy is torch.optim.lr_scheduler.OneCycleLR, **options)
+    common = {"hidden_size": 3, "random_state": 0, "callbacks": [schedule], "warm_start": True}
+    whole = RNNClassifier(max_iter=8, **common).fit(X, y)
+    parts = RNNClassifier(max_iter=4, **common).fit(X, y).fit(X, y)
+    np.testing.assert_allclose(
+        [epoch["event_lr"] for epoch in parts.history_], [epoch["event_lr"] for epoch in whole.history_]
+    )
+    np.testing.assert_array_equal(parts.predict_proba(X), whole.predict_proba(X))
+
+
+@pytest.mark.parametrize("is_worker", [False, True])
+def test_a_worker_leaves_the_gpu_to_others(monkeypatch, is_worker):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: object() if is_worker else None)
+    assert resolve_device("auto").type == ("cpu" if is_worker else "cuda")
+
+
+def test_only_how_weights_compare_counts():
+    X = np.random.RandomState(0).rand(20, 3)
+    y, weights = X.sum(axis=1), np.linspace(0.5, 2, 20)
+    one, ten = (RNNRegressor(**FAST).fit(X, y, sample_weight=c * weights) for c in (1, 1024))
+    assert one.loss_curve_ == ten.loss_curve_
+
+
+def test_weights_of_classes_and_of_sequences_are_multiplied():
+    X, y = np.random.RandomState(0).rand(20, 3), np.arange(20) % 2
+    weights = np.linspace(0.5, 2, 20)
+    both = RNNClassifier(class_weight={0: 3.0}, **FAST).fit(X, y, sample_weight=weights)
+    product = RNNClassifier(**FAST).fit(X, y, sample_weight=np.where(y == 0, 3, 1) * weights)
+    assert both.loss_curve_ == product.loss_curve_

@@ -6,7 +6,7 @@ from torch import nn
 class Head(nn.Module):
     """The output layer with its loss and the way its scores become an answer.
 
-    A subclass gives `term_losses` and `predict`, and `activation` if scores become probabilities.
+    A subclass gives `term_losses` and `predict`, and `make_activation` if scores become probabilities.
 
     Parameters
     ----------
@@ -22,7 +22,11 @@ class Head(nn.Module):
     ----------
     activation : Module
         What turns scores into the network's answer (a Jordan network feeds this back).
+    rates_steps : bool
+        Whether the loss is a sum over steps (or sequences) that can be weighed one by one.
     """
+
+    rates_steps = True
 
     def __init__(self, input_size, n_outputs, per_step):
         super().__init__()

@@ -38,6 +38,8 @@ class CRFHead(Head):
     tensor([2, 0, 0])
     """
 
+    rates_steps = False  # but whole sequences of labels
+
     def __init__(self, input_size, n_outputs, per_step=True):
         if not per_step:
             raise ValueError("A conditional random field labels the steps of a sequence, not the sequence.")
