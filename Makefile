@@ -3,20 +3,27 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+NATIVE := sklearn_rnn/nn/native
 # Calling the environment's own programs by path makes it irrelevant which environment is active.
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-native lint format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*## */  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## */  make \1	/p' Makefile
 
 demo: $(VENV)/installed-plot  ## run examples/demo.py
 	@$(BIN)/python examples/demo.py
 
 test: lint  ## lint, then run the tests and the examples in the docstrings
 	@$(BIN)/python -m pytest
+
+test-native:  ## check the compiled loops under the sanitizers of a C compiler
+	@mkdir -p build
+	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -ffp-contract=fast -I$(NATIVE) \
+	    tests/native/check_loops.c $(NATIVE)/*.c -lm -lpthread -o build/check_loops
+	@build/check_loops
 
 lint: $(VENV)/installed-test  ## check style, layout and the direction of imports
 	@$(BIN)/ruff check .
@@ -28,11 +35,12 @@ format: $(VENV)/installed-test  ## lay out the code anew and make the repairs th
 	@$(BIN)/ruff format .
 
 clean:  ## remove what the tools leave behind (the environment, .venv, stays)
-	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf build dist $(NATIVE)/_loops.* *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# installed-X: the package, editable, with the extra X. The version is in sklearn_rnn/__init__.py.
-$(VENV)/installed-%: pyproject.toml constraints.txt sklearn_rnn/__init__.py
+# installed-X: the package, editable, with the extra X. The version is in sklearn_rnn/__init__.py. The compiled
+# loops are built anew when they change; where that fails, the package does without.
+$(VENV)/installed-%: pyproject.toml setup.py constraints.txt sklearn_rnn/__init__.py $(wildcard $(NATIVE)/*.[ch])
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
 	    for python in python3.11 python3 python3.12 python3.13 python; do \
 	        if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \

@@ -10,10 +10,11 @@ _PUBLIC = {
     "RNNRegressor": "sklearn_rnn.estimators.regressor",
     "RNNTagger": "sklearn_rnn.estimators.tagger",
     "Sequences": "sklearn_rnn.data.sequences",
+    "show_versions": "sklearn_rnn._show_versions",
 }
 _SUBPACKAGES = ("data", "datasets", "estimators", "inspection", "nn", "preprocessing", "training")
 
-__all__ = ["RNNClassifier", "RNNRegressor", "RNNTagger", "Sequences", "__version__"]
+__all__ = ["RNNClassifier", "RNNRegressor", "RNNTagger", "Sequences", "__version__", "show_versions"]
 
 
 def __getattr__(name):

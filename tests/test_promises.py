@@ -20,8 +20,23 @@ from torch import nn
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger, Sequences
 from sklearn_rnn.data.validation import object_array
-from sklearn_rnn.nn import CELLS, Cell, RecurrentNetwork
+from sklearn_rnn.nn import CELLS, Cell, RecurrentNetwork, use_native
+from sklearn_rnn.nn.native import library
 from sklearn_rnn.nn.pooling import POOLINGS
+
+
+@pytest.fixture(autouse=True, params=["compiled", "torch"])
+def path(request, monkeypatch):
+    """Every promise holds with the compiled loops and without, in this process and in those it starts."""
+    if request.param == "compiled":
+        if library.load() is None:
+            pytest.skip("needs the compiled loops")
+        yield
+        return
+    monkeypatch.setenv("SKLEARN_RNN_NATIVE", "0")
+    with use_native(False):
+        yield
+
 
 LENGTHS = [3, 1, 6, 4, 2, 4, 7, 3, 5, 1, 4, 2]
 d = 3

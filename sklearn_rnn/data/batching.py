@@ -41,10 +41,12 @@ class Packing:
     def __init__(self, lengths, device="cpu"):
         self.lengths = lengths
         self.device = torch.device(device)
-        n_steps = int(lengths[0])
-        alive = np.arange(n_steps)[:, np.newaxis] < lengths  # (T, B)
-        self.step_of, self.row_of = np.nonzero(alive)  # both (S_b,)
-        self.batch_sizes = np.add.reduce(alive, axis=1, dtype=np.int64).tolist()
+        steps = np.arange(lengths[0])
+        sizes = len(lengths) - lengths[::-1].searchsorted(steps, side="right")  # (T,)
+        self.batch_sizes = sizes.tolist()
+        self._starts = sizes.cumsum() - sizes
+        self.step_of = steps.repeat(sizes)  # (S_b,)
+        self.row_of = np.arange(len(self.step_of)) - self._starts.repeat(sizes)  # (S_b,)
 
     def __len__(self):
         return len(self.lengths)
@@ -58,11 +60,6 @@ class Packing:
     def is_rectangular(self):
         """Whether all sequences have one length, so that the layout is a dense (T, B) array."""
         return self.batch_sizes[0] == self.batch_sizes[-1]
-
-    @cached_property
-    def _starts(self):
-        sizes = np.array(self.batch_sizes)
-        return np.cumsum(sizes) - sizes
 
     def _tensor(self, index):
         return torch.from_numpy(index).to(self.device)
@@ -195,7 +192,7 @@ class SequenceDataset:
         def take(array, where):
             if array is None:
                 return None
-            taken = torch.from_numpy(array[where])
+            taken = torch.from_numpy(array.take(where, axis=0))
             return taken.to(like.device, like.dtype if taken.is_floating_point() else taken.dtype)
 
         return PackedBatch(

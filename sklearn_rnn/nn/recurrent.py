@@ -1,7 +1,7 @@
 """Layers, directions and the time loop.
 
-How the loop over steps is run is decided in this file alone (`_run`): by a kernel of torch, by a loop
-with back-propagation by hand (`bptt.py`), or by the plain loop that serves any cell.
+How the loop over steps is run is decided in this file alone (`_run`): compiled (`native`), by a kernel of
+torch, by a loop with back-propagation by hand (`bptt.py`), or by the plain loop that serves any cell.
 """
 
 import itertools
@@ -11,7 +11,13 @@ import torch
 from torch import nn
 
 from sklearn_rnn.nn import bptt
-from sklearn_rnn.nn.cells import ElmanCell, GRUCell, LSTMCell
+from sklearn_rnn.nn.cells import ElmanCell, GRUCell, JordanCell, LSTMCell
+from sklearn_rnn.nn.native import functions
+from sklearn_rnn.nn.native import library as native
+from sklearn_rnn.nn.native.functions import Run
+
+_NATIVE_CELLS = {ElmanCell: "elman", JordanCell: "jordan", LSTMCell: "lstm", GRUCell: "gru"}
+_NATIVE_FEEDBACKS = {nn.Softmax: "softmax", nn.Identity: "identity", nn.Sigmoid: "sigmoid"}
 
 
 class Recurrence(nn.Module):
@@ -132,6 +138,9 @@ def _run(cell, inputs, packing, sizes, state, need_state):
 
     Every way to run a cell gives the same result, so that this is a question of speed alone.
     """
+    run = _native_run(cell, sizes)
+    if run is not None:
+        return _run_native(run, cell, inputs, state, need_state)
     kind = _known_kind(cell)
     if kind is None:
         return _run_plain(cell, inputs, sizes, state)
@@ -154,6 +163,47 @@ def _known_kind(cell):
     if type(cell) is ElmanCell:
         return {"tanh": "rnn_tanh", "relu": "rnn_relu"}.get(cell.nonlinearity)
     return {LSTMCell: "lstm", GRUCell: "gru"}.get(type(cell))
+
+
+def _native_run(cell, sizes):
+    """Give a run of the compiled loops; None for cells and tensors that they are not for."""
+    name, library = _NATIVE_CELLS.get(type(cell)), native.get()
+    weight = getattr(cell, "weight_ih", None)
+    if name is None or library is None or weight.dtype != torch.float32 or weight.device.type != "cpu":
+        return None
+    options = {"activation": cell.nonlinearity} if name in ("elman", "jordan") else {}
+    if name == "jordan":
+        output, activation = cell.output, cell.output_activation
+        feedback = _NATIVE_FEEDBACKS.get(type(activation))
+        if (
+            type(output) is not nn.Linear
+            or output._forward_hooks
+            or getattr(activation, "dim", -1) not in (-1, 1)
+        ):
+            feedback = None
+        if feedback is None:
+            return None
+        options |= {"n_outputs": cell.output_size, "feedback": feedback}
+    return Run(library, name, sizes, cell.hidden_size, **options)
+
+
+def _run_native(run, cell, inputs, state, need_state):
+    inputs, state = inputs.contiguous(), [s.contiguous() for s in state]
+    of_input = cell.weight_ih, cell.bias_ih
+    if run.cell == "jordan":
+        of_state = cell.weight_hy, cell.bias_hy, cell.output.weight, cell.output.bias
+        outputs, answers = functions.Jordan.apply(run, inputs, *of_input, *of_state, *state)
+        fed_back = [answers]
+    else:
+        of_state = cell.weight_hh, cell.bias_hh
+        if run.cell == "lstm" and not torch.is_grad_enabled():
+            outputs, last = functions.run_lstm(run, cell.project(inputs), *of_state, *state)
+            return outputs, (_last_rows(outputs, run.sizes.tolist()), last) if need_state else None
+        function = {"elman": functions.Elman, "gru": functions.GRU, "lstm": functions.LSTM}[run.cell]
+        fed_back = function.apply(run, inputs, *of_input, *of_state, *state)
+        fed_back = fed_back if run.cell == "lstm" else [fed_back]
+        outputs = fed_back[0]
+    return outputs, tuple(_last_rows(f, run.sizes.tolist()) for f in fed_back) if need_state else None
 
 
 def _run_plain(cell, inputs, sizes, state):

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer, PassthroughScoring, PrintLog
+from skorch.callbacks import Callback, EpochTimer, PrintLog
 from torch import nn
 
 from sklearn_rnn.data.batching import plan_training
@@ -54,7 +54,8 @@ class SequenceNet(NeuralNet):
     """A skorch net over packed batches.
 
     It differs from its parent in what a batch is, in averaging losses over terms (steps, where each step
-    is answered), in clipping gradients and in stopping at a loss that is not finite.
+    is answered), in clipping gradients, in stopping at a loss that is not finite, and in doing without
+    what costs small networks more time than they do.
 
     Parameters
     ----------
@@ -78,14 +79,11 @@ class SequenceNet(NeuralNet):
         self.epochs_to_come = 0
         self.score_validation = None
         self.schedules = {}
+        self._unheard = frozenset()  # what no callback listens to in a batch
 
     @property
     def _default_callbacks(self):
-        callbacks = [
-            ("epoch_timer", EpochTimer()),
-            ("train_loss", PassthroughScoring(name="train_loss", on_train=True)),
-            ("valid_loss", PassthroughScoring(name="valid_loss")),
-        ]
+        callbacks = [("epoch_timer", EpochTimer())]
         return [*callbacks, ("print_log", PrintLog())] if self.verbose > 1 else callbacks
 
     def train(self, dataset, validation, epochs, score_validation=None):
@@ -107,16 +105,22 @@ class SequenceNet(NeuralNet):
         self.score_validation = score_validation
         self._datasets = dataset, validation
         self._weights = list(self.module_.parameters())  # to walk the module once, not in each batch
+        self._unheard = {
+            method
+            for method in ("on_batch_begin", "on_batch_end", "on_grad_computed")
+            if all(getattr(type(c), method) is getattr(Callback, method) for _, c in self.callbacks_)
+        }
         try:
             with self.stream.active():
                 self.partial_fit(dataset, epochs=epochs)
         finally:
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
+            self._unheard = frozenset()
             self.score_validation = None
         self._remember_schedules()
         largest = torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max()
-        self._stop_unless_finite(largest, "a weight")
+        self._stop_unless_finite(largest.item(), "a weight")
         self.module_.eval()
 
     def resume(self, learning_rate):
@@ -156,6 +160,9 @@ class SequenceNet(NeuralNet):
 
     def notify(self, method_name, **kwargs):
         """Call the callbacks; see `skorch.NeuralNet.notify`."""
+        if method_name in self._unheard:
+            getattr(self, method_name)(self, **kwargs)
+            return
         try:
             super().notify(method_name, **kwargs)
         except KeyboardInterrupt:  # how a skorch callback ends training
@@ -212,15 +219,20 @@ class SequenceNet(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        n_batches = 0
+        losses, counts = [], []
+        name, of_size = f"{prefix}_loss", f"{prefix}_batch_size"
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
-            self.history.record_batch(f"{prefix}_loss", step["loss"].item())
-            self.history.record_batch(f"{prefix}_batch_size", step["n_terms"])
+            losses.append(step["loss"].item())
+            counts.append(step["n_terms"])
+            self.history[-1]["batches"][-1].update({name: losses[-1], of_size: counts[-1]})
             self.notify("on_batch_end", batch=batch, training=training, **step)
-            n_batches += 1
-        self.history.record(f"{prefix}_batch_count", n_batches)
+        self.history.record(f"{prefix}_batch_count", len(losses))
+        loss = float(np.average(losses, weights=counts))  # a mean over terms
+        best = next((e[name] for e in reversed(self.history) if e.get(f"{name}_best")), math.inf)
+        self.history.record(name, loss)
+        self.history.record(f"{name}_best", loss < best)
         if not training and self.score_validation is not None:
             self.history.record("valid_score", float(self.score_validation(self.module_)))
 
@@ -241,7 +253,7 @@ class SequenceNet(NeuralNet):
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients; see `skorch.NeuralNet.train_step_single`."""
         step = self._loss(batch)
-        self._stop_unless_finite(step["loss"], "the loss")
+        self._stop_unless_finite(step["loss"].item(), "the loss")
         step["loss"].backward()
         if self.clip_norm is not None:
             self._clip_gradient()
@@ -250,11 +262,10 @@ class SequenceNet(NeuralNet):
     def _clip_gradient(self):
         """Scale the gradient down to `clip_norm`, with fewer calls than torch's function needs."""
         gradients = [w.grad for w in self._weights if w.grad is not None]
-        norm = torch.cat([g.flatten() for g in gradients]).norm()
+        norm = torch.stack(torch._foreach_norm(gradients)).norm().item()
         self._stop_unless_finite(norm, "the gradient")
         if norm > self.clip_norm:
-            for g in gradients:
-                g.mul_(self.clip_norm / norm)
+            torch._foreach_mul_(gradients, self.clip_norm / norm)
 
     def _zero_grad_optimizer(self, set_to_none=None):
         """Forget the last gradient, without the bookkeeping of the optimizer's own method."""
@@ -267,11 +278,11 @@ class SequenceNet(NeuralNet):
             return self._loss(batch)
 
     def _stop_unless_finite(self, value, what):
-        if math.isfinite(value.item()):
+        if math.isfinite(value):
             return
         raise ValueError(
             f"Training stopped in epoch {len(self.history)}, batch {len(self.history[-1]['batches'])}: "
-            f"{what} is {value.item()}. Try a smaller learning_rate (now {self.lr}), "
+            f"{what} is {value}. Try a smaller learning_rate (now {self.lr}), "
             f"a smaller clip_norm (now {self.clip_norm}), or scale the inputs."
         )
 

@@ -1,0 +1,29 @@
+"""The compiled time loops: an optional part, without which the package runs on torch alone."""
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+FOLDER = "sklearn_rnn/nn/native"
+
+
+class BuildLoops(build_ext):
+    """Build a plain shared library, which Python loads by its path and does not import."""
+
+    def get_export_symbols(self, ext):
+        """Export no PyInit function, which there is none."""
+        return ext.export_symbols
+
+
+setup(
+    cmdclass={"build_ext": BuildLoops},
+    ext_modules=[
+        Extension(
+            "sklearn_rnn.nn.native._loops",
+            [f"{FOLDER}/{name}.c" for name in ("recurrence", "avx512", "avx2", "neon")],
+            depends=[f"{FOLDER}/{name}.h" for name in ("recurrence", "loops")],
+            # A product and a sum become one instruction. Nothing that changes the order of sums or loses NaN.
+            extra_compile_args=["-O3", "-g0", "-ffp-contract=fast", "-fvisibility=hidden"],
+            optional=True,
+        )
+    ],
+)

@@ -1,0 +1,266 @@
+"""The compiled time loops as differentiable functions of torch tensors.
+
+The loops do what truly depends on the step before. The projection of the inputs, and the gradients of the
+weights, are single large products in torch. All is one node of the graph: for small networks the way
+through autograd takes as long as the loops.
+"""
+
+import ctypes
+
+import numpy as np
+import torch
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from sklearn_rnn.nn.cells.base import project
+from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, Call
+
+
+class Run:
+    """What a call's forward and backward share.
+
+    Parameters
+    ----------
+    library : Library
+        The loops.
+    cell : str
+        A key of `CELLS`.
+    sizes : list of int
+        Rows alive at each step.
+    hidden : int
+        Width H.
+    n_outputs : int, default=0
+        Width K of a Jordan network's answer.
+    activation, feedback : str
+        Keys of `FUNCTIONS`.
+    """
+
+    def __init__(self, library, cell, sizes, hidden, *, n_outputs=0, activation="tanh", feedback="identity"):
+        self.library = library
+        self.cell = cell
+        self.sizes = np.array(sizes, dtype=np.int64)
+        self.hidden, self.n_outputs = hidden, n_outputs
+        n_gates = {"lstm": 4, "gru": 3}.get(cell, 1)
+        work = sum(sizes) * hidden * (n_gates * hidden if cell != "jordan" else 2 * n_outputs)
+        self._numbers = {
+            "cell": CELLS[cell],
+            "activation": FUNCTIONS[activation],
+            "feedback": FUNCTIONS[feedback],
+            "n_steps": len(sizes),
+            "hidden": hidden,
+            "n_outputs": n_outputs,
+            "n_threads": library.count_threads(sizes[0], work),
+            "sizes": self.sizes.ctypes.data,
+        }
+
+    def call(self, run, **tensors):
+        """Run the loops; what a tensor is called is said in recurrence.h."""
+        pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
+        run(ctypes.byref(Call(**self._numbers, **pointers)))
+
+
+def _project_back(ctx, grad, inputs, weight):
+    """Give the gradients of the inputs, if they are wanted, and of the weight that projects them."""
+    if inputs.dtype == torch.int64:
+        return None, grad.new_zeros(weight.shape[1], weight.shape[0]).index_add_(0, inputs, grad).t()
+    # For few features this way round is twice as fast as grad.t() @ inputs.
+    return grad @ weight if ctx.needs_input_grad[1] else None, (inputs.t() @ grad).t()
+
+
+def _contiguous(tensor):
+    return None if tensor is None else tensor.contiguous()
+
+
+class Elman(Function):
+    """Outputs (S, H) of an Elman cell from inputs (S, d) or tokens (S,)."""
+
+    @staticmethod
+    def forward(ctx, run, inputs, weight_ih, bias_ih, weight, bias, h0):
+        """Run all steps."""
+        projected = project(inputs, weight_ih, bias_ih)
+        out = torch.empty_like(projected)
+        packed = run.library.pack(weight)
+        run.call(run.library.forward, packed=packed, bias=bias, state=h0, gates=projected, out=out)
+        ctx.run = run
+        ctx.save_for_backward(inputs, out, weight_ih, weight, h0)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_out):
+        """Run them backwards."""
+        run, (inputs, out, weight_ih, weight, h0) = ctx.run, ctx.saved_tensors
+        grad, before, grad_h0 = torch.empty_like(out), torch.empty_like(out), torch.zeros_like(h0)
+        run.call(
+            run.library.backward,
+            packed=run.library.pack(weight, transposed=True),
+            state=h0,
+            out=out,
+            grad_out=grad_out.contiguous(),
+            grad_gates=grad,
+            grad_state=grad_h0,
+            before=before,
+        )
+        grad_inputs, grad_weight_ih = _project_back(ctx, grad, inputs, weight_ih)
+        grad_bias = grad.sum(0)
+        return None, grad_inputs, grad_weight_ih, grad_bias, grad.t() @ before, grad_bias, grad_h0
+
+
+class GRU(Function):
+    """Outputs (S, H) of a GRU from inputs (S, d) or tokens (S,)."""
+
+    @staticmethod
+    def forward(ctx, run, inputs, weight_ih, bias_ih, weight, bias, h0):
+        """Run all steps."""
+        H = run.hidden
+        gates = project(inputs, weight_ih, bias_ih)
+        out, recurrent_n = (gates.new_empty(len(gates), H) for _ in range(2))
+        run.call(
+            run.library.forward,
+            packed=run.library.pack(weight[: 2 * H]),
+            packed_2=run.library.pack(weight[2 * H :]),
+            bias=bias,
+            state=h0,
+            gates=gates,
+            out=out,
+            recurrent_n=recurrent_n,
+        )
+        ctx.run = run
+        ctx.save_for_backward(inputs, gates, recurrent_n, out, weight_ih, weight, h0)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_out):
+        """Run them backwards."""
+        run, H = ctx.run, ctx.run.hidden
+        inputs, gates, recurrent_n, out, weight_ih, weight, h0 = ctx.saved_tensors
+        grad = out.new_empty(len(out), 4 * H)  # n behind the gate, r, z, n
+        before, grad_h0 = torch.empty_like(out), torch.zeros_like(h0)
+        run.call(
+            run.library.backward,
+            packed=run.library.pack(torch.cat([weight[2 * H :], weight[: 2 * H]]), transposed=True),
+            state=h0,
+            gates=gates,
+            out=out,
+            recurrent_n=recurrent_n,
+            grad_out=grad_out.contiguous(),
+            grad_gates=grad,
+            grad_state=grad_h0,
+            before=before,
+        )
+        grad_inputs, grad_weight_ih = _project_back(ctx, grad[:, H:], inputs, weight_ih)
+        grad_weight = (grad[:, : 3 * H].t() @ before).roll(-H, 0)  # from n, r, z to r, z, n
+        grad_bias = grad.sum(0)
+        grad_bias_hh = torch.cat([grad_bias[H : 3 * H], grad_bias[:H]])
+        return None, grad_inputs, grad_weight_ih, grad_bias[H:], grad_weight, grad_bias_hh, grad_h0
+
+
+def run_lstm(run, gates, weight, bias, h0, c0, cell_out=None):
+    """Give the outputs (S, H) and the last cell states (B, H); keep what the way back needs in `cell_out`."""
+    out, cell_state = gates.new_empty(len(gates), run.hidden), c0.clone()
+    run.call(
+        run.library.forward,
+        packed=run.library.pack(weight),
+        bias=bias,
+        state=h0,
+        gates=gates,
+        out=out,
+        cell_out=cell_out,
+        cell_state=cell_state,
+    )
+    return out, cell_state
+
+
+class LSTM(Function):
+    """Outputs and cell states, (S, H) each, from inputs (S, d) or tokens (S,)."""
+
+    @staticmethod
+    def forward(ctx, run, inputs, weight_ih, bias_ih, weight, bias, h0, c0):
+        """Run all steps."""
+        gates = project(inputs, weight_ih, bias_ih)
+        cell_out = gates.new_empty(len(gates), run.hidden)
+        out, _ = run_lstm(run, gates, weight, bias, h0, c0, cell_out)
+        ctx.run = run
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(inputs, gates, out, cell_out, weight_ih, weight, h0, c0)
+        return out, cell_out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_out, grad_cell_out):
+        """Run them backwards."""
+        run, (inputs, gates, out, cell_out, weight_ih, weight, h0, c0) = ctx.run, ctx.saved_tensors
+        grad, before = torch.empty_like(gates), torch.empty_like(out)
+        grad_h0, grad_c0 = torch.zeros_like(h0), torch.zeros_like(c0)
+        run.call(
+            run.library.backward,
+            packed=run.library.pack(weight, transposed=True),
+            state=h0,
+            gates=gates,
+            out=out,
+            cell_out=cell_out,
+            cell_start=c0,
+            grad_out=torch.zeros_like(out) if grad_out is None else grad_out.contiguous(),
+            grad_cell_out=_contiguous(grad_cell_out),
+            grad_gates=grad,
+            grad_state=grad_h0,
+            grad_cell_state=grad_c0,
+            before=before,
+        )
+        grad_inputs, grad_weight_ih = _project_back(ctx, grad, inputs, weight_ih)
+        grad_bias = grad.sum(0)
+        return None, grad_inputs, grad_weight_ih, grad_bias, grad.t() @ before, grad_bias, grad_h0, grad_c0
+
+
+class Jordan(Function):
+    """Scores and answers, (S, K) each, of a Jordan cell from inputs (S, d) or tokens (S,)."""
+
+    @staticmethod
+    def forward(ctx, run, inputs, weight_ih, bias_ih, weight_hy, bias_hy, weight_y, bias_y, y0):
+        """Run all steps."""
+        projected = project(inputs, weight_ih, bias_ih)
+        hidden = torch.empty_like(projected)
+        scores, answers = (projected.new_empty(len(projected), run.n_outputs) for _ in range(2))
+        run.call(
+            run.library.forward,
+            packed=run.library.pack(weight_hy),
+            packed_2=run.library.pack(weight_y),
+            bias=bias_hy,
+            bias_out=bias_y,
+            state=y0,
+            gates=projected,
+            out=hidden,
+            scores=scores,
+            answers=answers,
+        )
+        ctx.run = run
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(inputs, hidden, answers, weight_ih, weight_hy, weight_y, y0)
+        return scores, answers
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_scores, grad_answers):
+        """Run them backwards."""
+        run, (inputs, hidden, answers, weight_ih, weight_hy, weight_y, y0) = ctx.run, ctx.saved_tensors
+        grad_y, grad_y0 = torch.zeros_like(answers), torch.zeros_like(y0)
+        grad, before = torch.empty_like(hidden), torch.empty_like(answers)
+        run.call(
+            run.library.backward,
+            packed=run.library.pack(weight_hy, transposed=True),
+            packed_2=run.library.pack(weight_y, transposed=True),
+            state=y0,
+            out=hidden,
+            answers=answers,
+            grad_out=torch.zeros_like(answers) if grad_scores is None else grad_scores.contiguous(),
+            grad_answers=_contiguous(grad_answers),
+            grad_gates=grad,
+            grad_scores=grad_y,
+            grad_state=grad_y0,
+            before=before,
+        )
+        grad_inputs, grad_weight_ih = _project_back(ctx, grad, inputs, weight_ih)
+        grad_bias, grad_hy = grad.sum(0), grad.t() @ before
+        of_output = grad_y.t() @ hidden, grad_y.sum(0)
+        return None, grad_inputs, grad_weight_ih, grad_bias, grad_hy, grad_bias, *of_output, grad_y0

@@ -1,0 +1,230 @@
+"""The compiled time loops: finding them, switching them off, and the threads they run on."""
+
+import ctypes
+import importlib.util
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+
+import torch
+
+# Numbers and names as in recurrence.h and recurrence.c.
+INSTRUCTION_SETS = {"avx512": 1, "avx2": 2, "neon": 3}
+CELLS = {"elman": 0, "lstm": 1, "gru": 2, "jordan": 3}
+FUNCTIONS = {"tanh": 0, "relu": 1, "sigmoid": 2, "identity": 3, "softmax": 4}
+
+_VARIABLE = "SKLEARN_RNN_NATIVE"
+# Below this many multiplications a thread, waking it takes longer than it saves.
+_LEAST_WORK = 100_000
+
+_enabled = ContextVar("enabled", default=True)
+_is_forked = False
+
+
+class Call(ctypes.Structure):
+    """The arguments of a run; see recurrence.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("cell", "activation", "feedback")),
+        *((name, ctypes.c_int64) for name in ("n_steps", "hidden", "n_outputs", "n_threads")),
+        *((name, ctypes.c_void_p) for name in ("sizes", "packed", "packed_2", "bias", "bias_out", "state")),
+        *(
+            (name, ctypes.c_void_p)
+            for name in ("gates", "out", "cell_out", "recurrent_n", "scores", "answers")
+        ),
+        *((name, ctypes.c_void_p) for name in ("cell_state", "cell_start", "grad_out", "grad_cell_out")),
+        *((name, ctypes.c_void_p) for name in ("grad_answers", "grad_gates", "grad_scores", "grad_state")),
+        *((name, ctypes.c_void_p) for name in ("grad_cell_state", "before")),
+    ]
+
+
+class Library:
+    """The compiled loops for one instruction set.
+
+    Parameters
+    ----------
+    path : str
+        The shared library.
+    instruction_set : str
+        A key of `INSTRUCTION_SETS`.
+    """
+
+    def __init__(self, path, instruction_set):
+        self.instruction_set = instruction_set
+        self._set = INSTRUCTION_SETS[instruction_set]
+        self._library = library = ctypes.CDLL(path)
+        integer, pointer = ctypes.c_int64, ctypes.c_void_p
+        library.rnn_packed_size.restype = integer
+        library.rnn_packed_size.argtypes = [integer] * 3
+        library.rnn_pack.argtypes = [integer, pointer, *[integer] * 4, pointer]
+        library.rnn_use_openmp.argtypes = [pointer] * 3
+        for run in (library.rnn_forward, library.rnn_backward):
+            run.argtypes = [integer, ctypes.POINTER(Call)]
+        self.has_threads = False
+        functions = _find_openmp()
+        if functions:
+            library.rnn_use_openmp(*functions)
+            self.has_threads = True
+
+    def pack(self, weight, *, transposed=False):
+        """Lay out a weight (R, C) for products x @ weight.T, or, transposed, x @ weight."""
+        weight = weight.contiguous()
+        n_rows, n_columns = weight.shape
+        if transposed:
+            shape, strides = (n_rows, n_columns), (n_columns, 1)
+        else:
+            shape, strides = (n_columns, n_rows), (1, n_columns)
+        packed = weight.new_empty(self._library.rnn_packed_size(self._set, *shape))
+        self._library.rnn_pack(self._set, weight.data_ptr(), *shape, *strides, packed.data_ptr())
+        return packed
+
+    def forward(self, call):
+        """Run all steps."""
+        self._library.rnn_forward(self._set, call)
+
+    def backward(self, call):
+        """Run all steps backwards."""
+        self._library.rnn_backward(self._set, call)
+
+    def count_threads(self, n_rows, work):
+        """Choose a number of threads for `work` multiplications on `n_rows` sequences."""
+        if not self.has_threads or _is_forked:
+            return 1
+        return max(1, min(torch.get_num_threads(), n_rows, work // _LEAST_WORK))
+
+
+def _find_openmp():
+    """Addresses of the OpenMP functions that torch runs on; None if they are not found."""
+    folder = Path(torch.__file__).parent
+    for pattern in ("lib/libgomp*", "../torch.libs/libgomp*", "lib/libiomp5*", "lib/libomp*"):
+        for path in sorted(folder.glob(pattern)):
+            try:
+                library = ctypes.CDLL(str(path), mode=os.RTLD_NOLOAD | os.RTLD_NOW)  # torch has loaded it
+                names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
+                return [ctypes.cast(getattr(library, name), ctypes.c_void_p) for name in names]
+            except (OSError, AttributeError):
+                continue
+    return None
+
+
+@cache
+def load(instruction_set=None):
+    """Load the compiled loops.
+
+    Parameters
+    ----------
+    instruction_set : str, optional
+        A key of `INSTRUCTION_SETS`; by default the best that the processor has, or what the environment
+        variable SKLEARN_RNN_NATIVE names ("0" for none).
+
+    Returns
+    -------
+    Library or None
+        None if they were not built, cannot be loaded, or are not for this processor.
+    """
+    wanted = instruction_set or os.environ.get(_VARIABLE) or "best"
+    if wanted in ("0", "off"):
+        return None
+    if wanted not in ("best", *INSTRUCTION_SETS):
+        raise ValueError(
+            f"{_VARIABLE}={wanted!r} is not known; it must be '0' (off), or one of "
+            f"{', '.join(map(repr, INSTRUCTION_SETS))} (by default the best that the processor has)."
+        )
+    spec = importlib.util.find_spec("sklearn_rnn.nn.native._loops")
+    if spec is None:
+        return None
+    try:
+        supports = ctypes.CDLL(spec.origin).rnn_supports
+    except (OSError, AttributeError):
+        return None
+    supports.argtypes = [ctypes.c_int64]
+    for name in INSTRUCTION_SETS if wanted == "best" else [wanted]:
+        if supports(INSTRUCTION_SETS[name]):
+            return Library(spec.origin, name)
+    return None
+
+
+def get():
+    """Give the compiled loops, or None if they are not there or switched off."""
+    return load() if _enabled.get() else None
+
+
+def describe():
+    """Say in words how time loops are run on the CPU.
+
+    Returns
+    -------
+    str
+        The instruction set and the number of threads, or why torch alone is used.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.nn.native import library
+    >>> print(library.describe())  # doctest: +SKIP
+    compiled, avx2, up to 4 threads
+    """
+    library = load()
+    if library is None:
+        return "torch alone: the compiled loops are switched off, not built, or not for this processor"
+    if not _enabled.get():
+        return "torch alone: the compiled loops are switched off here"
+    threads = torch.get_num_threads() if library.has_threads and not _is_forked else 1
+    return f"compiled, {library.instruction_set}, up to {threads} thread{'s' if threads > 1 else ''}"
+
+
+@contextmanager
+def use_native(enabled):
+    """Switch the compiled time loops on or off inside a ``with`` block.
+
+    Parameters
+    ----------
+    enabled : bool
+        Whether they may be used. Where they are not built, True has no effect.
+
+    Examples
+    --------
+    >>> from sklearn_rnn import RNNClassifier
+    >>> from sklearn_rnn.nn import use_native
+    >>> with use_native(False):
+    ...     _ = RNNClassifier(max_iter=1).fit([[0.0, 1.0], [1.0]], [0, 1])
+    """
+    token = _enabled.set(bool(enabled))
+    try:
+        yield
+    finally:
+        _enabled.reset(token)
+
+
+@contextmanager
+def safe_after_fork():
+    """Use one thread inside a ``with`` block in a child that was forked from this process; else do nothing.
+
+    The threads of a parallel region do not live on in a child, where the next region, torch's or ours,
+    would wait for them for ever.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.nn.native.library import safe_after_fork
+    >>> with safe_after_fork():
+    ...     pass
+    """
+    threads = torch.get_num_threads()
+    if not _is_forked or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _note_fork():
+    global _is_forked
+    _is_forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)

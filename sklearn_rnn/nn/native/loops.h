@@ -1,0 +1,379 @@
+/* The time loops, written once for vectors of V floats. avx2.c, avx512.c and neon.c say what such a vector is and
+ * include this file.
+ *
+ * A row is a sequence of the batch. Its entry at step t stands at `start + row`, where `start` counts the entries of
+ * the steps before t. Rows are dealt out to threads like cards, so that each gets long and short ones; no thread
+ * ever waits for another. A row is computed in one order, whoever its neighbours are.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "recurrence.h"
+
+#define INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define PANEL 4 /* vectors of columns in a panel of packed weights */
+
+/* ---- Functions of one vector ---- */
+
+/* exp(x) for |x| <= 87; NaN stays NaN. After Cephes' expf. */
+static INLINE vec vec_exp(vec x)
+{
+    const vec magic = v_set(12582912.0f); /* 1.5 * 2^23: what is added to it is rounded to an integer */
+    vec n = v_fma(x, v_set(1.44269504088896341f), magic);
+    const vec power = v_power_of_two(n); /* of the integer, which is in the low bits */
+    n = v_sub(n, magic);
+    x = v_fma(n, v_set(-0.693359375f), x); /* x - n log 2, in two parts */
+    x = v_fma(n, v_set(2.12194440e-4f), x);
+    vec y = v_set(1.9875691500e-4f);
+    y = v_fma(y, x, v_set(1.3981999507e-3f));
+    y = v_fma(y, x, v_set(8.3334519073e-3f));
+    y = v_fma(y, x, v_set(4.1665795894e-2f));
+    y = v_fma(y, x, v_set(1.6666665459e-1f));
+    y = v_fma(y, x, v_set(5.0000001201e-1f));
+    y = v_fma(y, v_mul(x, x), v_add(x, v_set(1.0f)));
+    return v_mul(y, power);
+}
+
+/* exp(x) for x <= 0; what would be a denormal is 0. */
+static INLINE vec vec_exp_of_negative(vec x)
+{
+    return v_zero_if_less(vec_exp(v_max(v_set(-87.0f), x)), x, v_set(-87.0f));
+}
+
+static INLINE vec vec_sigmoid(vec x)
+{
+    const vec bounded = v_max(v_set(-87.0f), v_min(v_set(87.0f), x));
+    const vec y = v_div(v_set(1.0f), v_add(v_set(1.0f), vec_exp(v_sub(v_set(0.0f), bounded))));
+    return v_zero_if_less(y, x, v_set(-87.0f));
+}
+
+/* After Cephes' tanhf. */
+static INLINE vec vec_tanh(vec x)
+{
+    const vec size = v_abs(x);
+    const vec bounded = v_min(v_set(10.0f), size); /* tanh(10) rounds to 1 */
+    const vec e = vec_exp(v_add(bounded, bounded));
+    const vec large = v_sub(v_set(1.0f), v_div(v_set(2.0f), v_add(e, v_set(1.0f))));
+    const vec z = v_mul(x, x);
+    vec y = v_set(-5.70498872745e-3f);
+    y = v_fma(y, z, v_set(2.06390887954e-2f));
+    y = v_fma(y, z, v_set(-5.37397155531e-2f));
+    y = v_fma(y, z, v_set(1.33314422036e-1f));
+    y = v_fma(y, z, v_set(-3.33332819422e-1f));
+    y = v_fma(v_mul(y, z), x, x);
+    return v_if_less(size, v_set(0.625f), y, v_copy_sign(large, x));
+}
+
+static INLINE vec activate(int64_t activation, vec x)
+{
+    if (activation == TANH) return vec_tanh(x);
+    if (activation == RELU) return v_max(v_set(0.0f), x);
+    if (activation == SIGMOID) return vec_sigmoid(x);
+    return x;
+}
+
+/* The derivative of `activate`, given its value. */
+static INLINE vec slope(int64_t activation, vec y)
+{
+    if (activation == TANH) return v_fnma(y, y, v_set(1.0f));
+    if (activation == RELU) return v_if_less(v_set(0.0f), y, v_set(1.0f), v_sub(y, y)); /* y - y: NaN stays NaN */
+    if (activation == SIGMOID) return v_fnma(y, y, y);
+    return v_set(1.0f);
+}
+
+/* ---- Matrix products ---- */
+
+/* out (MR, NV * V) = a (MR, K) times a panel (K, NV * V), in as many registers as there are results. */
+#define DEFINE_TILE(MR, NV)                                                                                 \
+    static void tile_##MR##_##NV(int64_t K, const float *a, int64_t stride, const float *panel,       \
+                                       float *out)                                                          \
+    {                                                                                                       \
+        vec sum[MR][NV];                                                                                    \
+        UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < NV; v++) sum[r][v] = v_set(0.0f);    \
+        for (int64_t k = 0; k < K; k++, panel += NV * V) {                                                  \
+            vec w[NV];                                                                                      \
+            UNROLL for (int v = 0; v < NV; v++) w[v] = v_load(panel + v * V);                               \
+            UNROLL for (int r = 0; r < MR; r++)                                                             \
+            {                                                                                               \
+                const vec x = v_set(a[r * stride + k]);                                                     \
+                UNROLL for (int v = 0; v < NV; v++) sum[r][v] = v_fma(x, w[v], sum[r][v]);                  \
+            }                                                                                               \
+        }                                                                                                   \
+        UNROLL for (int r = 0; r < MR; r++)                                                                 \
+            UNROLL for (int v = 0; v < NV; v++) v_store(out + (r * NV + v) * V, sum[r][v]);                 \
+    }
+#define DEFINE_TILES(MR) DEFINE_TILE(MR, 1) DEFINE_TILE(MR, 2) DEFINE_TILE(MR, 3) DEFINE_TILE(MR, 4)
+DEFINE_TILES(1)
+DEFINE_TILES(2)
+DEFINE_TILES(3)
+DEFINE_TILES(4)
+DEFINE_TILES(5)
+DEFINE_TILES(6)
+DEFINE_TILES(7)
+DEFINE_TILES(8)
+
+typedef void (*tile_function)(int64_t, const float *, int64_t, const float *, float *);
+#define TILES(MR) {tile_##MR##_1, tile_##MR##_2, tile_##MR##_3, tile_##MR##_4}
+static const tile_function tiles[8][4] = {TILES(1), TILES(2), TILES(3), TILES(4),
+                                          TILES(5), TILES(6), TILES(7), TILES(8)};
+/* How many rows a tile of 1 to 4 vectors may have, so that its results fit into the registers. */
+static const int tile_rows[4] = TILE_ROWS;
+
+static int64_t packed_size(int64_t K, int64_t columns) { return K * ((columns + V - 1) / V * V); }
+
+/* Lays out a matrix (K, columns) whose entry (k, j) is w[k * k_stride + j * j_stride] in panels, each with up to
+ * PANEL vectors of columns. */
+static void pack(const float *w, int64_t K, int64_t columns, int64_t k_stride, int64_t j_stride, float *out)
+{
+    for (int64_t first = 0; first < columns; first += PANEL * V) {
+        const int64_t last = MIN(first + PANEL * V, columns), width = (last - first + V - 1) / V * V;
+        for (int64_t k = 0; k < K; k++, out += width) {
+            for (int64_t j = first; j < last; j++) out[j - first] = w[k * k_stride + j * j_stride];
+            for (int64_t j = last - first; j < width; j++) out[j] = 0.0f;
+        }
+    }
+}
+
+/* out (rows, columns) = or += a (rows, K) times a packed matrix (K, columns). Strides are those between rows. */
+static void multiply(int64_t rows, int64_t K, const float *a, int64_t a_stride, const float *packed,
+                           int64_t columns, float *out, int64_t out_stride, int adds)
+{
+    float sum[8 * PANEL * V];
+    for (int64_t first = 0; first < columns; first += PANEL * V) {
+        const int nv = (int)MIN((columns - first + V - 1) / V, PANEL), most = tile_rows[nv - 1];
+        for (int64_t r0 = 0; r0 < rows; r0 += most) {
+            const int64_t block = MIN(rows - r0, most);
+            tiles[block - 1][nv - 1](K, a + r0 * a_stride, a_stride, packed, sum);
+            for (int64_t r = 0; r < block; r++)
+                for (int v = 0; v < nv; v++) {
+                    const int n = (int)MIN(columns - first - v * V, V);
+                    float *place = out + (r0 + r) * out_stride + first + v * V;
+                    const vec s = v_load(sum + (r * nv + v) * V);
+                    v_store_n(place, adds ? v_add(s, v_load_n(place, n)) : s, n);
+                }
+        }
+        packed += K * nv * V;
+    }
+}
+
+/* ---- One row of one step; `at` is its entry among all steps ---- */
+
+#define LOAD(p) v_load_n(p, n)
+#define STORE(p, x) v_store_n(p, x, n)
+#define FOR_EACH_UNIT(u, n, H) for (int64_t u = 0, n; n = MIN((H)-u, V), u < (H); u += V)
+
+static INLINE void elman_row(const struct call *c, int64_t at)
+{
+    const int64_t H = c->hidden;
+    float *out = c->out + at * H;
+    const float *x = c->gates + at * H;
+    FOR_EACH_UNIT(u, n, H)
+    STORE(out + u, activate(c->activation, v_add(v_add(LOAD(out + u), LOAD(c->bias + u)), LOAD(x + u))));
+}
+
+static INLINE void elman_row_back(const struct call *c, int64_t at, int64_t row)
+{
+    const int64_t H = c->hidden;
+    FOR_EACH_UNIT(u, n, H)
+    {
+        const vec grad = v_add(LOAD(c->grad_state + row * H + u), LOAD(c->grad_out + at * H + u));
+        STORE(c->grad_gates + at * H + u, v_mul(grad, slope(c->activation, LOAD(c->out + at * H + u))));
+    }
+}
+
+static INLINE void lstm_row(const struct call *c, int64_t at, int64_t row)
+{
+    const int64_t H = c->hidden;
+    FOR_EACH_UNIT(u, n, H)
+    {
+        float *gates = c->gates + at * 4 * H + u, *state = c->cell_state + row * H + u;
+        const float *bias = c->bias + u;
+        const vec i = vec_sigmoid(v_add(LOAD(gates), LOAD(bias)));
+        const vec f = vec_sigmoid(v_add(LOAD(gates + H), LOAD(bias + H)));
+        const vec g = vec_tanh(v_add(LOAD(gates + 2 * H), LOAD(bias + 2 * H)));
+        const vec o = vec_sigmoid(v_add(LOAD(gates + 3 * H), LOAD(bias + 3 * H)));
+        const vec next = v_fma(f, LOAD(state), v_mul(i, g));
+        STORE(state, next);
+        STORE(c->out + at * H + u, v_mul(o, vec_tanh(next)));
+        if (c->cell_out) { /* wanted on the way back */
+            STORE(gates, i), STORE(gates + H, f), STORE(gates + 2 * H, g), STORE(gates + 3 * H, o);
+            STORE(c->cell_out + at * H + u, next);
+        }
+    }
+}
+
+static INLINE void lstm_row_back(const struct call *c, int64_t at, int64_t row, const float *cell_before)
+{
+    const int64_t H = c->hidden;
+    const vec one = v_set(1.0f);
+    FOR_EACH_UNIT(u, n, H)
+    {
+        const float *gates = c->gates + at * 4 * H + u;
+        float *grad_gates = c->grad_gates + at * 4 * H + u, *grad_cell = c->grad_cell_state + row * H + u;
+        const vec i = LOAD(gates), f = LOAD(gates + H), g = LOAD(gates + 2 * H), o = LOAD(gates + 3 * H);
+        const vec tanh_cell = vec_tanh(LOAD(c->cell_out + at * H + u));
+        const vec grad_h = v_add(LOAD(c->grad_state + row * H + u), LOAD(c->grad_out + at * H + u));
+        vec grad_c = LOAD(grad_cell);
+        if (c->grad_cell_out) grad_c = v_add(grad_c, LOAD(c->grad_cell_out + at * H + u));
+        grad_c = v_fma(v_mul(grad_h, o), v_fnma(tanh_cell, tanh_cell, one), grad_c);
+        STORE(grad_gates, v_mul(v_mul(grad_c, g), v_fnma(i, i, i)));
+        STORE(grad_gates + H, v_mul(v_mul(grad_c, LOAD(cell_before + u)), v_fnma(f, f, f)));
+        STORE(grad_gates + 2 * H, v_mul(v_mul(grad_c, i), v_fnma(g, g, one)));
+        STORE(grad_gates + 3 * H, v_mul(v_mul(grad_h, tanh_cell), v_fnma(o, o, o)));
+        STORE(grad_cell, v_mul(grad_c, f));
+    }
+}
+
+static INLINE void gru_row(const struct call *c, int64_t at, const float *h_before)
+{
+    const int64_t H = c->hidden;
+    FOR_EACH_UNIT(u, n, H)
+    {
+        float *gates = c->gates + at * 3 * H + u, *recurrent_n = c->recurrent_n + at * H + u;
+        const float *bias = c->bias + u;
+        const vec r = vec_sigmoid(v_add(LOAD(gates), LOAD(bias)));
+        const vec z = vec_sigmoid(v_add(LOAD(gates + H), LOAD(bias + H)));
+        const vec q = v_add(LOAD(recurrent_n), LOAD(bias + 2 * H));
+        const vec candidate = vec_tanh(v_fma(r, q, LOAD(gates + 2 * H)));
+        STORE(c->out + at * H + u, v_fma(z, v_sub(LOAD(h_before + u), candidate), candidate));
+        STORE(gates, r), STORE(gates + H, z), STORE(gates + 2 * H, candidate), STORE(recurrent_n, q);
+    }
+}
+
+/* The gradients of n behind the reset gate, of r, of z and of n before it: the first three belong to the
+ * recurrent side, the last three to the input's. */
+static INLINE void gru_row_back(const struct call *c, int64_t at, int64_t row, const float *h_before)
+{
+    const int64_t H = c->hidden;
+    const vec one = v_set(1.0f);
+    FOR_EACH_UNIT(u, n, H)
+    {
+        const float *gates = c->gates + at * 3 * H + u;
+        float *grad_gates = c->grad_gates + at * 4 * H + u, *grad_state = c->grad_state + row * H + u;
+        const vec r = LOAD(gates), z = LOAD(gates + H), candidate = LOAD(gates + 2 * H);
+        const vec q = LOAD(c->recurrent_n + at * H + u), h = LOAD(h_before + u);
+        const vec grad_h = v_add(LOAD(grad_state), LOAD(c->grad_out + at * H + u));
+        const vec grad_n = v_mul(v_mul(grad_h, v_sub(one, z)), v_fnma(candidate, candidate, one));
+        STORE(grad_gates, v_mul(grad_n, r));
+        STORE(grad_gates + H, v_mul(v_mul(grad_n, q), v_fnma(r, r, r)));
+        STORE(grad_gates + 2 * H, v_mul(v_mul(grad_h, v_sub(h, candidate)), v_fnma(z, z, z)));
+        STORE(grad_gates + 3 * H, grad_n);
+        STORE(grad_state, v_mul(grad_h, z)); /* to which the next product is added */
+    }
+}
+
+/* A Jordan network's scores (K,) and its answer, which is fed back. */
+static void answer_row(const struct call *c, int64_t at)
+{
+    const int64_t K = c->n_outputs;
+    float *scores = c->scores + at * K, *y = c->answers + at * K;
+    float most = -INFINITY, total = 0.0f;
+    FOR_EACH_UNIT(k, n, K) STORE(scores + k, v_add(LOAD(scores + k), LOAD(c->bias_out + k)));
+    if (c->feedback != SOFTMAX) {
+        FOR_EACH_UNIT(k, n, K) STORE(y + k, activate(c->feedback, LOAD(scores + k)));
+        return;
+    }
+    for (int64_t k = 0; k < K; k++) most = scores[k] > most ? scores[k] : most;
+    FOR_EACH_UNIT(k, n, K) STORE(y + k, vec_exp_of_negative(v_sub(LOAD(scores + k), v_set(most))));
+    for (int64_t k = 0; k < K; k++) total += y[k];
+    FOR_EACH_UNIT(k, n, K) STORE(y + k, v_div(LOAD(y + k), v_set(total)));
+}
+
+/* Turns the gradient of the answer, in grad_scores, into that of the scores. */
+static void answer_row_back(const struct call *c, int64_t at)
+{
+    const int64_t K = c->n_outputs;
+    const float *y = c->answers + at * K;
+    float *grad = c->grad_scores + at * K, mean = 0.0f;
+    if (c->grad_answers) FOR_EACH_UNIT(k, n, K) STORE(grad + k, v_add(LOAD(grad + k), LOAD(c->grad_answers + at * K + k)));
+    if (c->feedback == SOFTMAX)
+        for (int64_t k = 0; k < K; k++) mean += grad[k] * y[k];
+    FOR_EACH_UNIT(k, n, K)
+    {
+        const vec factor = c->feedback == SOFTMAX ? LOAD(y + k) : slope(c->feedback, LOAD(y + k));
+        STORE(grad + k, v_fma(v_sub(LOAD(grad + k), v_set(mean)), factor, LOAD(c->grad_out + at * K + k)));
+    }
+}
+
+/* The gradient of a Jordan network's hidden unit, in grad_gates, becomes that of its input. */
+static void hidden_row_back(const struct call *c, int64_t at)
+{
+    const int64_t H = c->hidden;
+    float *grad = c->grad_gates + at * H;
+    FOR_EACH_UNIT(u, n, H) STORE(grad + u, v_mul(LOAD(grad + u), slope(c->activation, LOAD(c->out + at * H + u))));
+}
+
+/* ---- All steps of the rows of one thread ---- */
+
+static void forward(const struct call *c, int64_t thread, int64_t n_threads)
+{
+    const int64_t H = c->hidden, K = c->n_outputs, by = n_threads; /* from one row to the next */
+    const float *before = c->state;                               /* what is fed back: h, or Jordan's y */
+    int64_t start = 0;
+    for (int64_t t = 0; t < c->n_steps; start += c->sizes[t], t++) {
+        const int64_t rows = share(c->sizes[t], thread, n_threads), first = start + thread;
+        if (rows == 0) return;
+        if (c->cell == ELMAN) {
+            multiply(rows, H, before + thread * H, by * H, c->packed, H, c->out + first * H, by * H, 0);
+            for (int64_t r = 0; r < rows; r++) elman_row(c, first + r * by);
+        } else if (c->cell == LSTM) {
+            multiply(rows, H, before + thread * H, by * H, c->packed, 4 * H, c->gates + first * 4 * H, by * 4 * H, 1);
+            for (int64_t r = 0; r < rows; r++) lstm_row(c, first + r * by, thread + r * by);
+        } else if (c->cell == GRU) {
+            multiply(rows, H, before + thread * H, by * H, c->packed, 2 * H, c->gates + first * 3 * H, by * 3 * H, 1);
+            multiply(rows, H, before + thread * H, by * H, c->packed_2, H, c->recurrent_n + first * H, by * H, 0);
+            for (int64_t r = 0; r < rows; r++) gru_row(c, first + r * by, before + (thread + r * by) * H);
+        } else {
+            multiply(rows, K, before + thread * K, by * K, c->packed, H, c->out + first * H, by * H, 0);
+            for (int64_t r = 0; r < rows; r++) elman_row(c, first + r * by);
+            multiply(rows, H, c->out + first * H, by * H, c->packed_2, K, c->scores + first * K, by * K, 0);
+            for (int64_t r = 0; r < rows; r++) answer_row(c, first + r * by);
+        }
+        before = c->cell == JORDAN ? c->answers + start * K : c->out + start * H;
+    }
+}
+
+static void backward(const struct call *c, int64_t thread, int64_t n_threads)
+{
+    const int64_t H = c->hidden, K = c->n_outputs, by = n_threads;
+    /* Numbers at a step that have a gradient, and how many of them the state went into. */
+    const int64_t width = c->cell == LSTM || c->cell == GRU ? 4 * H : H, n_back = c->cell == GRU ? 3 * H : width;
+    const int64_t fed = c->cell == JORDAN ? K : H; /* width of what is fed back */
+    int64_t start = 0, going_on = 0;               /* rows that go on after the step */
+    for (int64_t t = 0; t < c->n_steps; t++) start += c->sizes[t];
+    for (int64_t t = c->n_steps - 1; t >= 0; t--) {
+        const int64_t after = start, size_before = t > 0 ? c->sizes[t - 1] : 0;
+        start -= c->sizes[t];
+        const int64_t rows = share(c->sizes[t], thread, n_threads), first = start + thread;
+        const float *fed_out = c->cell == JORDAN ? c->answers : c->out;
+        const float *fed_before = t > 0 ? fed_out + (start - size_before) * fed : c->state;
+        const float *cell_before = t > 0 ? c->cell_out + (start - size_before) * H : c->cell_start;
+        float *grad_fed = c->cell == JORDAN ? c->grad_scores + first * K : c->grad_state + thread * H;
+        multiply(going_on, n_back, c->grad_gates + (after + thread) * width, by * width, c->packed, fed,
+                       grad_fed, by * fed, c->cell == GRU);
+        for (int64_t r = 0; r < rows; r++) {
+            const int64_t at = first + r * by, row = thread + r * by;
+            memcpy(c->before + at * fed, fed_before + row * fed, (size_t)fed * sizeof(float));
+            if (c->cell == ELMAN) elman_row_back(c, at, row);
+            else if (c->cell == LSTM) lstm_row_back(c, at, row, cell_before + row * H);
+            else if (c->cell == GRU) gru_row_back(c, at, row, fed_before + row * H);
+            else answer_row_back(c, at);
+        }
+        if (c->cell == JORDAN) {
+            multiply(rows, K, c->grad_scores + first * K, by * K, c->packed_2, H, c->grad_gates + first * H, by * H, 0);
+            for (int64_t r = 0; r < rows; r++) hidden_row_back(c, first + r * by);
+        }
+        going_on = rows;
+    }
+    /* What is left is the gradient of the state before the first step. */
+    multiply(going_on, n_back, c->grad_gates + thread * width, by * width, c->packed, fed,
+                   c->grad_state + thread * fed, by * fed, c->cell == GRU);
+}
+
+const struct loops LOOPS = {packed_size, pack, forward, backward};

@@ -1,0 +1,116 @@
+/* Compiled back-propagation through time for the CPU: which loops run, and on which threads. */
+#include <stddef.h>
+
+#include "recurrence.h"
+
+#if !defined(__GNUC__)
+#error "GCC or Clang is needed; without this extension the package runs on torch alone."
+#endif
+#define EXPORT __attribute__((visibility("default")))
+
+enum { NONE, AVX512, AVX2, NEON };
+
+static const struct loops *loops_for(int64_t set)
+{
+#if defined(__x86_64__)
+    if (set == AVX512) return &loops_avx512;
+    if (set == AVX2) return &loops_avx2;
+#elif defined(__aarch64__)
+    if (set == NEON) return &loops_neon;
+#endif
+    return NULL;
+}
+
+/* Whether this processor can run the loops for an instruction set. */
+EXPORT int rnn_supports(int64_t set)
+{
+    if (!loops_for(set)) return 0;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
+    return set == AVX2 || (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"));
+#else
+    return 1;
+#endif
+}
+
+EXPORT int64_t rnn_packed_size(int64_t set, int64_t K, int64_t columns)
+{
+    return loops_for(set)->packed_size(K, columns);
+}
+
+EXPORT void rnn_pack(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride, int64_t j_stride,
+                     float *out)
+{
+    loops_for(set)->pack(w, K, columns, k_stride, j_stride, out);
+}
+
+/* ---- Threads ---- */
+
+/* The functions of the OpenMP library that is in the process already: a second one would fight the first over the
+ * cores. NULL where there is none that is known; then there is one thread. */
+static void (*omp_parallel)(void (*)(void *), void *, unsigned, unsigned);
+static int (*omp_thread)(void), (*omp_team_size)(void);
+
+EXPORT void rnn_use_openmp(void *parallel, void *thread, void *team_size)
+{
+    omp_parallel = (void (*)(void (*)(void *), void *, unsigned, unsigned))parallel;
+    omp_thread = (int (*)(void))thread;
+    omp_team_size = (int (*)(void))team_size;
+}
+
+/* Denormal numbers are taken for zero: they would cost a hundred times as much as others. */
+static uint64_t flush_denormals(void)
+{
+#if defined(__x86_64__)
+    const uint64_t before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr((unsigned)before | 0x8040u);
+#elif defined(__aarch64__)
+    uint64_t before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | (1u << 24)));
+#else
+    const uint64_t before = 0;
+#endif
+    return before;
+}
+
+static void restore_denormals(uint64_t before)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_ldmxcsr((unsigned)before);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(before));
+#else
+    (void)before;
+#endif
+}
+
+struct team {
+    const struct call *call;
+    void (*run)(const struct call *, int64_t, int64_t);
+};
+
+static void run_member(void *data)
+{
+    const struct team *team = data;
+    const uint64_t before = flush_denormals();
+    team->run(team->call, omp_thread(), omp_team_size());
+    restore_denormals(before);
+}
+
+static void run_team(const struct call *call, void (*run)(const struct call *, int64_t, int64_t))
+{
+    struct team team = {call, run};
+    if (call->n_threads > 1 && omp_parallel) {
+        omp_parallel(run_member, &team, (unsigned)call->n_threads, 0);
+        return;
+    }
+    const uint64_t before = flush_denormals();
+    run(call, 0, 1);
+    restore_denormals(before);
+}
+
+EXPORT void rnn_forward(int64_t set, const struct call *call) { run_team(call, loops_for(set)->forward); }
+
+EXPORT void rnn_backward(int64_t set, const struct call *call) { run_team(call, loops_for(set)->backward); }

@@ -1,0 +1,431 @@
+"""The compiled time loops: equal to the plain loop, on every instruction set, and never in the way."""
+
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sklearn_rnn import RNNClassifier, RNNTagger, show_versions
+from sklearn_rnn.data.batching import Packing
+from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, use_native
+from sklearn_rnn.nn import recurrent as recurrent_module
+from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.recurrent import _native_run, _run, _run_plain
+
+ROOT = Path(__file__).resolve().parents[2]
+SETS = [name for name in library.INSTRUCTION_SETS if library.load(name) is not None]
+needs_loops = pytest.mark.skipif(not SETS, reason="needs the compiled loops")
+every_set = pytest.mark.parametrize("instruction_set", SETS)
+FEEDBACKS = {"softmax": nn.Softmax(dim=-1), "identity": nn.Identity(), "sigmoid": nn.Sigmoid()}
+CELLS = {
+    "lstm": LSTMCell,
+    "gru": GRUCell,
+    **{
+        f"elman, {f}": (lambda d, H, f=f: ElmanCell(d, H, nonlinearity=f))
+        for f in ("tanh", "relu", "sigmoid")
+    },
+    **{
+        f"jordan, {f}, {name}": (
+            lambda d, H, f=f, fed=fed: JordanCell(d, H, output_size=5, output_activation=fed, nonlinearity=f)
+        )
+        for f in ("tanh", "relu", "sigmoid")
+        for name, fed in FEEDBACKS.items()
+    },
+}
+every_cell = pytest.mark.parametrize("name", CELLS)
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Choose an instruction set and a number of threads, which even the smallest problem is dealt out to."""
+
+    def choose(instruction_set, n_threads=1):
+        is_enabled = library._enabled.get
+        monkeypatch.setattr(library, "get", lambda: library.load(instruction_set) if is_enabled() else None)
+        monkeypatch.setattr(library, "_LEAST_WORK", 1)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+
+    return choose
+
+
+def make_cell(name, d=3, H=4):
+    cell = CELLS[name](d, H)
+    rng = np.random.RandomState(0)
+    with torch.no_grad():
+        for p in cell.parameters():
+            p.copy_(torch.from_numpy(rng.randn(*p.shape) / max(1, p.shape[-1]) ** 0.5))
+    return cell
+
+
+def make_problem(B, T, d=3, seed=0):
+    rng = np.random.RandomState(seed)
+    lengths = np.sort(rng.randint(1, T + 1, size=B))[::-1].copy()
+    lengths[0] = T
+    return torch.from_numpy(rng.randn(lengths.sum(), d)).float(), Packing(lengths)
+
+
+def differentiate(run, cell, x, sizes, dtype):
+    """Outputs, final states and the gradients of all that goes in."""
+    rng = np.random.RandomState(1)
+
+    def noise(*shape):
+        return torch.from_numpy(rng.randn(*shape)).to(dtype)
+
+    x = x.to(dtype).requires_grad_() if x.is_floating_point() else x
+    state = tuple((0.5 * noise(*s.shape)).requires_grad_() for s in cell.initial_state(sizes[0]))
+    outputs, final = run(cell, x, sizes, state)
+    total = sum((part * noise(*part.shape)).sum() for part in (outputs, *final))
+    leaves = [leaf for leaf in (x, *cell.parameters(), *state) if leaf.is_floating_point()]
+    return [outputs, *final, *torch.autograd.grad(total, leaves)]
+
+
+def run_native(cell, x, sizes, state):
+    assert _native_run(cell, sizes) is not None
+    return _run(cell, x, None, sizes, state, True)
+
+
+def distance(a, b):
+    return ((a.double() - b).norm() / b.norm().clamp(min=1e-30)).item()
+
+
+@needs_loops
+@every_set
+@every_cell
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize(
+    ("B", "T", "H"), [(1, 1, 1), (1, 6, 3), (3, 4, 8), (5, 7, 17), (33, 9, 16), (9, 5, 70)]
+)
+def test_agrees_with_double_precision(use, instruction_set, name, n_threads, B, T, H):
+    use(instruction_set, n_threads)
+    x, packing = make_problem(B, T)
+    sizes = packing.batch_sizes
+    ours = differentiate(run_native, make_cell(name, H=H), x, sizes, torch.float32)
+    torchs = differentiate(_run_plain, make_cell(name, H=H), x, sizes, torch.float32)
+    exact = differentiate(_run_plain, make_cell(name, H=H).double(), x, sizes, torch.float64)
+    for a, b, c in zip(ours, torchs, exact, strict=True):
+        assert distance(a, c) <= max(1e-5, 1.5 * distance(b, c))
+
+
+@needs_loops
+@every_set
+@every_cell
+def test_tokens(use, instruction_set, name):
+    use(instruction_set)
+    _, packing = make_problem(5, 7)
+    codes = torch.from_numpy(np.random.RandomState(0).randint(6, size=packing.n_steps_total))
+    cell = make_cell(name, d=6)
+    ours = differentiate(run_native, cell, codes, packing.batch_sizes, torch.float32)
+    torchs = differentiate(_run_plain, cell, codes, packing.batch_sizes, torch.float32)
+    for a, b in zip(ours, torchs, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@needs_loops
+@every_set
+@every_cell
+def test_a_row_is_the_same_to_the_last_bit_alone_and_on_any_number_of_threads(use, instruction_set, name):
+    x, packing = make_problem(9, 6)
+    cell = make_cell(name, H=20)
+    results = []
+    for n_threads in (1, 2, 4):
+        use(instruction_set, n_threads)
+        results.append(differentiate(run_native, cell, x, packing.batch_sizes, torch.float32))
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            assert torch.equal(a, b)
+    # Tokens, whose projection is a mere look-up; torch's products hang on the number of rows.
+    codes = torch.from_numpy(np.random.RandomState(0).randint(3, size=packing.n_steps_total))
+    recurrence = Recurrence(lambda size, is_top: cell, 3)
+    together, _ = recurrence(codes, packing)
+    for row in range(len(packing)):
+        steps = torch.from_numpy(packing.row_of == row)
+        alone, _ = recurrence(codes[steps], Packing(packing.lengths[row : row + 1]))
+        assert torch.equal(alone, together[steps])
+
+
+@needs_loops
+@every_set
+@pytest.mark.parametrize("shape", [{"bidirectional": True}, {"num_layers": 2}, {"bptt_steps": 2}])
+@every_cell
+def test_layers_directions_and_truncation(use, instruction_set, name, shape):
+    x, packing = make_problem(6, 7)
+    results = []
+    for is_native in (True, False):
+        use(instruction_set)
+        recurrence = Recurrence(lambda size, is_top: make_cell(name, d=size), 3, **shape)
+        with use_native(is_native):
+            outputs, final = recurrence(x, packing, need_state=True)
+        total = outputs.square().sum() + sum(s.sum() for state in final for s in state)
+        results.append([outputs, *torch.autograd.grad(total, list(recurrence.parameters()))])
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@needs_loops
+@every_set
+@every_cell
+def test_without_gradients(use, instruction_set, name):
+    use(instruction_set)
+    x, packing = make_problem(6, 7)
+    recurrence = Recurrence(lambda size, is_top: make_cell(name), 3)
+    with_gradients = recurrence(x, packing, need_state=True)
+    with torch.inference_mode():
+        without = recurrence(x, packing, need_state=True)
+    assert torch.equal(with_gradients[0], without[0])
+    for a, b in zip(with_gradients[1][0], without[1][0], strict=True):
+        assert torch.equal(a, b)
+
+
+# The functions inside, seen through an Elman cell without recurrence
+
+
+def apply_function(instruction_set, nonlinearity, x):
+    cell = ElmanCell(1, 17, nonlinearity=nonlinearity)  # a width that fills no vector
+    with torch.no_grad():
+        for p in cell.parameters():
+            p.zero_()
+        cell.weight_ih.fill_(1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(library, "get", lambda: library.load(instruction_set))
+            outputs, _ = run_native(cell, x[:, None], [len(x)], cell.initial_state(len(x)))
+    torch.testing.assert_close(outputs, outputs[:, :1].expand(-1, 17), rtol=0, atol=0, equal_nan=True)
+    return outputs[:, 0]
+
+
+@needs_loops
+@every_set
+@pytest.mark.parametrize("nonlinearity", ["tanh", "sigmoid"])
+def test_functions_are_exact_to_some_last_bits(instruction_set, nonlinearity):
+    x = torch.cat(
+        [torch.linspace(-80, 80, 100_003), torch.logspace(-30, 1, 9999), -torch.logspace(-30, 1, 9999)]
+    )
+    expected = getattr(torch, nonlinearity)(x.double())
+    relative = ((apply_function(instruction_set, nonlinearity, x).double() - expected) / expected).abs()
+    assert relative.max() < 4e-7
+
+
+@needs_loops
+@every_set
+def test_limits(instruction_set):
+    inf, nan = float("inf"), float("nan")
+    x = torch.tensor([inf, -inf, nan, 1e30, -1e30, 200.0, -200.0, 0.0, -0.0] * 3)
+    expected = {
+        "tanh": [1, -1, nan, 1, -1, 1, -1, 0, 0],
+        "sigmoid": [1, 0, nan, 1, 0, 1, 0, 0.5, 0.5],
+        "relu": [inf, 0, nan, 1e30, 0, 200, 0, 0, 0],
+    }
+    for nonlinearity, values in expected.items():
+        outputs = apply_function(instruction_set, nonlinearity, x)
+        torch.testing.assert_close(outputs, torch.tensor(values * 3), rtol=0, atol=0, equal_nan=True)
+
+
+@needs_loops
+@every_set
+@every_cell
+def test_nan_stays_in_its_own_row(use, instruction_set, name):
+    use(instruction_set)
+    x, packing = make_problem(9, 5)
+    cell = make_cell(name, H=9)
+    clean, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(9))
+    dirty = x.clone()
+    dirty[np.flatnonzero(packing.row_of == 4)[0]] = float("nan")
+    outputs, _ = run_native(cell, dirty, packing.batch_sizes, cell.initial_state(9))
+    others = torch.from_numpy(packing.row_of != 4)
+    assert torch.equal(outputs[others], clean[others])
+    assert outputs[~others].isnan().all()
+
+
+@needs_loops
+@every_set
+def test_denormals_are_zero_inside_and_as_they_were_outside(use, instruction_set):
+    use(instruction_set)
+    cell = ElmanCell(1, 4, nonlinearity="relu")
+    with torch.no_grad():
+        for p in cell.parameters():
+            p.zero_()
+        cell.bias_ih.fill_(1e-40)
+    outputs, _ = run_native(cell, torch.zeros(1, 1), [1], cell.initial_state(1))
+    assert not outputs.any()
+    assert (torch.full((8,), 1e-30) * 1e-10 > 0).all()
+
+
+# What the loops are not for
+
+
+def test_what_takes_another_path():
+    class Mine(GRUCell):
+        pass
+
+    assert _native_run(Mine(3, 4), [2]) is None
+    assert _native_run(GRUCell(3, 4).double(), [2]) is None
+    assert _native_run(GRUCell(3, 4).half(), [2]) is None
+    assert _native_run(JordanCell(3, 4, output_activation=nn.Tanh()), [2]) is None
+    assert _native_run(JordanCell(3, 4, output_activation=nn.Softmax(dim=0)), [2]) is None
+    hooked = JordanCell(3, 4)
+    hooked.output.register_forward_hook(lambda module, inputs, output: 2 * output)
+    assert _native_run(hooked, [2]) is None
+    normed = GRUCell(3, 4)
+    nn.utils.parametrizations.weight_norm(normed, "weight_hh")
+    assert _native_run(normed, [2]) is None
+    assert _native_run(GRUCell(3, 4).to("meta"), [2]) is None
+
+
+@needs_loops
+def test_switched_off():
+    assert _native_run(GRUCell(3, 4), [2]) is not None
+    with use_native(False):
+        assert _native_run(GRUCell(3, 4), [2]) is None
+        assert "switched off here" in library.describe()
+        with use_native(True):
+            assert _native_run(GRUCell(3, 4), [2]) is not None
+    assert _native_run(GRUCell(3, 4), [2]) is not None
+
+
+REPORT = "from sklearn_rnn.nn.native import library; print(library.describe())"
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+
+
+@pytest.mark.parametrize("value", ["0", "off"])
+def test_switched_off_by_the_environment(value):
+    assert run_python(REPORT, SKLEARN_RNN_NATIVE=value).stdout.startswith("torch alone")
+
+
+@needs_loops
+@every_set
+def test_an_instruction_set_chosen_by_the_environment(instruction_set):
+    assert f"compiled, {instruction_set}" in run_python(REPORT, SKLEARN_RNN_NATIVE=instruction_set).stdout
+
+
+def test_an_unknown_instruction_set():
+    assert (
+        "SKLEARN_RNN_NATIVE='sse' is not known; it must be '0'"
+        in run_python(REPORT, SKLEARN_RNN_NATIVE="sse").stderr
+    )
+
+
+def test_show_versions(capsys):
+    show_versions()
+    out = capsys.readouterr().out
+    assert "torch: " in out
+    assert f"time loops on the CPU: {library.describe()}" in out
+
+
+def test_without_the_compiled_loops(monkeypatch):
+    """What is not there is no error: everything runs on torch."""
+    monkeypatch.setattr(library.importlib.util, "find_spec", lambda name: None)
+    library.load.cache_clear()
+    try:
+        assert library.load() is None
+        assert RNNClassifier(max_iter=1).fit([[0.0, 1.0], [1.0]], [0, 1]).predict([[1.0]]).shape == (1,)
+    finally:
+        monkeypatch.undo()
+        library.load.cache_clear()
+
+
+def test_a_failing_compiler_does_not_keep_the_package_from_being_built(tmp_path):
+    pytest.importorskip("setuptools")
+    command = [sys.executable, "setup.py", "build_ext", "--build-lib", tmp_path, "--build-temp", tmp_path]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "CC": "false"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "_loops" in done.stdout + done.stderr
+    assert not list(tmp_path.rglob("*.so"))
+
+
+@pytest.mark.skipif(not (shutil.which("cc") and shutil.which("make")), reason="needs a C compiler and make")
+def test_under_sanitizers():
+    done = subprocess.run(["make", "test-native"], cwd=ROOT, capture_output=True, text=True)
+    if "cannot find" in done.stderr:
+        pytest.skip("the compiler comes without sanitizers")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 failed" in done.stdout
+
+
+# Threads
+
+
+def fit_and_predict():
+    rng = np.random.RandomState(0)
+    X = [rng.randn(n, 4) for n in rng.randint(5, 40, size=60)]
+    y = [np.arange(len(x)) % 2 for x in X]
+    return RNNTagger(cell="lstm", max_iter=1, random_state=0).fit(X, y).predict_proba(X)
+
+
+def send(queue):
+    queue.put([p.sum() for p in fit_and_predict()])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_threads_that_it_has_not():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        here = fit_and_predict()
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue()
+        child = context.Process(target=send, args=(queue,))
+        child.start()
+        there = queue.get(timeout=60)
+        child.join()
+    finally:
+        torch.set_num_threads(threads)
+    np.testing.assert_allclose(there, [p.sum() for p in here], rtol=1e-4)
+
+
+@needs_loops
+def test_several_threads_at_once(use):
+    use(SETS[0], 2)
+    recurrence = Recurrence(lambda size, is_top: make_cell("gru", H=32), 3)
+    x, packing = make_problem(40, 30)
+    with torch.no_grad():
+        expected, _ = recurrence(x, packing)
+        results = [None] * 6
+
+        def work(i):
+            with torch.no_grad():
+                for _ in range(20):
+                    results[i], _ = recurrence(x, packing)
+
+        workers = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    for result in results:
+        assert torch.equal(result, expected)
+
+
+@needs_loops
+def test_the_number_of_threads(monkeypatch):
+    loops = library.load()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    many = 10**9
+    if loops.has_threads:
+        assert loops.count_threads(100, many) == 4
+        assert loops.count_threads(3, many) == 3
+        assert loops.count_threads(100, 10) == 1
+    monkeypatch.setattr(library, "_is_forked", True)
+    assert loops.count_threads(100, many) == 1
+
+
+def test_the_seam_is_one():
+    """Outside nn/recurrent.py and the package itself nobody runs the loops."""
+    package = Path(recurrent_module.__file__).parents[1]
+    for path in package.rglob("*.py"):
+        if path.name != "recurrent.py" and path.parent.name != "native":
+            assert "native.functions" not in path.read_text(encoding="utf-8"), path
