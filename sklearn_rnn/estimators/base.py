@@ -293,7 +293,7 @@ class BaseRNN(BaseEstimator):
         for epoch in new:
             epoch["batches"] = []  # summed up in the epoch
         self.history_ = self.history_ + [{k: v for k, v in epoch.items() if k != "batches"} for epoch in new]
-        finished = [epoch for epoch in self.history_ if "train_loss" in epoch]
+        finished = [epoch for epoch in self.history_ if "dur" in epoch]  # not the one that was interrupted
         self.n_iter_ = len(finished)
         self.loss_curve_ = [float(epoch["train_loss"]) for epoch in finished]
         self.best_loss_ = min(self.loss_curve_, default=None)
