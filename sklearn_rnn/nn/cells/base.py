@@ -89,7 +89,10 @@ class Cell(nn.Module):
         Tensor of shape (n_steps_total, n_gates * hidden_size)
             What `step` is given.
         """
-        return project(inputs, self.weight_ih, self.bias_ih)
+        if inputs.dtype == torch.int64:
+            # The product with a one-hot vector is a column of the matrix.
+            return F.embedding(inputs, self.weight_ih.t()) + self.bias_ih
+        return F.linear(inputs, self.weight_ih, self.bias_ih)
 
     def initial_state(self, batch_size):
         """Give the state before the first step: by default one tensor of zeros.
@@ -124,29 +127,6 @@ class Cell(nn.Module):
             The state after the step.
         """
         raise NotImplementedError(f"{type(self).__name__} must define step(projected, state).")
-
-
-def project(inputs, weight, bias):
-    """Multiply features, or the one-hot vectors of tokens, with a weight, and add a bias.
-
-    Parameters
-    ----------
-    inputs : Tensor of shape (n_steps_total, input_size), or int64 of shape (n_steps_total,)
-        Features; or tokens.
-    weight : Tensor of shape (n, input_size)
-        The weight.
-    bias : Tensor of shape (n,)
-        The bias.
-
-    Returns
-    -------
-    Tensor of shape (n_steps_total, n)
-        The sums.
-    """
-    if inputs.dtype == torch.int64:
-        # The product with a one-hot vector is a column of the matrix.
-        return F.embedding(inputs, weight.t()) + bias
-    return F.linear(inputs, weight, bias)
 
 
 def recurrent_parameters(n_gates, hidden_size):

@@ -12,8 +12,8 @@ import torch
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from sklearn_rnn.nn.cells.base import project
 from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, Call
+from sklearn_rnn.nn.native.memory import Scratch
 
 
 class Run:
@@ -59,6 +59,16 @@ class Run:
         run(ctypes.byref(Call(**self._numbers, **pointers)))
 
 
+def _project(inputs, weight, bias):
+    """Project the inputs, see `Cell.project`, into memory of our own."""
+    scratch = Scratch(len(inputs), len(weight))
+    if inputs.dtype == torch.int64:
+        torch.index_select(weight.t(), 0, inputs, out=scratch.tensor).add_(bias)
+    else:
+        torch.addmm(bias, inputs, weight.t(), out=scratch.tensor)
+    return scratch
+
+
 def _project_back(ctx, grad, inputs, weight):
     """Give the gradients of the inputs, if they are wanted, and of the weight that projects them."""
     if inputs.dtype == torch.int64:
@@ -77,10 +87,10 @@ class Elman(Function):
     @staticmethod
     def forward(ctx, run, inputs, weight_ih, bias_ih, weight, bias, h0):
         """Run all steps."""
-        projected = project(inputs, weight_ih, bias_ih)
-        out = torch.empty_like(projected)
+        projected = _project(inputs, weight_ih, bias_ih)
+        out = inputs.new_empty(projected.tensor.shape, dtype=torch.float32)
         packed = run.library.pack(weight)
-        run.call(run.library.forward, packed=packed, bias=bias, state=h0, gates=projected, out=out)
+        run.call(run.library.forward, packed=packed, bias=bias, state=h0, gates=projected.tensor, out=out)
         ctx.run = run
         ctx.save_for_backward(inputs, out, weight_ih, weight, h0)
         return out
@@ -90,7 +100,8 @@ class Elman(Function):
     def backward(ctx, grad_out):
         """Run them backwards."""
         run, (inputs, out, weight_ih, weight, h0) = ctx.run, ctx.saved_tensors
-        grad, before, grad_h0 = torch.empty_like(out), torch.empty_like(out), torch.zeros_like(h0)
+        grad_scratch, before_scratch = Scratch(*out.shape), Scratch(*out.shape)
+        grad, before, grad_h0 = grad_scratch.tensor, before_scratch.tensor, torch.zeros_like(h0)
         run.call(
             run.library.backward,
             packed=run.library.pack(weight, transposed=True),
@@ -113,20 +124,20 @@ class GRU(Function):
     def forward(ctx, run, inputs, weight_ih, bias_ih, weight, bias, h0):
         """Run all steps."""
         H = run.hidden
-        gates = project(inputs, weight_ih, bias_ih)
-        out, recurrent_n = (gates.new_empty(len(gates), H) for _ in range(2))
+        gates, recurrent_n = _project(inputs, weight_ih, bias_ih), Scratch(len(inputs), H)
+        out = weight.new_empty(len(inputs), H)
         run.call(
             run.library.forward,
             packed=run.library.pack(weight[: 2 * H]),
             packed_2=run.library.pack(weight[2 * H :]),
             bias=bias,
             state=h0,
-            gates=gates,
+            gates=gates.tensor,
             out=out,
-            recurrent_n=recurrent_n,
+            recurrent_n=recurrent_n.tensor,
         )
-        ctx.run = run
-        ctx.save_for_backward(inputs, gates, recurrent_n, out, weight_ih, weight, h0)
+        ctx.run, ctx.gates, ctx.recurrent_n = run, gates, recurrent_n
+        ctx.save_for_backward(inputs, out, weight_ih, weight, h0)
         return out
 
     @staticmethod
@@ -134,16 +145,17 @@ class GRU(Function):
     def backward(ctx, grad_out):
         """Run them backwards."""
         run, H = ctx.run, ctx.run.hidden
-        inputs, gates, recurrent_n, out, weight_ih, weight, h0 = ctx.saved_tensors
-        grad = out.new_empty(len(out), 4 * H)  # n behind the gate, r, z, n
-        before, grad_h0 = torch.empty_like(out), torch.zeros_like(h0)
+        inputs, out, weight_ih, weight, h0 = ctx.saved_tensors
+        grad_scratch, before_scratch = Scratch(len(out), 4 * H), Scratch(*out.shape)
+        grad = grad_scratch.tensor  # n behind the gate, r, z, n
+        before, grad_h0 = before_scratch.tensor, torch.zeros_like(h0)
         run.call(
             run.library.backward,
             packed=run.library.pack(torch.cat([weight[2 * H :], weight[: 2 * H]]), transposed=True),
             state=h0,
-            gates=gates,
+            gates=ctx.gates.tensor,
             out=out,
-            recurrent_n=recurrent_n,
+            recurrent_n=ctx.recurrent_n.tensor,
             grad_out=grad_out.contiguous(),
             grad_gates=grad,
             grad_state=grad_h0,
@@ -178,26 +190,26 @@ class LSTM(Function):
     @staticmethod
     def forward(ctx, run, inputs, weight_ih, bias_ih, weight, bias, h0, c0):
         """Run all steps."""
-        gates = project(inputs, weight_ih, bias_ih)
-        cell_out = gates.new_empty(len(gates), run.hidden)
-        out, _ = run_lstm(run, gates, weight, bias, h0, c0, cell_out)
-        ctx.run = run
+        gates, cell_out = _project(inputs, weight_ih, bias_ih), weight.new_empty(len(inputs), run.hidden)
+        out, _ = run_lstm(run, gates.tensor, weight, bias, h0, c0, cell_out)
+        ctx.run, ctx.gates = run, gates
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs, gates, out, cell_out, weight_ih, weight, h0, c0)
+        ctx.save_for_backward(inputs, out, cell_out, weight_ih, weight, h0, c0)
         return out, cell_out
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_out, grad_cell_out):
         """Run them backwards."""
-        run, (inputs, gates, out, cell_out, weight_ih, weight, h0, c0) = ctx.run, ctx.saved_tensors
-        grad, before = torch.empty_like(gates), torch.empty_like(out)
+        run, (inputs, out, cell_out, weight_ih, weight, h0, c0) = ctx.run, ctx.saved_tensors
+        grad_scratch, before_scratch = Scratch(len(out), 4 * run.hidden), Scratch(*out.shape)
+        grad, before = grad_scratch.tensor, before_scratch.tensor
         grad_h0, grad_c0 = torch.zeros_like(h0), torch.zeros_like(c0)
         run.call(
             run.library.backward,
             packed=run.library.pack(weight, transposed=True),
             state=h0,
-            gates=gates,
+            gates=ctx.gates.tensor,
             out=out,
             cell_out=cell_out,
             cell_start=c0,
@@ -219,9 +231,8 @@ class Jordan(Function):
     @staticmethod
     def forward(ctx, run, inputs, weight_ih, bias_ih, weight_hy, bias_hy, weight_y, bias_y, y0):
         """Run all steps."""
-        projected = project(inputs, weight_ih, bias_ih)
-        hidden = torch.empty_like(projected)
-        scores, answers = (projected.new_empty(len(projected), run.n_outputs) for _ in range(2))
+        projected, hidden = _project(inputs, weight_ih, bias_ih), Scratch(len(inputs), run.hidden)
+        scores, answers = (weight_y.new_empty(len(inputs), run.n_outputs) for _ in range(2))
         run.call(
             run.library.forward,
             packed=run.library.pack(weight_hy),
@@ -229,23 +240,25 @@ class Jordan(Function):
             bias=bias_hy,
             bias_out=bias_y,
             state=y0,
-            gates=projected,
-            out=hidden,
+            gates=projected.tensor,
+            out=hidden.tensor,
             scores=scores,
             answers=answers,
         )
-        ctx.run = run
+        ctx.run, ctx.hidden = run, hidden
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs, hidden, answers, weight_ih, weight_hy, weight_y, y0)
+        ctx.save_for_backward(inputs, answers, weight_ih, weight_hy, weight_y, y0)
         return scores, answers
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_scores, grad_answers):
         """Run them backwards."""
-        run, (inputs, hidden, answers, weight_ih, weight_hy, weight_y, y0) = ctx.run, ctx.saved_tensors
+        run, hidden = ctx.run, ctx.hidden.tensor
+        inputs, answers, weight_ih, weight_hy, weight_y, y0 = ctx.saved_tensors
         grad_y, grad_y0 = torch.zeros_like(answers), torch.zeros_like(y0)
-        grad, before = torch.empty_like(hidden), torch.empty_like(answers)
+        grad_scratch, before_scratch = Scratch(*hidden.shape), Scratch(*answers.shape)
+        grad, before = grad_scratch.tensor, before_scratch.tensor
         run.call(
             run.library.backward,
             packed=run.library.pack(weight_hy, transposed=True),
