@@ -1,7 +1,10 @@
-"""Compare times with bare torch and with a plain skorch net.
+"""Compare times with bare torch, with a plain skorch net, and with Keras on JAX.
 
 fit      RNNClassifier.fit; a loop in bare torch over the same batches, padded, data at hand as tensors;
-         a skorch NeuralNetClassifier on padded arrays and lengths, whose module packs them.
+         a skorch NeuralNetClassifier on padded arrays and lengths, whose module packs them;
+         a Keras model with Masking on padded arrays, compiled beforehand (if Keras and JAX are there).
+step     forward and backward pass of one batch through one layer: ours; torch's layer on padded and on packed
+         input; and the matrix products alone that no implementation can do without.
 predict  one sequence of 50 steps; the bare module's forward pass on a tensor.
 import   what `import sklearn_rnn` adds to `import torch`, in fresh processes.
 
@@ -9,6 +12,8 @@ All ways are timed in turn in one process; the tables give medians. On a machine
 rely on --threads 1 --clock cpu: the processor's time for this process alone.
 """
 
+import importlib.util
+import os
 import subprocess
 import sys
 import time
@@ -21,11 +26,13 @@ from skorch import NeuralNetClassifier
 from skorch.callbacks import GradientNormClipping
 from torch import nn
 from torch.nn.functional import cross_entropy
-from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_sequence
 
 from sklearn_rnn import RNNClassifier
-from sklearn_rnn.data.batching import plan_training
+from sklearn_rnn.data.batching import Packing, plan_training
 from sklearn_rnn.datasets import load_japanese_vowels
+from sklearn_rnn.nn import CELLS, Recurrence
+from sklearn_rnn.nn.native import library
 
 HIDDEN, BATCH, RATE, CLIP = 64, 32, 0.003, 1.0
 TORCH_CELLS = {"elman": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -96,8 +103,33 @@ def make_skorch(cell, n_features, n_classes, epochs):
     )
 
 
+KERAS_LAYERS = {"elman": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
+
+
+def has_keras():
+    return all(importlib.util.find_spec(name) for name in ("keras", "jax"))
+
+
+def make_keras(cell, n_features, n_classes):
+    os.environ["KERAS_BACKEND"] = "jax"
+    import keras
+
+    model = keras.Sequential(
+        [
+            keras.Input((None, n_features)),
+            keras.layers.Masking(),
+            getattr(keras.layers, KERAS_LAYERS[cell])(HIDDEN),
+            keras.layers.Dense(n_classes),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(RATE, global_clipnorm=CLIP), loss)
+    return model
+
+
 def compare_fits(sets, repeats, clock):
     rows = []
+    names = ["ours", "bare", "skorch"] + (["keras"] if has_keras() else [])
     for title, X, y, epochs, rounds in sets:
         tensors, codes = [torch.from_numpy(x) for x in X], torch.from_numpy(y)
         padded = {
@@ -122,33 +154,86 @@ def compare_fits(sets, repeats, clock):
                 "bare": partial(fit_bare, cell, tensors, codes, epochs),
                 "skorch": partial(net.fit, padded, y),
             }
+            if has_keras():
+                keras_model = make_keras(cell, n_features, n_classes)
+                ways["keras"] = partial(
+                    keras_model.fit, padded["X"], y, batch_size=BATCH, epochs=epochs, verbose=0
+                )
             times = {
                 way: np.median(seconds)
                 for way, seconds in time_interleaved(ways, rounds * repeats, clock).items()
             }
-            rows.append(
-                [
-                    title,
-                    cell,
-                    *(f"{times[way]:.2f}" for way in ways),
-                    f"{times['ours'] / times['bare']:.2f}",
-                    "1.15",
-                    f"{times['skorch'] / times['ours']:.1f}",
-                    "3" if cell == "lstm" else "1.5",
-                ]
-            )
-    header = [
-        "data",
-        "cell",
-        "fit, s",
-        "bare torch, s",
-        "skorch, s",
-        "fit / bare",
-        "at most",
-        "skorch / fit",
-        "at least",
-    ]
-    print_table(header, rows)
+            ratios = [f"{times[way] / times['ours']:.1f}" for way in names[1:]]
+            rows.append([title, cell, *(f"{times[way]:.2f}" for way in names), *ratios])
+            print(*rows[-1], sep="; ", file=sys.stderr, flush=True)
+    titles = {"ours": "fit", "bare": "bare torch", "skorch": "skorch", "keras": "Keras on JAX"}
+    header = [f"{titles[way]}, s" for way in names] + [f"{titles[way]} / fit" for way in names[1:]]
+    print_table(["data", "cell", *header], rows)
+
+
+def compare_steps(repeats, clock):
+    """Time one layer, forward and backward, on batches of unequal (T / 4 to T) and of equal lengths."""
+    rows = []
+    for B, T, d, H in [(32, 20, 12, 64), (32, 50, 32, 128), (64, 100, 64, 256)]:
+        for shortest in (T // 4, T):
+            lengths = np.sort(np.random.RandomState(0).randint(shortest, T + 1, size=B))[::-1].copy()
+            lengths[0] = T
+            packing = Packing(lengths)
+            for cell in TORCH_CELLS:
+                ways = make_steps(cell, packing, d, H)
+                rounds = repeats * (100 if H < 128 else 30 if H < 256 else 8)
+                times = {
+                    name: 1000 * np.median(seconds)
+                    for name, seconds in time_interleaved(ways, rounds, clock).items()
+                }
+                ours, products = times["ours"], times["products"]
+                best = min(times["padded"], times["packed"])
+                rows.append(
+                    [
+                        cell,
+                        f"{B}, {T}, {d}, {H}",
+                        f"{shortest} to {T}" if shortest < T else f"all {T}",
+                        *(f"{times[name]:.2f}" for name in ways),
+                        f"{ours / products:.2f}",
+                        f"{best / ours:.1f}",
+                    ]
+                )
+    header = ["cell", "B, T, d, H", "lengths", "ours, ms", "torch padded, ms", "torch packed, ms"]
+    print_table([*header, "products alone, ms", "ours / products", "best of torch / ours"], rows)
+
+
+def make_steps(cell, packing, d, H):
+    n_steps, sizes = packing.n_steps_total, packing.batch_sizes
+    x, grad = torch.randn(n_steps, d), torch.randn(n_steps, H)
+    dense, dense_grad = (torch.randn(len(sizes), len(packing), width) for width in (d, H))
+    packed = PackedSequence(x, torch.tensor(sizes))
+    layer = TORCH_CELLS[cell](d, H)
+    recurrence = Recurrence(lambda size, is_top: CELLS[cell](size, H), d)
+    n_gates = len(layer.weight_ih_l0) // H
+
+    def run(forward, gradient):
+        outputs = forward()
+        outputs.backward(gradient)
+
+    # The projection, the recurrence there and back, and the gradients of both weights.
+    gates, h = torch.randn(n_steps, n_gates * H), torch.randn(n_steps, H)
+    weight_ih, weight_hh = torch.randn(n_gates * H, d), torch.randn(n_gates * H, H)
+
+    def multiply():
+        torch.mm(x, weight_ih.t())
+        for step in h.split(sizes):
+            torch.mm(step, weight_hh.t())
+        for step in gates.split(sizes):
+            torch.mm(step, weight_hh)
+        torch.mm(gates.t(), h)
+        torch.mm(gates.t(), x)
+
+    return {
+        "ours": partial(run, lambda: recurrence(x, packing)[0], grad),
+        "padded": partial(run, lambda: layer(dense)[0], dense_grad),
+        "packed": partial(run, lambda: layer(packed)[0].data, grad),
+        "products": multiply,
+    }
 
 
 def compare_predictions(repeats, clock):
@@ -199,7 +284,7 @@ def compare_imports(repeats):
 
 def main():
     parser = make_parser(__doc__)
-    parser.add_argument("parts", nargs="*", help="fit, predict, import; by default all")
+    parser.add_argument("parts", nargs="*", help="fit, step, predict, import; by default all")
     parser.add_argument("--repeats", type=int, default=5, help="measured rounds")
     parser.add_argument(
         "--clock", choices=["wall", "cpu"], default="wall", help="what is timed, imports excepted"
@@ -207,7 +292,8 @@ def main():
     options = parse(parser)
     clock = {"wall": time.perf_counter, "cpu": time.process_time}[options.clock]
     print(describe_setting())
-    parts = options.parts or ["fit", "predict", "import"]
+    print(f"Time loops: {library.describe()}\n")
+    parts = options.parts or ["fit", "step", "predict", "import"]
     start = time.perf_counter()
     if "fit" in parts:
         vowels, speakers = load_japanese_vowels(subset="train", return_X_y=True)
@@ -218,6 +304,8 @@ def main():
             ("2,000 sequences of 10 to 200 steps, 2 epochs", drawn, rng.integers(5, size=2000), 2, 1),
         ]
         compare_fits(sets, options.repeats, clock)
+    if "step" in parts:
+        compare_steps(options.repeats, clock)
     if "predict" in parts:
         compare_predictions(options.repeats, clock)
     if "import" in parts:

@@ -17,6 +17,12 @@ from sklearn_rnn.nn.native import library as native
 from sklearn_rnn.nn.native.functions import Run
 
 _NATIVE_CELLS = {ElmanCell: "elman", JordanCell: "jordan", LSTMCell: "lstm", GRUCell: "gru"}
+_NATIVE_FUNCTIONS = {
+    "elman": functions.Elman,
+    "jordan": functions.Jordan,
+    "lstm": functions.LSTM,
+    "gru": functions.GRU,
+}
 _NATIVE_FEEDBACKS = {nn.Softmax: "softmax", nn.Identity: "identity", nn.Sigmoid: "sigmoid"}
 
 
@@ -138,7 +144,7 @@ def _run(cell, inputs, packing, sizes, state, need_state):
 
     Every way to run a cell gives the same result, so that this is a question of speed alone.
     """
-    run = _native_run(cell, sizes)
+    run = _native_run(cell, sizes, state)
     if run is not None:
         return _run_native(run, cell, inputs, state, need_state)
     kind = _known_kind(cell)
@@ -165,25 +171,28 @@ def _known_kind(cell):
     return {LSTMCell: "lstm", GRUCell: "gru"}.get(type(cell))
 
 
-def _native_run(cell, sizes):
+def _native_run(cell, sizes, state):
     """Give a run of the compiled loops; None for cells and tensors that they are not for."""
     name, library = _NATIVE_CELLS.get(type(cell)), native.get()
-    weight = getattr(cell, "weight_ih", None)
-    if name is None or library is None or weight.dtype != torch.float32 or weight.device.type != "cpu":
+    if name is None or library is None:
         return None
-    options = {"activation": cell.nonlinearity} if name in ("elman", "jordan") else {}
+    options, width = {}, cell.hidden_size
+    if name in ("elman", "jordan"):
+        options["activation"] = cell.nonlinearity
     if name == "jordan":
-        output, activation = cell.output, cell.output_activation
+        activation, width = cell.output_activation, cell.output_size
         feedback = _NATIVE_FEEDBACKS.get(type(activation))
-        if (
-            type(output) is not nn.Linear
-            or output._forward_hooks
-            or getattr(activation, "dim", -1) not in (-1, 1)
-        ):
-            feedback = None
-        if feedback is None:
+        is_over_scores = getattr(activation, "dim", -1) in (-1, 1)
+        if feedback is None or not is_over_scores or type(cell.output) is not nn.Linear:
             return None
-        options |= {"n_outputs": cell.output_size, "feedback": feedback}
+        if cell.output._forward_hooks or cell.output._forward_pre_hooks:
+            return None
+        options |= {"n_outputs": width, "feedback": feedback}
+    tensors = (*cell.parameters(), *state)
+    if any(t.dtype != torch.float32 or not t.is_cpu for t in tensors):
+        return None
+    if any(s.shape != (sizes[0], width) for s in state):
+        return None
     return Run(library, name, sizes, cell.hidden_size, **options)
 
 
@@ -192,18 +201,21 @@ def _run_native(run, cell, inputs, state, need_state):
     of_input = cell.weight_ih, cell.bias_ih
     if run.cell == "jordan":
         of_state = cell.weight_hy, cell.bias_hy, cell.output.weight, cell.output.bias
-        outputs, answers = functions.Jordan.apply(run, inputs, *of_input, *of_state, *state)
-        fed_back = [answers]
     else:
         of_state = cell.weight_hh, cell.bias_hh
-        if run.cell == "lstm" and not torch.is_grad_enabled():
-            outputs, last = functions.run_lstm(run, cell.project(inputs), *of_state, *state)
-            return outputs, (_last_rows(outputs, run.sizes.tolist()), last) if need_state else None
-        function = {"elman": functions.Elman, "gru": functions.GRU, "lstm": functions.LSTM}[run.cell]
-        fed_back = function.apply(run, inputs, *of_input, *of_state, *state)
-        fed_back = fed_back if run.cell == "lstm" else [fed_back]
-        outputs = fed_back[0]
-    return outputs, tuple(_last_rows(f, run.sizes.tolist()) for f in fed_back) if need_state else None
+    if run.cell == "lstm" and not torch.is_grad_enabled():  # without the cell states of all steps
+        outputs, last = functions.run_lstm(run, cell.project(inputs), *of_state, *state)
+        return outputs, (_last_rows(outputs, run.sizes.tolist()), last) if need_state else None
+    function = _NATIVE_FUNCTIONS[run.cell]
+    arguments = (run, inputs, *of_input, *of_state, *state)
+    if torch.is_grad_enabled():
+        results = function.apply(*arguments)
+    else:
+        results = function.forward(functions.NoGraph(), *arguments)
+    # Jordan: scores and what is fed back; LSTM: h, which is put out as well, and c.
+    results = results if isinstance(results, tuple) else (results,)
+    final = results[1:] if run.cell == "jordan" else results
+    return results[0], tuple(_last_rows(f, run.sizes.tolist()) for f in final) if need_state else None
 
 
 def _run_plain(cell, inputs, sizes, state):

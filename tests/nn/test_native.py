@@ -88,7 +88,7 @@ def differentiate(run, cell, x, sizes, dtype):
 
 
 def run_native(cell, x, sizes, state):
-    assert _native_run(cell, sizes) is not None
+    assert _native_run(cell, sizes, state) is not None
     return _run(cell, x, None, sizes, state, True)
 
 
@@ -260,33 +260,81 @@ def test_denormals_are_zero_inside_and_as_they_were_outside(use, instruction_set
 # What the loops are not for
 
 
+def find_run(cell):
+    return _native_run(cell, [2], cell.initial_state(2))
+
+
 def test_what_takes_another_path():
     class Mine(GRUCell):
         pass
 
-    assert _native_run(Mine(3, 4), [2]) is None
-    assert _native_run(GRUCell(3, 4).double(), [2]) is None
-    assert _native_run(GRUCell(3, 4).half(), [2]) is None
-    assert _native_run(JordanCell(3, 4, output_activation=nn.Tanh()), [2]) is None
-    assert _native_run(JordanCell(3, 4, output_activation=nn.Softmax(dim=0)), [2]) is None
+    assert find_run(Mine(3, 4)) is None
+    assert find_run(GRUCell(3, 4).double()) is None
+    assert find_run(GRUCell(3, 4).half()) is None
+    assert find_run(JordanCell(3, 4, output_activation=nn.Tanh())) is None
+    assert find_run(JordanCell(3, 4, output_activation=nn.Softmax(dim=0))) is None
     hooked = JordanCell(3, 4)
     hooked.output.register_forward_hook(lambda module, inputs, output: 2 * output)
-    assert _native_run(hooked, [2]) is None
+    assert find_run(hooked) is None
     normed = GRUCell(3, 4)
     nn.utils.parametrizations.weight_norm(normed, "weight_hh")
-    assert _native_run(normed, [2]) is None
-    assert _native_run(GRUCell(3, 4).to("meta"), [2]) is None
+    assert find_run(normed) is None
+    assert find_run(GRUCell(3, 4).to("meta")) is None
+    mixed = GRUCell(3, 4)
+    mixed.weight_hh.data = mixed.weight_hh.data.double()
+    assert find_run(mixed) is None
+    cell = GRUCell(3, 4)
+    assert _native_run(cell, [2], (torch.zeros(2, 4, dtype=torch.float64),)) is None
+    assert _native_run(cell, [2], (torch.zeros(1, 4),)) is None
+
+
+@needs_loops
+def test_an_address_is_taken_of_float32_without_gaps_only():
+    cell = GRUCell(3, 4)
+    run = find_run(cell)
+    for wrong in (
+        torch.zeros(2, 4, dtype=torch.float64),
+        torch.zeros(4, 2).t(),
+        torch.zeros(2, 4, device="meta"),
+    ):
+        with pytest.raises(TypeError, match="state is .* the compiled loops need float32 on the CPU"):
+            run.call(run.library.forward, state=wrong)
+
+
+@needs_loops
+@every_cell
+def test_backward_twice(name):
+    cell = make_cell(name)
+    x, packing = make_problem(4, 5)
+    outputs, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(4))
+    run_native(cell, x, packing.batch_sizes, cell.initial_state(4))[
+        0
+    ].sum().backward()  # others use the memory
+    first = torch.autograd.grad(outputs.sum(), cell.weight_ih, retain_graph=True)
+    second = torch.autograd.grad(outputs.sum(), cell.weight_ih, retain_graph=True)
+    assert torch.equal(first[0], second[0])
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        torch.autograd.grad((outputs**2).sum(), cell.weight_ih, create_graph=True)[0].sum().backward()
+
+
+@needs_loops
+def test_memory_of_inference_mode_is_of_use_outside():
+    cell = make_cell("gru", H=33)
+    x, packing = make_problem(4, 5)
+    with torch.inference_mode():
+        run_native(cell, x, packing.batch_sizes, cell.initial_state(4))
+    run_native(cell, x, packing.batch_sizes, cell.initial_state(4))[0].sum().backward()
 
 
 @needs_loops
 def test_switched_off():
-    assert _native_run(GRUCell(3, 4), [2]) is not None
+    assert find_run(GRUCell(3, 4)) is not None
     with use_native(False):
-        assert _native_run(GRUCell(3, 4), [2]) is None
+        assert find_run(GRUCell(3, 4)) is None
         assert "switched off here" in library.describe()
         with use_native(True):
-            assert _native_run(GRUCell(3, 4), [2]) is not None
-    assert _native_run(GRUCell(3, 4), [2]) is not None
+            assert find_run(GRUCell(3, 4)) is not None
+    assert find_run(GRUCell(3, 4)) is not None
 
 
 REPORT = "from sklearn_rnn.nn.native import library; print(library.describe())"

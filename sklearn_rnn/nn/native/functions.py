@@ -55,7 +55,7 @@ class Run:
 
     def call(self, run, **tensors):
         """Run the loops; what a tensor is called is said in recurrence.h."""
-        pointers = {name: tensor.data_ptr() for name, tensor in tensors.items() if tensor is not None}
+        pointers = {name: _pointer(name, tensor) for name, tensor in tensors.items() if tensor is not None}
         run(ctypes.byref(Call(**self._numbers, **pointers)))
 
 
@@ -77,8 +77,28 @@ def _project_back(ctx, grad, inputs, weight):
     return grad @ weight if ctx.needs_input_grad[1] else None, (inputs.t() @ grad).t()
 
 
+def _pointer(name, tensor):
+    """Give the address of a tensor's numbers, if they are what the loops take them for."""
+    if tensor.dtype != torch.float32 or not tensor.is_cpu or not tensor.is_contiguous():
+        raise TypeError(
+            f"{name} is {tensor.dtype} on {tensor.device}, strides {tensor.stride()}; "
+            "the compiled loops need float32 on the CPU without gaps."
+        )
+    return tensor.data_ptr()
+
+
 def _contiguous(tensor):
     return None if tensor is None else tensor.contiguous()
+
+
+class NoGraph:
+    """What a function's forward is given where nothing is recorded for the way back."""
+
+    def save_for_backward(self, *tensors):
+        """Forget."""
+
+    def set_materialize_grads(self, value):
+        """Forget."""
 
 
 class Elman(Function):

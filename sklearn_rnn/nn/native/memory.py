@@ -37,16 +37,17 @@ class Scratch:
     def __init__(self, *shape):
         n = math.prod(shape)
         size = 1 << (n - 1).bit_length()
+        self._buffer = None
         if size > _LARGEST:
-            self._buffer, self.tensor = None, torch.empty(shape, dtype=torch.float32)
+            self.tensor = torch.empty(shape, dtype=torch.float32)
             return
         try:
-            self._buffer = _free[size].pop()
+            buffer = _free[size].pop()
         except IndexError:
-            self._buffer = torch.empty(size, dtype=torch.float32)
-        self.tensor = self._buffer[:n].view(shape)
+            with torch.inference_mode(False):  # what inference mode makes cannot be used outside of it
+                buffer = torch.empty(size, dtype=torch.float32)
+        self._buffer, self.tensor = buffer, buffer[:n].view(shape)
 
     def __del__(self):
-        buffer = getattr(self, "_buffer", None)
-        if buffer is not None and sum(size * len(kept) for size, kept in _free.items()) < _MOST:
-            _free[len(buffer)].append(buffer)
+        if self._buffer is not None and sum(size * len(kept) for size, kept in _free.items()) < _MOST:
+            _free[len(self._buffer)].append(self._buffer)
