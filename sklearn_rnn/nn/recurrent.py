@@ -11,10 +11,9 @@ import torch
 from torch import nn
 
 from sklearn_rnn.nn import bptt
-from sklearn_rnn.nn.cells import ElmanCell, GRUCell, JordanCell, LSTMCell
+from sklearn_rnn.nn.cells import NONLINEARITIES, ElmanCell, GRUCell, JordanCell, LSTMCell
 from sklearn_rnn.nn.native import functions
 from sklearn_rnn.nn.native import library as native
-from sklearn_rnn.nn.native.functions import Run
 
 _NATIVE_CELLS = {ElmanCell: "elman", JordanCell: "jordan", LSTMCell: "lstm", GRUCell: "gru"}
 _NATIVE_FUNCTIONS = {
@@ -23,6 +22,7 @@ _NATIVE_FUNCTIONS = {
     "lstm": functions.LSTM,
     "gru": functions.GRU,
 }
+_HOOKS = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
 _NATIVE_FEEDBACKS = {nn.Softmax: "softmax", nn.Identity: "identity", nn.Sigmoid: "sigmoid"}
 
 
@@ -144,9 +144,9 @@ def _run(cell, inputs, packing, sizes, state, need_state):
 
     Every way to run a cell gives the same result, so that this is a question of speed alone.
     """
-    run = _native_run(cell, sizes, state)
-    if run is not None:
-        return _run_native(run, cell, inputs, state, need_state)
+    planned = _plan_native(cell, inputs, sizes, state)
+    if planned is not None:
+        return _run_native(*planned, need_state)
     kind = _known_kind(cell)
     if kind is None:
         return _run_plain(cell, inputs, sizes, state)
@@ -171,51 +171,57 @@ def _known_kind(cell):
     return {LSTMCell: "lstm", GRUCell: "gru"}.get(type(cell))
 
 
-def _native_run(cell, sizes, state):
-    """Give a run of the compiled loops; None for cells and tensors that they are not for."""
+def _plan_native(cell, inputs, sizes, state):
+    """Plan a run of the compiled loops; None for cells and tensors that they are not for.
+
+    All is looked at before an address is taken: what another path would refuse, it is left to refuse.
+    """
     name, library = _NATIVE_CELLS.get(type(cell)), native.get()
-    if name is None or library is None:
+    if name is None or library is None or torch.is_autocast_enabled("cpu") or len(inputs) != sum(sizes):
         return None
-    options, width = {}, cell.hidden_size
+    hidden, options = cell.hidden_size, {}
     if name in ("elman", "jordan"):
         options["activation"] = cell.nonlinearity
+        if cell.nonlinearity not in NONLINEARITIES:
+            return None
+    fed_back, n_gated = hidden, native.N_GATES[name] * hidden
+    expected = [(cell.weight_ih, (n_gated, cell.input_size)), (cell.bias_ih, (n_gated,))]
     if name == "jordan":
-        activation, width = cell.output_activation, cell.output_size
+        fed_back, activation = cell.output_size, cell.output_activation
         feedback = _NATIVE_FEEDBACKS.get(type(activation))
         is_over_scores = getattr(activation, "dim", -1) in (-1, 1)
         if feedback is None or not is_over_scores or type(cell.output) is not nn.Linear:
             return None
-        if cell.output._forward_hooks or cell.output._forward_pre_hooks:
+        if any(getattr(module, f"_{hooks}") for module in (activation, cell.output) for hooks in _HOOKS):
             return None
-        options |= {"n_outputs": width, "feedback": feedback}
-    tensors = (*cell.parameters(), *state)
-    if any(t.dtype != torch.float32 or not t.is_cpu for t in tensors):
-        return None
-    if any(s.shape != (sizes[0], width) for s in state):
-        return None
-    return Run(library, name, sizes, cell.hidden_size, **options)
+        options |= {"n_outputs": fed_back, "feedback": feedback}
+        expected += [(cell.weight_hy, (hidden, fed_back)), (cell.bias_hy, (hidden,))]
+        expected += [(cell.output.weight, (fed_back, hidden)), (cell.output.bias, (fed_back,))]
+    else:
+        expected += [(cell.weight_hh, (n_gated, hidden)), (cell.bias_hh, (n_gated,))]
+    tensors = [*expected, *((s, (sizes[0], fed_back)) for s in state)]
+    for tensor, shape in tensors:
+        if tensor is None or tensor.shape != shape or tensor.dtype != torch.float32 or not tensor.is_cpu:
+            return None
+    plan = functions.Plan(library, name, sizes, hidden, **options)
+    return plan, (inputs.contiguous(), *(tensor.contiguous() for tensor, _ in tensors))
 
 
-def _run_native(run, cell, inputs, state, need_state):
-    inputs, state = inputs.contiguous(), [s.contiguous() for s in state]
-    of_input = cell.weight_ih, cell.bias_ih
-    if run.cell == "jordan":
-        of_state = cell.weight_hy, cell.bias_hy, cell.output.weight, cell.output.bias
-    else:
-        of_state = cell.weight_hh, cell.bias_hh
-    if run.cell == "lstm" and not torch.is_grad_enabled():  # without the cell states of all steps
-        outputs, last = functions.run_lstm(run, cell.project(inputs), *of_state, *state)
-        return outputs, (_last_rows(outputs, run.sizes.tolist()), last) if need_state else None
-    function = _NATIVE_FUNCTIONS[run.cell]
-    arguments = (run, inputs, *of_input, *of_state, *state)
-    if torch.is_grad_enabled():
-        results = function.apply(*arguments)
-    else:
-        results = function.forward(functions.NoGraph(), *arguments)
+def _run_native(plan, arguments, need_state):
+    is_recorded = torch.is_grad_enabled()
+    if plan.cell == "lstm" and not is_recorded:
+        outputs, last = functions.infer_lstm(plan, *arguments)  # without the cell states of all steps
+        return outputs, (_last_rows(outputs, plan.sizes), last) if need_state else None
+    function = _NATIVE_FUNCTIONS[plan.cell]
+    results = (
+        function.apply(plan, *arguments)
+        if is_recorded
+        else function.forward(functions.NoGraph(), plan, *arguments)
+    )
     # Jordan: scores and what is fed back; LSTM: h, which is put out as well, and c.
     results = results if isinstance(results, tuple) else (results,)
-    final = results[1:] if run.cell == "jordan" else results
-    return results[0], tuple(_last_rows(f, run.sizes.tolist()) for f in final) if need_state else None
+    final = results[1:] if plan.cell == "jordan" else results
+    return results[0], tuple(_last_rows(f, plan.sizes) for f in final) if need_state else None
 
 
 def _run_plain(cell, inputs, sizes, state):

@@ -228,6 +228,7 @@ class SequenceNet(NeuralNet):
             counts.append(step["n_terms"])
             self.history[-1]["batches"][-1].update({name: losses[-1], of_size: counts[-1]})
             self.notify("on_batch_end", batch=batch, training=training, **step)
+            del step  # with the graph, whose memory the next batch can use
         self.history.record(f"{prefix}_batch_count", len(losses))
         loss = float(np.average(losses, weights=counts))  # a mean over terms
         best = next((e[name] for e in reversed(self.history) if e.get(f"{name}_best")), math.inf)

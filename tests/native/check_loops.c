@@ -167,7 +167,7 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     float *gates = malloc((size_t)(S * p->G * H) * sizeof(float)), *out = zeros(S * H), *scores = zeros(S * K);
     float *cell_state = malloc((size_t)(p->B * H) * sizeof(float)), *cell_out = zeros(S * H), *recurrent_n = zeros(S * H);
     float *answers = zeros(S * K), *grad = zeros(S * width), *grad_scores = zeros(S * K), *grad_state = zeros(p->B * fed);
-    float *grad_cell_state = zeros(p->B * H), *before = zeros(S * fed), *turned = malloc((size_t)(p->G * H * fed) * sizeof(float));
+    float *grad_cell_state = zeros(p->B * H), *inferred = zeros(S * H), *before = zeros(S * fed), *turned = malloc((size_t)(p->G * H * fed) * sizeof(float));
     memcpy(gates, p->x, (size_t)(S * p->G * H) * sizeof(float));
     memcpy(cell_state, p->c0, (size_t)(p->B * H) * sizeof(float));
     memcpy(turned, p->w, (size_t)(p->G * H * fed) * sizeof(float));
@@ -179,16 +179,31 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     if (p->cell == GRU) b = packed(set, p->w + 2 * H * H, H, H, 1, H);
     if (p->cell == JORDAN) b = packed(set, p->w_out, H, K, 1, H);
     struct call c = {.cell = p->cell, .activation = p->activation, .feedback = p->feedback, .n_steps = p->T, .hidden = H,
-                     .n_outputs = K, .n_threads = n_threads, .sizes = p->sizes, .packed = a, .packed_2 = b, .bias = p->bias,
-                     .bias_out = p->bias_out, .state = p->h0, .gates = gates, .out = out, .cell_out = cell_out,
-                     .recurrent_n = recurrent_n, .scores = scores, .answers = answers, .cell_state = cell_state};
+                     .n_threads = n_threads, .sizes = p->sizes, .packed = a, .packed_2 = b, .bias = p->bias,
+                     .state = p->h0, .gates = gates, .out = out}; /* what a cell has no use for is NULL */
+    if (p->cell == GRU) c.recurrent_n = recurrent_n;
+    if (p->cell == JORDAN) c.n_outputs = K, c.bias_out = p->bias_out, c.scores = scores, c.answers = answers;
+    if (p->cell == LSTM) { /* at first as where there is no way back */
+        c.cell_state = cell_state;
+        rnn_forward(set, &c);
+        memcpy(inferred, out, (size_t)(S * H) * sizeof(float));
+        memcpy(gates, p->x, (size_t)(S * p->G * H) * sizeof(float));
+        memcpy(cell_state, p->c0, (size_t)(p->B * H) * sizeof(float));
+        c.cell_out = cell_out;
+    }
     rnn_forward(set, &c);
+    int failed = p->cell == LSTM && memcmp(inferred, out, (size_t)(S * H) * sizeof(float)) != 0;
     free(a), free(b);
     a = packed(set, turned, p->G * H, fed, fed, 1);
     b = p->cell == JORDAN ? packed(set, p->w_out, K, H, H, 1) : NULL;
-    c.packed = a, c.packed_2 = b, c.cell_start = p->c0, c.grad_out = p->g, c.grad_cell_out = p->g_cell, c.grad_gates = grad;
-    c.grad_scores = grad_scores, c.grad_state = grad_state, c.grad_cell_state = grad_cell_state, c.before = before;
+    c.packed = a, c.packed_2 = b, c.grad_out = p->g, c.grad_gates = grad, c.grad_state = grad_state, c.before = before;
+    if (p->cell == LSTM) c.cell_start = p->c0, c.grad_cell_out = p->g_cell, c.grad_cell_state = grad_cell_state;
+    if (p->cell == JORDAN) c.grad_scores = grad_scores;
     rnn_backward(set, &c);
+    for (int64_t i = 0; i < p->B * fed; i++) failed |= before[i] != p->h0[i];
+    for (int64_t t = 1, at = p->B; t < p->T; at += p->sizes[t], t++)
+        for (int64_t i = 0; i < p->sizes[t] * fed; i++)
+            failed |= before[at * fed + i] != (p->cell == JORDAN ? answers : out)[(at - p->sizes[t - 1]) * fed + i];
 
     double *expected = malloc((size_t)(S * fed) * sizeof(double)), error = 0;
     plain(p, expected);
@@ -215,10 +230,10 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     grad_error = fmax(grad_error, fabs(slope - grad_state[row * fed + j]) / (1 + fabs(slope)));
     free(expected);
     float *all[] = {gates, out, scores, cell_state, cell_out, recurrent_n, answers, grad, grad_scores, grad_state,
-                    grad_cell_state, before, turned, a, b};
+                    grad_cell_state, inferred, before, turned, a, b};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     /* A kink of the rectifier within the step of a finite difference makes it wrong. */
-    const int failed = !(error < 2e-5) || (p->activation != RELU && !(grad_error < 2e-3));
+    failed |= !(error < 2e-5) || (p->activation != RELU && !(grad_error < 2e-3));
     if (failed)
         printf("set %d cell %d functions %d %d B %d T %d H %d K %d threads %d: errors %g, %g\n", (int)set, (int)p->cell,
                (int)p->activation, (int)p->feedback, (int)p->B, (int)p->T, (int)H, (int)K, (int)n_threads, error, grad_error);

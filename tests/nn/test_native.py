@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from sklearn_rnn.data.batching import Packing
 from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, use_native
 from sklearn_rnn.nn import recurrent as recurrent_module
 from sklearn_rnn.nn.native import library
-from sklearn_rnn.nn.recurrent import _native_run, _run, _run_plain
+from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = [name for name in library.INSTRUCTION_SETS if library.load(name) is not None]
@@ -88,7 +89,7 @@ def differentiate(run, cell, x, sizes, dtype):
 
 
 def run_native(cell, x, sizes, state):
-    assert _native_run(cell, sizes, state) is not None
+    assert _plan_native(cell, x, sizes, state) is not None
     return _run(cell, x, None, sizes, state, True)
 
 
@@ -229,6 +230,18 @@ def test_limits(instruction_set):
 
 @needs_loops
 @every_set
+def test_an_open_update_gate_carries_the_state_on_exactly(use, instruction_set):
+    use(instruction_set)
+    cell = make_cell("gru", H=4)
+    with torch.no_grad():
+        cell.bias_hh[4:8] = 100.0  # z = 1
+    h0 = torch.tensor([[1e-8, 1e-3, 0.1, 0.7]])
+    outputs, _ = run_native(cell, torch.randn(50, 3), [1] * 50, (h0,))
+    assert torch.equal(outputs, h0.expand(50, 4))
+
+
+@needs_loops
+@every_set
 @every_cell
 def test_nan_stays_in_its_own_row(use, instruction_set, name):
     use(instruction_set)
@@ -260,45 +273,113 @@ def test_denormals_are_zero_inside_and_as_they_were_outside(use, instruction_set
 # What the loops are not for
 
 
-def find_run(cell):
-    return _native_run(cell, [2], cell.initial_state(2))
+def plan(cell, inputs=None, state=None):
+    inputs = torch.zeros(2, 3) if inputs is None else inputs
+    return _plan_native(cell, inputs, [2], cell.initial_state(2) if state is None else state)
 
 
-def test_what_takes_another_path():
-    class Mine(GRUCell):
-        pass
+def with_parameter(cell, name, value):
+    cell.register_parameter(name, None if value is None else nn.Parameter(value))
+    return cell
 
-    assert find_run(Mine(3, 4)) is None
-    assert find_run(GRUCell(3, 4).double()) is None
-    assert find_run(GRUCell(3, 4).half()) is None
-    assert find_run(JordanCell(3, 4, output_activation=nn.Tanh())) is None
-    assert find_run(JordanCell(3, 4, output_activation=nn.Softmax(dim=0))) is None
-    hooked = JordanCell(3, 4)
-    hooked.output.register_forward_hook(lambda module, inputs, output: 2 * output)
-    assert find_run(hooked) is None
-    normed = GRUCell(3, 4)
-    nn.utils.parametrizations.weight_norm(normed, "weight_hh")
-    assert find_run(normed) is None
-    assert find_run(GRUCell(3, 4).to("meta")) is None
-    mixed = GRUCell(3, 4)
-    mixed.weight_hh.data = mixed.weight_hh.data.double()
-    assert find_run(mixed) is None
+
+def with_output(output):
+    cell = JordanCell(3, 4)
+    cell.output = output
+    return cell
+
+
+def with_hook(register):
+    cell = JordanCell(3, 4)
+    register(cell)
+    return cell
+
+
+class MyGRU(GRUCell):
+    pass
+
+
+OTHERS = {
+    "subclass": lambda: MyGRU(3, 4),
+    "float64": lambda: GRUCell(3, 4).double(),
+    "float16": lambda: GRUCell(3, 4).half(),
+    "meta": lambda: GRUCell(3, 4).to("meta"),
+    "one weight of float64": lambda: with_parameter(GRUCell(3, 4), "weight_hh", torch.zeros(12, 4).double()),
+    "no bias": lambda: with_parameter(LSTMCell(3, 4), "bias_hh", None),
+    "short bias": lambda: with_parameter(LSTMCell(3, 4), "bias_hh", torch.zeros(1)),
+    "short weight": lambda: with_parameter(GRUCell(3, 4), "weight_hh", torch.zeros(6, 4)),
+    "other nonlinearity": lambda: ElmanCell(3, 4, nonlinearity="softmax"),
+    "other feedback": lambda: JordanCell(3, 4, output_activation=nn.Tanh()),
+    "softmax over rows": lambda: JordanCell(3, 4, output_activation=nn.Softmax(dim=0)),
+    "output without bias": lambda: with_output(nn.Linear(4, 4, bias=False)),
+    "output of another width": lambda: with_output(nn.Linear(4, 2)),
+    "output of another kind": lambda: with_output(nn.Sequential(nn.Linear(4, 4))),
+    "hook": lambda: with_hook(lambda cell: cell.output.register_forward_hook(lambda *_: None)),
+    "pre-hook": lambda: with_hook(lambda cell: cell.output.register_forward_pre_hook(lambda *_: None)),
+    "backward hook": lambda: with_hook(lambda cell: cell.output.register_full_backward_hook(lambda *_: None)),
+    "hook of the activation": lambda: with_hook(
+        lambda cell: cell.output_activation.register_forward_hook(lambda *_: None)
+    ),
+    "parametrization": lambda: nn.utils.parametrizations.weight_norm(GRUCell(3, 4), "weight_hh"),
+}
+
+
+@needs_loops
+@pytest.mark.parametrize("name", OTHERS)
+def test_cells_that_take_another_path(name):
+    assert plan(OTHERS[name]()) is None
+
+
+@needs_loops
+def test_data_that_takes_another_path():
     cell = GRUCell(3, 4)
-    assert _native_run(cell, [2], (torch.zeros(2, 4, dtype=torch.float64),)) is None
-    assert _native_run(cell, [2], (torch.zeros(1, 4),)) is None
+    assert plan(cell) is not None
+    assert plan(cell, state=(torch.zeros(2, 4, dtype=torch.float64),)) is None
+    assert plan(cell, state=(torch.zeros(1, 4),)) is None
+    assert plan(cell, torch.zeros(3, 3)) is None
+    with torch.autocast("cpu"):
+        assert plan(cell) is None
+    with pytest.raises(RuntimeError, match="split"):
+        Recurrence(lambda size, is_top: cell, 3)(torch.ones(4, 3), Packing(np.array([5, 5])))
+
+
+@needs_loops
+def test_gaps_in_weights_are_closed():
+    cell = make_cell("gru", d=3, H=4)
+    x, packing = make_problem(4, 5)
+    expected, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(4))
+    wide = torch.zeros(12, 2)
+    wide[:, 0] = cell.bias_hh.detach()
+    with_parameter(cell, "bias_hh", wide[:, 0])
+    with_parameter(cell, "weight_hh", cell.weight_hh.detach().t().contiguous().t())
+    outputs, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(4))
+    assert torch.equal(outputs, expected)
 
 
 @needs_loops
 def test_an_address_is_taken_of_float32_without_gaps_only():
-    cell = GRUCell(3, 4)
-    run = find_run(cell)
+    planned, _ = plan(GRUCell(3, 4))
     for wrong in (
         torch.zeros(2, 4, dtype=torch.float64),
         torch.zeros(4, 2).t(),
         torch.zeros(2, 4, device="meta"),
     ):
         with pytest.raises(TypeError, match="state is .* the compiled loops need float32 on the CPU"):
-            run.call(run.library.forward, state=wrong)
+            planned.forward(state=wrong)
+
+
+@needs_loops
+def test_a_default_device_is_no_matter():
+    cell = make_cell("gru", H=37)
+    x, packing = make_problem(4, 5)
+    with torch.no_grad():
+        expected, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(4))
+        state = cell.initial_state(4)
+        with torch.device("meta"):
+            outputs, _ = run_native(cell, x, packing.batch_sizes, state)
+        again, _ = run_native(cell, x, packing.batch_sizes, state)
+    assert torch.equal(outputs, expected)
+    assert torch.equal(again, expected)
 
 
 @needs_loops
@@ -328,13 +409,13 @@ def test_memory_of_inference_mode_is_of_use_outside():
 
 @needs_loops
 def test_switched_off():
-    assert find_run(GRUCell(3, 4)) is not None
+    assert plan(GRUCell(3, 4)) is not None
     with use_native(False):
-        assert find_run(GRUCell(3, 4)) is None
+        assert plan(GRUCell(3, 4)) is None
         assert "switched off here" in library.describe()
         with use_native(True):
-            assert find_run(GRUCell(3, 4)) is not None
-    assert find_run(GRUCell(3, 4)) is not None
+            assert plan(GRUCell(3, 4)) is not None
+    assert plan(GRUCell(3, 4)) is not None
 
 
 REPORT = "from sklearn_rnn.nn.native import library; print(library.describe())"
@@ -346,9 +427,8 @@ def run_python(code, **environment):
     )
 
 
-@pytest.mark.parametrize("value", ["0", "off"])
-def test_switched_off_by_the_environment(value):
-    assert run_python(REPORT, SKLEARN_RNN_NATIVE=value).stdout.startswith("torch alone")
+def test_switched_off_by_the_environment():
+    assert run_python(REPORT, SKLEARN_RNN_NATIVE="0").stdout.startswith("torch alone")
 
 
 @needs_loops
@@ -362,6 +442,31 @@ def test_an_unknown_instruction_set():
         "SKLEARN_RNN_NATIVE='sse' is not known; it must be '0'"
         in run_python(REPORT, SKLEARN_RNN_NATIVE="sse").stderr
     )
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64") or not shutil.which("cc"),
+    reason="needs a C compiler and Linux",
+)
+def test_the_loops_are_there_where_they_can_be():
+    flags = Path("/proc/cpuinfo").read_text()
+    if platform.machine() == "x86_64" and not {"avx2", "fma"} <= set(flags.split()):
+        pytest.skip("needs AVX2")
+    assert SETS
+    assert library.load(SETS[0]).has_threads
+
+
+def test_a_library_built_from_other_sources_is_not_used(monkeypatch):
+    class Larger(library.Call):
+        _fields_ = [("new", library.ctypes.c_int64)]
+
+    monkeypatch.setattr(library, "Call", Larger)
+    library.load.cache_clear()
+    try:
+        assert library.load() is None
+    finally:
+        monkeypatch.undo()
+        library.load.cache_clear()
 
 
 def test_show_versions(capsys):
@@ -464,11 +569,10 @@ def test_the_number_of_threads(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     many = 10**9
     if loops.has_threads:
-        assert loops.count_threads(100, many) == 4
-        assert loops.count_threads(3, many) == 3
-        assert loops.count_threads(100, 10) == 1
+        assert loops.count_threads(many) == 4
+        assert loops.count_threads(10) == 1
     monkeypatch.setattr(library, "_is_forked", True)
-    assert loops.count_threads(100, many) == 1
+    assert loops.count_threads(many) == 1
 
 
 def test_the_seam_is_one():

@@ -12,12 +12,12 @@ import torch
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, Call
+from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, N_GATES, Call
 from sklearn_rnn.nn.native.memory import Scratch
 
 
-class Run:
-    """What a call's forward and backward share.
+class Plan:
+    """What a plan's forward and backward share.
 
     Parameters
     ----------
@@ -37,11 +37,9 @@ class Run:
 
     def __init__(self, library, cell, sizes, hidden, *, n_outputs=0, activation="tanh", feedback="identity"):
         self.library = library
-        self.cell = cell
-        self.sizes = np.array(sizes, dtype=np.int64)
-        self.hidden, self.n_outputs = hidden, n_outputs
-        n_gates = {"lstm": 4, "gru": 3}.get(cell, 1)
-        work = sum(sizes) * hidden * (n_gates * hidden if cell != "jordan" else 2 * n_outputs)
+        self.cell, self.sizes, self.hidden, self.n_outputs = cell, sizes, hidden, n_outputs
+        width = n_outputs * 2 if cell == "jordan" else hidden * N_GATES[cell]
+        self._sizes = np.array(sizes, dtype=np.int64)
         self._numbers = {
             "cell": CELLS[cell],
             "activation": FUNCTIONS[activation],
@@ -49,14 +47,21 @@ class Run:
             "n_steps": len(sizes),
             "hidden": hidden,
             "n_outputs": n_outputs,
-            "n_threads": library.count_threads(sizes[0], work),
-            "sizes": self.sizes.ctypes.data,
+            "n_threads": library.count_threads(sum(sizes) * hidden * width),
+            "sizes": self._sizes.ctypes.data,
         }
 
-    def call(self, run, **tensors):
-        """Run the loops; what a tensor is called is said in recurrence.h."""
+    def forward(self, **tensors):
+        """Run all steps; what a tensor is called is said in recurrence.h."""
+        self.library.forward(self._call(tensors))
+
+    def backward(self, **tensors):
+        """Run all steps backwards."""
+        self.library.backward(self._call(tensors))
+
+    def _call(self, tensors):
         pointers = {name: _pointer(name, tensor) for name, tensor in tensors.items() if tensor is not None}
-        run(ctypes.byref(Call(**self._numbers, **pointers)))
+        return ctypes.byref(Call(**self._numbers, **pointers))
 
 
 def _project(inputs, weight, bias):
@@ -105,13 +110,13 @@ class Elman(Function):
     """Outputs (S, H) of an Elman cell from inputs (S, d) or tokens (S,)."""
 
     @staticmethod
-    def forward(ctx, run, inputs, weight_ih, bias_ih, weight, bias, h0):
+    def forward(ctx, plan, inputs, weight_ih, bias_ih, weight, bias, h0):
         """Run all steps."""
         projected = _project(inputs, weight_ih, bias_ih)
         out = inputs.new_empty(projected.tensor.shape, dtype=torch.float32)
-        packed = run.library.pack(weight)
-        run.call(run.library.forward, packed=packed, bias=bias, state=h0, gates=projected.tensor, out=out)
-        ctx.run = run
+        packed = plan.library.pack(weight)
+        plan.forward(packed=packed, bias=bias, state=h0, gates=projected.tensor, out=out)
+        ctx.plan = plan
         ctx.save_for_backward(inputs, out, weight_ih, weight, h0)
         return out
 
@@ -119,12 +124,11 @@ class Elman(Function):
     @once_differentiable
     def backward(ctx, grad_out):
         """Run them backwards."""
-        run, (inputs, out, weight_ih, weight, h0) = ctx.run, ctx.saved_tensors
+        plan, (inputs, out, weight_ih, weight, h0) = ctx.plan, ctx.saved_tensors
         grad_scratch, before_scratch = Scratch(*out.shape), Scratch(*out.shape)
         grad, before, grad_h0 = grad_scratch.tensor, before_scratch.tensor, torch.zeros_like(h0)
-        run.call(
-            run.library.backward,
-            packed=run.library.pack(weight, transposed=True),
+        plan.backward(
+            packed=plan.library.pack(weight, transposed=True),
             state=h0,
             out=out,
             grad_out=grad_out.contiguous(),
@@ -141,22 +145,21 @@ class GRU(Function):
     """Outputs (S, H) of a GRU from inputs (S, d) or tokens (S,)."""
 
     @staticmethod
-    def forward(ctx, run, inputs, weight_ih, bias_ih, weight, bias, h0):
+    def forward(ctx, plan, inputs, weight_ih, bias_ih, weight, bias, h0):
         """Run all steps."""
-        H = run.hidden
+        H = plan.hidden
         gates, recurrent_n = _project(inputs, weight_ih, bias_ih), Scratch(len(inputs), H)
         out = weight.new_empty(len(inputs), H)
-        run.call(
-            run.library.forward,
-            packed=run.library.pack(weight[: 2 * H]),
-            packed_2=run.library.pack(weight[2 * H :]),
+        plan.forward(
+            packed=plan.library.pack(weight[: 2 * H]),
+            packed_2=plan.library.pack(weight[2 * H :]),
             bias=bias,
             state=h0,
             gates=gates.tensor,
             out=out,
             recurrent_n=recurrent_n.tensor,
         )
-        ctx.run, ctx.gates, ctx.recurrent_n = run, gates, recurrent_n
+        ctx.plan, ctx.gates, ctx.recurrent_n = plan, gates, recurrent_n
         ctx.save_for_backward(inputs, out, weight_ih, weight, h0)
         return out
 
@@ -164,14 +167,13 @@ class GRU(Function):
     @once_differentiable
     def backward(ctx, grad_out):
         """Run them backwards."""
-        run, H = ctx.run, ctx.run.hidden
+        plan, H = ctx.plan, ctx.plan.hidden
         inputs, out, weight_ih, weight, h0 = ctx.saved_tensors
         grad_scratch, before_scratch = Scratch(len(out), 4 * H), Scratch(*out.shape)
         grad = grad_scratch.tensor  # n behind the gate, r, z, n
         before, grad_h0 = before_scratch.tensor, torch.zeros_like(h0)
-        run.call(
-            run.library.backward,
-            packed=run.library.pack(torch.cat([weight[2 * H :], weight[: 2 * H]]), transposed=True),
+        plan.backward(
+            packed=plan.library.pack(torch.cat([weight[2 * H :], weight[: 2 * H]]), transposed=True),
             state=h0,
             gates=ctx.gates.tensor,
             out=out,
@@ -188,12 +190,11 @@ class GRU(Function):
         return None, grad_inputs, grad_weight_ih, grad_bias[H:], grad_weight, grad_bias_hh, grad_h0
 
 
-def run_lstm(run, gates, weight, bias, h0, c0, cell_out=None):
+def run_lstm(plan, gates, weight, bias, h0, c0, cell_out=None):
     """Give the outputs (S, H) and the last cell states (B, H); keep what the way back needs in `cell_out`."""
-    out, cell_state = gates.new_empty(len(gates), run.hidden), c0.clone()
-    run.call(
-        run.library.forward,
-        packed=run.library.pack(weight),
+    out, cell_state = gates.new_empty(len(gates), plan.hidden), c0.clone()
+    plan.forward(
+        packed=plan.library.pack(weight),
         bias=bias,
         state=h0,
         gates=gates,
@@ -204,15 +205,20 @@ def run_lstm(run, gates, weight, bias, h0, c0, cell_out=None):
     return out, cell_state
 
 
+def infer_lstm(plan, inputs, weight_ih, bias_ih, weight, bias, h0, c0):
+    """Give the outputs (S, H) and the last cell states (B, H), where nothing is recorded for the way back."""
+    return run_lstm(plan, _project(inputs, weight_ih, bias_ih).tensor, weight, bias, h0, c0)
+
+
 class LSTM(Function):
     """Outputs and cell states, (S, H) each, from inputs (S, d) or tokens (S,)."""
 
     @staticmethod
-    def forward(ctx, run, inputs, weight_ih, bias_ih, weight, bias, h0, c0):
+    def forward(ctx, plan, inputs, weight_ih, bias_ih, weight, bias, h0, c0):
         """Run all steps."""
-        gates, cell_out = _project(inputs, weight_ih, bias_ih), weight.new_empty(len(inputs), run.hidden)
-        out, _ = run_lstm(run, gates.tensor, weight, bias, h0, c0, cell_out)
-        ctx.run, ctx.gates = run, gates
+        gates, cell_out = _project(inputs, weight_ih, bias_ih), weight.new_empty(len(inputs), plan.hidden)
+        out, _ = run_lstm(plan, gates.tensor, weight, bias, h0, c0, cell_out)
+        ctx.plan, ctx.gates = plan, gates
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(inputs, out, cell_out, weight_ih, weight, h0, c0)
         return out, cell_out
@@ -221,13 +227,12 @@ class LSTM(Function):
     @once_differentiable
     def backward(ctx, grad_out, grad_cell_out):
         """Run them backwards."""
-        run, (inputs, out, cell_out, weight_ih, weight, h0, c0) = ctx.run, ctx.saved_tensors
-        grad_scratch, before_scratch = Scratch(len(out), 4 * run.hidden), Scratch(*out.shape)
+        plan, (inputs, out, cell_out, weight_ih, weight, h0, c0) = ctx.plan, ctx.saved_tensors
+        grad_scratch, before_scratch = Scratch(len(out), 4 * plan.hidden), Scratch(*out.shape)
         grad, before = grad_scratch.tensor, before_scratch.tensor
         grad_h0, grad_c0 = torch.zeros_like(h0), torch.zeros_like(c0)
-        run.call(
-            run.library.backward,
-            packed=run.library.pack(weight, transposed=True),
+        plan.backward(
+            packed=plan.library.pack(weight, transposed=True),
             state=h0,
             gates=ctx.gates.tensor,
             out=out,
@@ -249,14 +254,13 @@ class Jordan(Function):
     """Scores and answers, (S, K) each, of a Jordan cell from inputs (S, d) or tokens (S,)."""
 
     @staticmethod
-    def forward(ctx, run, inputs, weight_ih, bias_ih, weight_hy, bias_hy, weight_y, bias_y, y0):
+    def forward(ctx, plan, inputs, weight_ih, bias_ih, weight_hy, bias_hy, weight_y, bias_y, y0):
         """Run all steps."""
-        projected, hidden = _project(inputs, weight_ih, bias_ih), Scratch(len(inputs), run.hidden)
-        scores, answers = (weight_y.new_empty(len(inputs), run.n_outputs) for _ in range(2))
-        run.call(
-            run.library.forward,
-            packed=run.library.pack(weight_hy),
-            packed_2=run.library.pack(weight_y),
+        projected, hidden = _project(inputs, weight_ih, bias_ih), Scratch(len(inputs), plan.hidden)
+        scores, answers = (weight_y.new_empty(len(inputs), plan.n_outputs) for _ in range(2))
+        plan.forward(
+            packed=plan.library.pack(weight_hy),
+            packed_2=plan.library.pack(weight_y),
             bias=bias_hy,
             bias_out=bias_y,
             state=y0,
@@ -265,7 +269,7 @@ class Jordan(Function):
             scores=scores,
             answers=answers,
         )
-        ctx.run, ctx.hidden = run, hidden
+        ctx.plan, ctx.hidden = plan, hidden
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(inputs, answers, weight_ih, weight_hy, weight_y, y0)
         return scores, answers
@@ -274,15 +278,14 @@ class Jordan(Function):
     @once_differentiable
     def backward(ctx, grad_scores, grad_answers):
         """Run them backwards."""
-        run, hidden = ctx.run, ctx.hidden.tensor
+        plan, hidden = ctx.plan, ctx.hidden.tensor
         inputs, answers, weight_ih, weight_hy, weight_y, y0 = ctx.saved_tensors
         grad_y, grad_y0 = torch.zeros_like(answers), torch.zeros_like(y0)
         grad_scratch, before_scratch = Scratch(*hidden.shape), Scratch(*answers.shape)
         grad, before = grad_scratch.tensor, before_scratch.tensor
-        run.call(
-            run.library.backward,
-            packed=run.library.pack(weight_hy, transposed=True),
-            packed_2=run.library.pack(weight_y, transposed=True),
+        plan.backward(
+            packed=plan.library.pack(weight_hy, transposed=True),
+            packed_2=plan.library.pack(weight_y, transposed=True),
             state=y0,
             out=hidden,
             answers=answers,

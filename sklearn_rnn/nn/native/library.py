@@ -13,6 +13,7 @@ import torch
 # Numbers and names as in recurrence.h and recurrence.c.
 INSTRUCTION_SETS = {"avx512": 1, "avx2": 2, "neon": 3}
 CELLS = {"elman": 0, "lstm": 1, "gru": 2, "jordan": 3}
+N_GATES = {"elman": 1, "lstm": 4, "gru": 3, "jordan": 1}
 FUNCTIONS = {"tanh": 0, "relu": 1, "sigmoid": 2, "identity": 3, "softmax": 4}
 
 _VARIABLE = "SKLEARN_RNN_NATIVE"
@@ -88,24 +89,27 @@ class Library:
         """Run all steps backwards."""
         self._library.rnn_backward(self._set, call)
 
-    def count_threads(self, n_rows, work):
-        """Choose a number of threads for `work` multiplications on `n_rows` sequences."""
-        if not self.has_threads or _is_forked:
-            return 1
-        return max(1, min(torch.get_num_threads(), n_rows, work // _LEAST_WORK))
+    def count_threads(self, work):
+        """Choose a number of threads for `work` multiplications: all that torch has, or one.
+
+        A team of another size than torch's would make OpenMP end and start threads at each turn.
+        """
+        n_threads = 1 if not self.has_threads or _is_forked else torch.get_num_threads()
+        return n_threads if work >= n_threads * _LEAST_WORK else 1
 
 
 def _find_openmp():
     """Addresses of the OpenMP functions that torch runs on; None if they are not found."""
     folder = Path(torch.__file__).parent
-    for pattern in ("lib/libgomp*", "../torch.libs/libgomp*", "lib/libiomp5*", "lib/libomp*"):
-        for path in sorted(folder.glob(pattern)):
-            try:
-                library = ctypes.CDLL(str(path), mode=os.RTLD_NOLOAD | os.RTLD_NOW)  # torch has loaded it
-                names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
-                return [ctypes.cast(getattr(library, name), ctypes.c_void_p) for name in names]
-            except (OSError, AttributeError):
-                continue
+    patterns = ("lib/libgomp*", "../torch.libs/libgomp*", "lib/libiomp5*", "lib/libomp*")
+    paths = [str(path) for pattern in patterns for path in sorted(folder.glob(pattern))]
+    for path in [*paths, "libgomp.so.1", "libiomp5.so", "libomp.so"]:
+        try:
+            library = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW)  # only what torch has loaded
+            names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
+            return [ctypes.cast(getattr(library, name), ctypes.c_void_p) for name in names]
+        except (OSError, AttributeError):
+            continue
     return None
 
 
@@ -117,30 +121,34 @@ def load(instruction_set=None):
     ----------
     instruction_set : str, optional
         A key of `INSTRUCTION_SETS`; by default the best that the processor has, or what the environment
-        variable SKLEARN_RNN_NATIVE names ("0" for none).
+        variable SKLEARN_RNN_NATIVE names ("0" for none). The variable is read once.
 
     Returns
     -------
     Library or None
-        None if they were not built, cannot be loaded, or are not for this processor.
+        None if they were not built, or from other sources than these, cannot be loaded, or are not for this
+        processor.
     """
-    wanted = instruction_set or os.environ.get(_VARIABLE) or "best"
-    if wanted in ("0", "off"):
+    wanted = instruction_set or os.environ.get(_VARIABLE) or "1"
+    if wanted == "0":
         return None
-    if wanted not in ("best", *INSTRUCTION_SETS):
+    if wanted not in ("1", *INSTRUCTION_SETS):
         raise ValueError(
-            f"{_VARIABLE}={wanted!r} is not known; it must be '0' (off), or one of "
-            f"{', '.join(map(repr, INSTRUCTION_SETS))} (by default the best that the processor has)."
+            f"{_VARIABLE}={wanted!r} is not known; it must be '0' (off), '1' (the best that there is), "
+            f"or one of {', '.join(map(repr, INSTRUCTION_SETS))}."
         )
     spec = importlib.util.find_spec("sklearn_rnn.nn.native._loops")
     if spec is None:
         return None
     try:
-        supports = ctypes.CDLL(spec.origin).rnn_supports
+        library = ctypes.CDLL(spec.origin)
+        supports, call_size = library.rnn_supports, library.rnn_call_size
     except (OSError, AttributeError):
         return None
-    supports.argtypes = [ctypes.c_int64]
-    for name in INSTRUCTION_SETS if wanted == "best" else [wanted]:
+    supports.argtypes, call_size.restype = [ctypes.c_int64], ctypes.c_int64
+    if call_size() != ctypes.sizeof(Call):  # built before the sources changed
+        return None
+    for name in INSTRUCTION_SETS if wanted == "1" else [wanted]:
         if supports(INSTRUCTION_SETS[name]):
             return Library(spec.origin, name)
     return None
@@ -167,7 +175,9 @@ def describe():
     """
     library = load()
     if library is None:
-        return "torch alone: the compiled loops are switched off, not built, or not for this processor"
+        return (
+            "torch alone: the compiled loops are switched off, not (or no longer) built, or not for this CPU"
+        )
     if not _enabled.get():
         return "torch alone: the compiled loops are switched off here"
     threads = torch.get_num_threads() if library.has_threads and not _is_forked else 1
@@ -181,7 +191,8 @@ def use_native(enabled):
     Parameters
     ----------
     enabled : bool
-        Whether they may be used. Where they are not built, True has no effect.
+        Whether they may be used. Where they are not built, True has no effect. This is for the present thread
+        (or task); the environment variable SKLEARN_RNN_NATIVE is for all, and for other processes.
 
     Examples
     --------

@@ -241,7 +241,7 @@ static INLINE void gru_row(const struct call *c, int64_t at, const float *h_befo
         const vec z = vec_sigmoid(v_add(LOAD(gates + H), LOAD(bias + H)));
         const vec q = v_add(LOAD(recurrent_n), LOAD(bias + 2 * H));
         const vec candidate = vec_tanh(v_fma(r, q, LOAD(gates + 2 * H)));
-        STORE(c->out + at * H + u, v_fma(z, v_sub(LOAD(h_before + u), candidate), candidate));
+        STORE(c->out + at * H + u, v_fma(z, LOAD(h_before + u), v_fnma(z, candidate, candidate)));
         STORE(gates, r), STORE(gates + H, z), STORE(gates + 2 * H, candidate), STORE(recurrent_n, q);
     }
 }
@@ -353,7 +353,6 @@ static void backward(const struct call *c, int64_t thread, int64_t n_threads)
         const int64_t rows = share(c->sizes[t], thread, n_threads), first = start + thread;
         const float *fed_out = c->cell == JORDAN ? c->answers : c->out;
         const float *fed_before = t > 0 ? fed_out + (start - size_before) * fed : c->state;
-        const float *cell_before = t > 0 ? c->cell_out + (start - size_before) * H : c->cell_start;
         float *grad_fed = c->cell == JORDAN ? c->grad_scores + first * K : c->grad_state + thread * H;
         multiply(going_on, n_back, c->grad_gates + (after + thread) * width, by * width, c->packed, fed,
                        grad_fed, by * fed, c->cell == GRU);
@@ -361,7 +360,8 @@ static void backward(const struct call *c, int64_t thread, int64_t n_threads)
             const int64_t at = first + r * by, row = thread + r * by;
             memcpy(c->before + at * fed, fed_before + row * fed, (size_t)fed * sizeof(float));
             if (c->cell == ELMAN) elman_row_back(c, at, row);
-            else if (c->cell == LSTM) lstm_row_back(c, at, row, cell_before + row * H);
+            else if (c->cell == LSTM)
+                lstm_row_back(c, at, row, t > 0 ? c->cell_out + (at - size_before) * H : c->cell_start + row * H);
             else if (c->cell == GRU) gru_row_back(c, at, row, fed_before + row * H);
             else answer_row_back(c, at);
         }

@@ -1,15 +1,16 @@
 """Memory that is used again in the next batch: to get it anew from the system takes as long as filling it."""
 
 import math
-from collections import defaultdict
+import threading
 
 import torch
 
-# Buffers have sizes that are powers of two; larger ones than this, and more in all than this, are not kept.
-_LARGEST = 2**22  # float32 numbers: 16 MiB
-_MOST = 2**24
+# Not kept: buffers with more float32 numbers than this (16 MiB), and more than this many of them.
+_LARGEST = 2**22
+_MOST_BUFFERS = 8
 
-_free = defaultdict(list)  # buffers by their size
+_free = []
+_lock = threading.RLock()  # one thread may come twice: collecting garbage can give memory back at any moment
 
 
 class Scratch:
@@ -35,19 +36,31 @@ class Scratch:
     __slots__ = ("_buffer", "tensor")
 
     def __init__(self, *shape):
-        n = math.prod(shape)
-        size = 1 << (n - 1).bit_length()
         self._buffer = None
-        if size > _LARGEST:
-            self.tensor = torch.empty(shape, dtype=torch.float32)
+        n = math.prod(shape)
+        if n > _LARGEST:
+            self.tensor = torch.empty(shape, dtype=torch.float32, device="cpu")
             return
-        try:
-            buffer = _free[size].pop()
-        except IndexError:
+        buffer = _take(n)
+        if buffer is None:
             with torch.inference_mode(False):  # what inference mode makes cannot be used outside of it
-                buffer = torch.empty(size, dtype=torch.float32)
+                buffer = torch.empty(n, dtype=torch.float32, device="cpu")
         self._buffer, self.tensor = buffer, buffer[:n].view(shape)
 
     def __del__(self):
-        if self._buffer is not None and sum(size * len(kept) for size, kept in _free.items()) < _MOST:
-            _free[len(self._buffer)].append(self._buffer)
+        if self._buffer is not None:
+            with _lock:
+                if len(_free) < _MOST_BUFFERS:
+                    _free.append(self._buffer)
+
+
+def _take(n):
+    """Give the smallest free buffer of at least `n` numbers; if there is none, let go of the smallest."""
+    with _lock:
+        sizes = [len(buffer) for buffer in _free]
+        fitting = [size for size in sizes if size >= n]
+        if fitting:
+            return _free.pop(sizes.index(min(fitting)))
+        if sizes:
+            _free.pop(sizes.index(min(sizes)))
+    return None

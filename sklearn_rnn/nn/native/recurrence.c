@@ -34,6 +34,9 @@ EXPORT int rnn_supports(int64_t set)
 #endif
 }
 
+/* What a caller checks before it trusts its own idea of `struct call`. */
+EXPORT int64_t rnn_call_size(void) { return (int64_t)sizeof(struct call); }
+
 EXPORT int64_t rnn_packed_size(int64_t set, int64_t K, int64_t columns)
 {
     return loops_for(set)->packed_size(K, columns);
