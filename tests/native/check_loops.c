@@ -1,7 +1,9 @@
-/* Checks of the compiled loops by themselves, made to run under AddressSanitizer and UndefinedBehaviorSanitizer: every
- * array is exactly as large as it has to be. `make test-native` builds and runs it.
+/* Checks of the compiled loops by themselves, made to run under AddressSanitizer and
+ * UndefinedBehaviorSanitizer: every array is exactly as large as it has to be. `make test-native` builds and
+ * runs it.
  *
- * What comes out is compared with plain loops in double precision; gradients with finite differences of these.
+ * What comes out is compared with plain loops in double precision; gradients with finite differences of
+ * these.
  */
 #include <math.h>
 #include <pthread.h>
@@ -14,7 +16,8 @@
 
 int rnn_supports(int64_t set);
 int64_t rnn_packed_size(int64_t set, int64_t K, int64_t columns);
-void rnn_pack(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride, int64_t j_stride, float *out);
+void rnn_pack(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride, int64_t j_stride,
+              float *out);
 void rnn_use_openmp(void *parallel, void *thread, void *team_size);
 void rnn_forward(int64_t set, const struct call *call);
 void rnn_backward(int64_t set, const struct call *call);
@@ -70,10 +73,13 @@ struct problem {
     float *x, *w, *bias, *w_out, *bias_out, *h0, *c0, *g, *g_cell;
 };
 
-static struct problem draw(int64_t cell, int64_t activation, int64_t feedback, int64_t B, int64_t T, int64_t H, int64_t K)
+static struct problem draw(int64_t cell, int64_t activation, int64_t feedback, int64_t B, int64_t T,
+                           int64_t H, int64_t K)
 {
-    struct problem p = {cell, activation, feedback, B, T, H, K, 0, cell == LSTM ? 4 : cell == GRU ? 3 : 1, NULL,
-                        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
+    struct problem p = {
+        cell, activation, feedback, B,    T,    H,    K,    0,    cell == LSTM ? 4 : cell == GRU ? 3 : 1,
+        NULL, NULL,       NULL,     NULL, NULL, NULL, NULL, NULL, NULL,
+        NULL};
     const int64_t fed = cell == JORDAN ? K : H;
     p.sizes = malloc((size_t)T * sizeof(int64_t));
     p.sizes[0] = B;
@@ -84,7 +90,8 @@ static struct problem draw(int64_t cell, int64_t activation, int64_t feedback, i
     for (int64_t t = 0; t < T; t++) p.S += p.sizes[t];
     const float scale = 1.0f / sqrtf((float)H);
     p.x = array(p.S * p.G * H, 1.0f), p.w = array(p.G * H * fed, scale), p.bias = array(p.G * H, 0.3f);
-    p.w_out = array(K * H, scale), p.bias_out = array(K, 0.3f), p.h0 = array(B * fed, 0.5f), p.c0 = array(B * H, 0.5f);
+    p.w_out = array(K * H, scale), p.bias_out = array(K, 0.3f), p.h0 = array(B * fed, 0.5f),
+    p.c0 = array(B * H, 0.5f);
     p.g = array(p.S * fed, 1.0f), p.g_cell = array(p.S * H, 1.0f);
     return p;
 }
@@ -99,13 +106,18 @@ static void drop(struct problem *p)
 /* ---- Plain loops: the weighted sum of all outputs ---- */
 
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
-static double apply(int64_t f, double x) { return f == TANH ? tanh(x) : f == RELU ? (x > 0 ? x : 0) : f == SIGMOID ? sigmoid(x) : x; }
+static double apply(int64_t f, double x)
+{
+    return f == TANH ? tanh(x) : f == RELU ? (x > 0 ? x : 0) : f == SIGMOID ? sigmoid(x) : x;
+}
 
 static double plain(const struct problem *p, double *out)
 {
     const int64_t H = p->H, K = p->K, fed = p->cell == JORDAN ? K : H;
-    double *h = malloc((size_t)(p->B * fed) * sizeof(double)), *c = malloc((size_t)(p->B * H) * sizeof(double));
-    double *a = malloc((size_t)(p->G * H) * sizeof(double)), *q = malloc((size_t)(p->G * H) * sizeof(double)), total = 0;
+    double *h = malloc((size_t)(p->B * fed) * sizeof(double)),
+           *c = malloc((size_t)(p->B * H) * sizeof(double));
+    double *a = malloc((size_t)(p->G * H) * sizeof(double)), *q = malloc((size_t)(p->G * H) * sizeof(double)),
+           total = 0;
     for (int64_t i = 0; i < p->B * fed; i++) h[i] = p->h0[i];
     for (int64_t i = 0; i < p->B * H; i++) c[i] = p->c0[i];
     for (int64_t t = 0, at = 0; t < p->T; t++)
@@ -134,13 +146,15 @@ static double plain(const struct problem *p, double *out)
             }
             for (int64_t j = 0; j < H; j++) {
                 double next;
-                if (p->cell == ELMAN) next = apply(p->activation, a[j]);
+                if (p->cell == ELMAN)
+                    next = apply(p->activation, a[j]);
                 else if (p->cell == LSTM) {
                     cr[j] = sigmoid(a[H + j]) * cr[j] + sigmoid(a[j]) * tanh(a[2 * H + j]);
                     total += p->g_cell[at * H + j] * cr[j];
                     next = sigmoid(a[3 * H + j]) * tanh(cr[j]);
                 } else {
-                    const double n = tanh(p->x[at * 3 * H + 2 * H + j] + sigmoid(a[j]) * q[2 * H + j]), z = sigmoid(a[H + j]);
+                    const double n = tanh(p->x[at * 3 * H + 2 * H + j] + sigmoid(a[j]) * q[2 * H + j]),
+                                 z = sigmoid(a[H + j]);
                     next = (1 - z) * n + z * hr[j];
                 }
                 out[at * H + j] = next, total += p->g[at * H + j] * next;
@@ -153,7 +167,8 @@ static double plain(const struct problem *p, double *out)
 
 /* ---- The check ---- */
 
-static float *packed(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride, int64_t j_stride)
+static float *packed(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride,
+                     int64_t j_stride)
 {
     float *out = malloc((size_t)rnn_packed_size(set, K, columns) * sizeof(float));
     rnn_pack(set, w, K, columns, k_stride, j_stride, out);
@@ -164,10 +179,14 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
 {
     const int64_t H = p->H, K = p->K, S = p->S, fed = p->cell == JORDAN ? K : H;
     const int64_t width = p->cell == GRU || p->cell == LSTM ? 4 * H : H;
-    float *gates = malloc((size_t)(S * p->G * H) * sizeof(float)), *out = zeros(S * H), *scores = zeros(S * K);
-    float *cell_state = malloc((size_t)(p->B * H) * sizeof(float)), *cell_out = zeros(S * H), *recurrent_n = zeros(S * H);
-    float *answers = zeros(S * K), *grad = zeros(S * width), *grad_scores = zeros(S * K), *grad_state = zeros(p->B * fed);
-    float *grad_cell_state = zeros(p->B * H), *inferred = zeros(S * H), *before = zeros(S * fed), *turned = malloc((size_t)(p->G * H * fed) * sizeof(float));
+    float *gates = malloc((size_t)(S * p->G * H) * sizeof(float)), *out = zeros(S * H),
+          *scores = zeros(S * K);
+    float *cell_state = malloc((size_t)(p->B * H) * sizeof(float)), *cell_out = zeros(S * H),
+          *recurrent_n = zeros(S * H);
+    float *answers = zeros(S * K), *grad = zeros(S * width), *grad_scores = zeros(S * K),
+          *grad_state = zeros(p->B * fed);
+    float *grad_cell_state = zeros(p->B * H), *inferred = zeros(S * H), *before = zeros(S * fed),
+          *turned = malloc((size_t)(p->G * H * fed) * sizeof(float));
     memcpy(gates, p->x, (size_t)(S * p->G * H) * sizeof(float));
     memcpy(cell_state, p->c0, (size_t)(p->B * H) * sizeof(float));
     memcpy(turned, p->w, (size_t)(p->G * H * fed) * sizeof(float));
@@ -178,9 +197,19 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     float *a = packed(set, p->w, fed, p->cell == GRU ? 2 * H : p->G * H, 1, fed), *b = NULL;
     if (p->cell == GRU) b = packed(set, p->w + 2 * H * H, H, H, 1, H);
     if (p->cell == JORDAN) b = packed(set, p->w_out, H, K, 1, H);
-    struct call c = {.cell = p->cell, .activation = p->activation, .feedback = p->feedback, .n_steps = p->T, .hidden = H,
-                     .n_threads = n_threads, .sizes = p->sizes, .packed = a, .packed_2 = b, .bias = p->bias,
-                     .state = p->h0, .gates = gates, .out = out}; /* what a cell has no use for is NULL */
+    struct call c = {.cell = p->cell,
+                     .activation = p->activation,
+                     .feedback = p->feedback,
+                     .n_steps = p->T,
+                     .hidden = H,
+                     .n_threads = n_threads,
+                     .sizes = p->sizes,
+                     .packed = a,
+                     .packed_2 = b,
+                     .bias = p->bias,
+                     .state = p->h0,
+                     .gates = gates,
+                     .out = out}; /* what a cell has no use for is NULL */
     if (p->cell == GRU) c.recurrent_n = recurrent_n;
     if (p->cell == JORDAN) c.n_outputs = K, c.bias_out = p->bias_out, c.scores = scores, c.answers = answers;
     if (p->cell == LSTM) { /* at first as where there is no way back */
@@ -196,21 +225,26 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     free(a), free(b);
     a = packed(set, turned, p->G * H, fed, fed, 1);
     b = p->cell == JORDAN ? packed(set, p->w_out, K, H, H, 1) : NULL;
-    c.packed = a, c.packed_2 = b, c.grad_out = p->g, c.grad_gates = grad, c.grad_state = grad_state, c.before = before;
-    if (p->cell == LSTM) c.cell_start = p->c0, c.grad_cell_out = p->g_cell, c.grad_cell_state = grad_cell_state;
+    c.packed = a, c.packed_2 = b, c.grad_out = p->g, c.grad_gates = grad, c.grad_state = grad_state,
+    c.before = before;
+    if (p->cell == LSTM)
+        c.cell_start = p->c0, c.grad_cell_out = p->g_cell, c.grad_cell_state = grad_cell_state;
     if (p->cell == JORDAN) c.grad_scores = grad_scores;
     rnn_backward(set, &c);
     for (int64_t i = 0; i < p->B * fed; i++) failed |= before[i] != p->h0[i];
     for (int64_t t = 1, at = p->B; t < p->T; at += p->sizes[t], t++)
         for (int64_t i = 0; i < p->sizes[t] * fed; i++)
-            failed |= before[at * fed + i] != (p->cell == JORDAN ? answers : out)[(at - p->sizes[t - 1]) * fed + i];
+            failed |=
+                before[at * fed + i] != (p->cell == JORDAN ? answers : out)[(at - p->sizes[t - 1]) * fed + i];
 
     double *expected = malloc((size_t)(S * fed) * sizeof(double)), error = 0;
     plain(p, expected);
-    for (int64_t i = 0; i < S * fed; i++) error = fmax(error, fabs(expected[i] - (p->cell == JORDAN ? scores : out)[i]));
+    for (int64_t i = 0; i < S * fed; i++)
+        error = fmax(error, fabs(expected[i] - (p->cell == JORDAN ? scores : out)[i]));
     double grad_error = 0;
     for (int trial = 0; trial < 5; trial++) {
-        const int64_t at = (int64_t)((noise() + 1) / 2 * (float)(S - 1)), j = (int64_t)((noise() + 1) / 2 * (float)(p->G * H - 1));
+        const int64_t at = (int64_t)((noise() + 1) / 2 * (float)(S - 1)),
+                      j = (int64_t)((noise() + 1) / 2 * (float)(p->G * H - 1));
         const float was = p->x[at * p->G * H + j];
         p->x[at * p->G * H + j] = was + 0.0009765625f;
         double slope = plain(p, expected);
@@ -229,21 +263,24 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     p->h0[row * fed + j] = was;
     grad_error = fmax(grad_error, fabs(slope - grad_state[row * fed + j]) / (1 + fabs(slope)));
     free(expected);
-    float *all[] = {gates, out, scores, cell_state, cell_out, recurrent_n, answers, grad, grad_scores, grad_state,
-                    grad_cell_state, inferred, before, turned, a, b};
+    float *all[] = {gates,   out,    scores,      cell_state, cell_out,        recurrent_n,
+                    answers, grad,   grad_scores, grad_state, grad_cell_state, inferred,
+                    before,  turned, a,           b};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     /* A kink of the rectifier within the step of a finite difference makes it wrong. */
     failed |= !(error < 2e-5) || (p->activation != RELU && !(grad_error < 2e-3));
     if (failed)
-        printf("set %d cell %d functions %d %d B %d T %d H %d K %d threads %d: errors %g, %g\n", (int)set, (int)p->cell,
-               (int)p->activation, (int)p->feedback, (int)p->B, (int)p->T, (int)H, (int)K, (int)n_threads, error, grad_error);
+        printf("set %d cell %d functions %d %d B %d T %d H %d K %d threads %d: errors %g, %g\n", (int)set,
+               (int)p->cell, (int)p->activation, (int)p->feedback, (int)p->B, (int)p->T, (int)H, (int)K,
+               (int)n_threads, error, grad_error);
     return failed;
 }
 
 int main(void)
 {
-    const int64_t shapes[][4] = {{1, 1, 1, 1}, {1, 4, 3, 2}, {3, 2, 8, 8},  {2, 5, 16, 17}, {9, 6, 17, 3},  {5, 3, 31, 9},
-                                 {7, 9, 64, 5}, {33, 4, 20, 4}, {2, 3, 100, 33}, {4, 2, 129, 70}, {1, 2, 1024, 3}};
+    const int64_t shapes[][4] = {{1, 1, 1, 1},    {1, 4, 3, 2},    {3, 2, 8, 8},   {2, 5, 16, 17},
+                                 {9, 6, 17, 3},   {5, 3, 31, 9},   {7, 9, 64, 5},  {33, 4, 20, 4},
+                                 {2, 3, 100, 33}, {4, 2, 129, 70}, {1, 2, 1024, 3}};
     int failed = 0, n_checks = 0;
     rnn_use_openmp((void *)parallel, (void *)thread_number, (void *)team_size);
     for (int64_t set = 1; set <= 3; set++) {
@@ -252,9 +289,12 @@ int main(void)
             for (int64_t cell = ELMAN; cell <= JORDAN; cell++)
                 for (int64_t f = TANH; f <= (cell == ELMAN || cell == JORDAN ? SIGMOID : TANH); f++)
                     for (int64_t fed = SIGMOID; fed <= (cell == JORDAN ? SOFTMAX : SIGMOID); fed++) {
-                        if (shapes[s][2] > 1000 && (f || (cell == JORDAN && fed != SOFTMAX))) continue; /* slow */
-                        struct problem p = draw(cell, f, fed, shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3]);
-                        for (int64_t n_threads = 1; n_threads <= 3; n_threads += 2, n_checks++) failed += check(set, &p, n_threads);
+                        if (shapes[s][2] > 1000 && (f || (cell == JORDAN && fed != SOFTMAX)))
+                            continue; /* slow */
+                        struct problem p =
+                            draw(cell, f, fed, shapes[s][0], shapes[s][1], shapes[s][2], shapes[s][3]);
+                        for (int64_t n_threads = 1; n_threads <= 3; n_threads += 2, n_checks++)
+                            failed += check(set, &p, n_threads);
                         drop(&p);
                     }
     }

@@ -11,7 +11,10 @@
 
 #define LOOPS loops_avx2
 #define V 8
-#define TILE_ROWS {8, 6, 4, 3}
+#define TILE_ROWS                                                                                            \
+    {                                                                                                        \
+        8, 6, 4, 3                                                                                           \
+    }
 static const int32_t MASKS[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
 #define first_n(n) _mm256_loadu_si256((const __m256i *)(MASKS + V - (n)))
 typedef __m256 vec;
@@ -30,8 +33,9 @@ typedef __m256 vec;
 #define v_max(a, b) _mm256_max_ps(a, b)
 #define v_abs(x) _mm256_andnot_ps(v_set(-0.0f), x)
 #define v_copy_sign(x, s) _mm256_or_ps(x, _mm256_and_ps(s, v_set(-0.0f)))
-#define v_power_of_two(n)                                                                                           \
-    _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(n), 23), _mm256_set1_epi32(127 << 23)))
+#define v_power_of_two(n)                                                                                    \
+    _mm256_castsi256_ps(                                                                                     \
+        _mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(n), 23), _mm256_set1_epi32(127 << 23)))
 #define v_if_less(a, b, x, y) _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ))
 #define v_zero_if_less(y, a, b) _mm256_and_ps(y, _mm256_cmp_ps(a, b, _CMP_NLT_UQ))
 #include "loops.h"

@@ -10,7 +10,10 @@
 
 #define LOOPS loops_avx512
 #define V 16
-#define TILE_ROWS {8, 8, 8, 6}
+#define TILE_ROWS                                                                                            \
+    {                                                                                                        \
+        8, 8, 8, 6                                                                                           \
+    }
 #define first_n(n) ((__mmask16)((1u << (n)) - 1))
 typedef __m512 vec;
 #define v_set(x) _mm512_set1_ps(x)
@@ -28,8 +31,9 @@ typedef __m512 vec;
 #define v_max(a, b) _mm512_max_ps(a, b)
 #define v_abs(x) _mm512_abs_ps(x)
 #define v_copy_sign(x, s) _mm512_or_ps(x, _mm512_and_ps(s, v_set(-0.0f)))
-#define v_power_of_two(n)                                                                                           \
-    _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(n), 23), _mm512_set1_epi32(127 << 23)))
+#define v_power_of_two(n)                                                                                    \
+    _mm512_castsi512_ps(                                                                                     \
+        _mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(n), 23), _mm512_set1_epi32(127 << 23)))
 #define v_if_less(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
 #define v_zero_if_less(y, a, b) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ), y)
 #include "loops.h"

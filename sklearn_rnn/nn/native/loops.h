@@ -1,9 +1,9 @@
-/* The time loops, written once for vectors of V floats. avx2.c, avx512.c and neon.c say what such a vector is and
- * include this file.
+/* The time loops, written once for vectors of V floats. avx2.c, avx512.c and neon.c say what such a vector is
+ * and include this file.
  *
- * A row is a sequence of the batch. Its entry at step t stands at `start + row`, where `start` counts the entries of
- * the steps before t. Rows are dealt out to threads like cards, so that each gets long and short ones; no thread
- * ever waits for another. A row is computed in one order, whoever its neighbours are.
+ * A row is a sequence of the batch. Its entry at step t stands at `start + row`, where `start` counts the
+ * entries of the steps before t. Rows are dealt out to threads like cards, so that each gets long and short
+ * ones; no thread ever waits for another. A row is computed in one order, whoever its neighbours are.
  */
 #include <math.h>
 #include <string.h>
@@ -82,7 +82,8 @@ static INLINE vec activate(int64_t activation, vec x)
 static INLINE vec slope(int64_t activation, vec y)
 {
     if (activation == TANH) return v_fnma(y, y, v_set(1.0f));
-    if (activation == RELU) return v_if_less(v_set(0.0f), y, v_set(1.0f), v_sub(y, y)); /* y - y: NaN stays NaN */
+    if (activation == RELU)
+        return v_if_less(v_set(0.0f), y, v_set(1.0f), v_sub(y, y)); /* y - y: NaN stays NaN */
     if (activation == SIGMOID) return v_fnma(y, y, y);
     return v_set(1.0f);
 }
@@ -90,23 +91,27 @@ static INLINE vec slope(int64_t activation, vec y)
 /* ---- Matrix products ---- */
 
 /* out (MR, NV * V) = a (MR, K) times a panel (K, NV * V), in as many registers as there are results. */
-#define DEFINE_TILE(MR, NV)                                                                                 \
-    static void tile_##MR##_##NV(int64_t K, const float *a, int64_t stride, const float *panel,       \
-                                       float *out)                                                          \
-    {                                                                                                       \
-        vec sum[MR][NV];                                                                                    \
-        UNROLL for (int r = 0; r < MR; r++) UNROLL for (int v = 0; v < NV; v++) sum[r][v] = v_set(0.0f);    \
-        for (int64_t k = 0; k < K; k++, panel += NV * V) {                                                  \
-            vec w[NV];                                                                                      \
-            UNROLL for (int v = 0; v < NV; v++) w[v] = v_load(panel + v * V);                               \
-            UNROLL for (int r = 0; r < MR; r++)                                                             \
-            {                                                                                               \
-                const vec x = v_set(a[r * stride + k]);                                                     \
-                UNROLL for (int v = 0; v < NV; v++) sum[r][v] = v_fma(x, w[v], sum[r][v]);                  \
-            }                                                                                               \
-        }                                                                                                   \
-        UNROLL for (int r = 0; r < MR; r++)                                                                 \
-            UNROLL for (int v = 0; v < NV; v++) v_store(out + (r * NV + v) * V, sum[r][v]);                 \
+#define DEFINE_TILE(MR, NV)                                                                                  \
+    static void tile_##MR##_##NV(int64_t K, const float *a, int64_t stride, const float *panel, float *out)  \
+    {                                                                                                        \
+        vec sum[MR][NV];                                                                                     \
+        UNROLL                                                                                               \
+        for (int r = 0; r < MR; r++) UNROLL                                                                  \
+        for (int v = 0; v < NV; v++) sum[r][v] = v_set(0.0f);                                                \
+        for (int64_t k = 0; k < K; k++, panel += NV * V) {                                                   \
+            vec w[NV];                                                                                       \
+            UNROLL                                                                                           \
+            for (int v = 0; v < NV; v++) w[v] = v_load(panel + v * V);                                       \
+            UNROLL                                                                                           \
+            for (int r = 0; r < MR; r++) {                                                                   \
+                const vec x = v_set(a[r * stride + k]);                                                      \
+                UNROLL                                                                                       \
+                for (int v = 0; v < NV; v++) sum[r][v] = v_fma(x, w[v], sum[r][v]);                          \
+            }                                                                                                \
+        }                                                                                                    \
+        UNROLL                                                                                               \
+        for (int r = 0; r < MR; r++) UNROLL                                                                  \
+        for (int v = 0; v < NV; v++) v_store(out + (r * NV + v) * V, sum[r][v]);                             \
     }
 #define DEFINE_TILES(MR) DEFINE_TILE(MR, 1) DEFINE_TILE(MR, 2) DEFINE_TILE(MR, 3) DEFINE_TILE(MR, 4)
 DEFINE_TILES(1)
@@ -119,7 +124,10 @@ DEFINE_TILES(7)
 DEFINE_TILES(8)
 
 typedef void (*tile_function)(int64_t, const float *, int64_t, const float *, float *);
-#define TILES(MR) {tile_##MR##_1, tile_##MR##_2, tile_##MR##_3, tile_##MR##_4}
+#define TILES(MR)                                                                                            \
+    {                                                                                                        \
+        tile_##MR##_1, tile_##MR##_2, tile_##MR##_3, tile_##MR##_4                                           \
+    }
 static const tile_function tiles[8][4] = {TILES(1), TILES(2), TILES(3), TILES(4),
                                           TILES(5), TILES(6), TILES(7), TILES(8)};
 /* How many rows a tile of 1 to 4 vectors may have, so that its results fit into the registers. */
@@ -127,8 +135,8 @@ static const int tile_rows[4] = TILE_ROWS;
 
 static int64_t packed_size(int64_t K, int64_t columns) { return K * ((columns + V - 1) / V * V); }
 
-/* Lays out a matrix (K, columns) whose entry (k, j) is w[k * k_stride + j * j_stride] in panels, each with up to
- * PANEL vectors of columns. */
+/* Lays out a matrix (K, columns) whose entry (k, j) is w[k * k_stride + j * j_stride] in panels, each with up
+ * to PANEL vectors of columns. */
 static void pack(const float *w, int64_t K, int64_t columns, int64_t k_stride, int64_t j_stride, float *out)
 {
     for (int64_t first = 0; first < columns; first += PANEL * V) {
@@ -140,9 +148,9 @@ static void pack(const float *w, int64_t K, int64_t columns, int64_t k_stride, i
     }
 }
 
-/* out (rows, columns) = or += a (rows, K) times a packed matrix (K, columns). Strides are those between rows. */
+/* out (rows, columns) = or += a (rows, K) times a packed matrix (K, columns), with strides between rows. */
 static void multiply(int64_t rows, int64_t K, const float *a, int64_t a_stride, const float *packed,
-                           int64_t columns, float *out, int64_t out_stride, int adds)
+                     int64_t columns, float *out, int64_t out_stride, int adds)
 {
     float sum[8 * PANEL * V];
     for (int64_t first = 0; first < columns; first += PANEL * V) {
@@ -173,15 +181,14 @@ static INLINE void elman_row(const struct call *c, int64_t at)
     const int64_t H = c->hidden;
     float *out = c->out + at * H;
     const float *x = c->gates + at * H;
-    FOR_EACH_UNIT(u, n, H)
-    STORE(out + u, activate(c->activation, v_add(v_add(LOAD(out + u), LOAD(c->bias + u)), LOAD(x + u))));
+    FOR_EACH_UNIT (u, n, H)
+        STORE(out + u, activate(c->activation, v_add(v_add(LOAD(out + u), LOAD(c->bias + u)), LOAD(x + u))));
 }
 
 static INLINE void elman_row_back(const struct call *c, int64_t at, int64_t row)
 {
     const int64_t H = c->hidden;
-    FOR_EACH_UNIT(u, n, H)
-    {
+    FOR_EACH_UNIT (u, n, H) {
         const vec grad = v_add(LOAD(c->grad_state + row * H + u), LOAD(c->grad_out + at * H + u));
         STORE(c->grad_gates + at * H + u, v_mul(grad, slope(c->activation, LOAD(c->out + at * H + u))));
     }
@@ -190,8 +197,7 @@ static INLINE void elman_row_back(const struct call *c, int64_t at, int64_t row)
 static INLINE void lstm_row(const struct call *c, int64_t at, int64_t row)
 {
     const int64_t H = c->hidden;
-    FOR_EACH_UNIT(u, n, H)
-    {
+    FOR_EACH_UNIT (u, n, H) {
         float *gates = c->gates + at * 4 * H + u, *state = c->cell_state + row * H + u;
         const float *bias = c->bias + u;
         const vec i = vec_sigmoid(v_add(LOAD(gates), LOAD(bias)));
@@ -212,8 +218,7 @@ static INLINE void lstm_row_back(const struct call *c, int64_t at, int64_t row, 
 {
     const int64_t H = c->hidden;
     const vec one = v_set(1.0f);
-    FOR_EACH_UNIT(u, n, H)
-    {
+    FOR_EACH_UNIT (u, n, H) {
         const float *gates = c->gates + at * 4 * H + u;
         float *grad_gates = c->grad_gates + at * 4 * H + u, *grad_cell = c->grad_cell_state + row * H + u;
         const vec i = LOAD(gates), f = LOAD(gates + H), g = LOAD(gates + 2 * H), o = LOAD(gates + 3 * H);
@@ -233,8 +238,7 @@ static INLINE void lstm_row_back(const struct call *c, int64_t at, int64_t row, 
 static INLINE void gru_row(const struct call *c, int64_t at, const float *h_before)
 {
     const int64_t H = c->hidden;
-    FOR_EACH_UNIT(u, n, H)
-    {
+    FOR_EACH_UNIT (u, n, H) {
         float *gates = c->gates + at * 3 * H + u, *recurrent_n = c->recurrent_n + at * H + u;
         const float *bias = c->bias + u;
         const vec r = vec_sigmoid(v_add(LOAD(gates), LOAD(bias)));
@@ -252,8 +256,7 @@ static INLINE void gru_row_back(const struct call *c, int64_t at, int64_t row, c
 {
     const int64_t H = c->hidden;
     const vec one = v_set(1.0f);
-    FOR_EACH_UNIT(u, n, H)
-    {
+    FOR_EACH_UNIT (u, n, H) {
         const float *gates = c->gates + at * 3 * H + u;
         float *grad_gates = c->grad_gates + at * 4 * H + u, *grad_state = c->grad_state + row * H + u;
         const vec r = LOAD(gates), z = LOAD(gates + H), candidate = LOAD(gates + 2 * H);
@@ -274,15 +277,15 @@ static void answer_row(const struct call *c, int64_t at)
     const int64_t K = c->n_outputs;
     float *scores = c->scores + at * K, *y = c->answers + at * K;
     float most = -INFINITY, total = 0.0f;
-    FOR_EACH_UNIT(k, n, K) STORE(scores + k, v_add(LOAD(scores + k), LOAD(c->bias_out + k)));
+    FOR_EACH_UNIT (k, n, K) STORE(scores + k, v_add(LOAD(scores + k), LOAD(c->bias_out + k)));
     if (c->feedback != SOFTMAX) {
-        FOR_EACH_UNIT(k, n, K) STORE(y + k, activate(c->feedback, LOAD(scores + k)));
+        FOR_EACH_UNIT (k, n, K) STORE(y + k, activate(c->feedback, LOAD(scores + k)));
         return;
     }
     for (int64_t k = 0; k < K; k++) most = scores[k] > most ? scores[k] : most;
-    FOR_EACH_UNIT(k, n, K) STORE(y + k, vec_exp_of_negative(v_sub(LOAD(scores + k), v_set(most))));
+    FOR_EACH_UNIT (k, n, K) STORE(y + k, vec_exp_of_negative(v_sub(LOAD(scores + k), v_set(most))));
     for (int64_t k = 0; k < K; k++) total += y[k];
-    FOR_EACH_UNIT(k, n, K) STORE(y + k, v_div(LOAD(y + k), v_set(total)));
+    FOR_EACH_UNIT (k, n, K) STORE(y + k, v_div(LOAD(y + k), v_set(total)));
 }
 
 /* Turns the gradient of the answer, in grad_scores, into that of the scores. */
@@ -291,11 +294,11 @@ static void answer_row_back(const struct call *c, int64_t at)
     const int64_t K = c->n_outputs;
     const float *y = c->answers + at * K;
     float *grad = c->grad_scores + at * K, mean = 0.0f;
-    if (c->grad_answers) FOR_EACH_UNIT(k, n, K) STORE(grad + k, v_add(LOAD(grad + k), LOAD(c->grad_answers + at * K + k)));
+    if (c->grad_answers)
+        FOR_EACH_UNIT (k, n, K) STORE(grad + k, v_add(LOAD(grad + k), LOAD(c->grad_answers + at * K + k)));
     if (c->feedback == SOFTMAX)
         for (int64_t k = 0; k < K; k++) mean += grad[k] * y[k];
-    FOR_EACH_UNIT(k, n, K)
-    {
+    FOR_EACH_UNIT (k, n, K) {
         const vec factor = c->feedback == SOFTMAX ? LOAD(y + k) : slope(c->feedback, LOAD(y + k));
         STORE(grad + k, v_fma(v_sub(LOAD(grad + k), v_set(mean)), factor, LOAD(c->grad_out + at * K + k)));
     }
@@ -306,7 +309,8 @@ static void hidden_row_back(const struct call *c, int64_t at)
 {
     const int64_t H = c->hidden;
     float *grad = c->grad_gates + at * H;
-    FOR_EACH_UNIT(u, n, H) STORE(grad + u, v_mul(LOAD(grad + u), slope(c->activation, LOAD(c->out + at * H + u))));
+    FOR_EACH_UNIT (u, n, H)
+        STORE(grad + u, v_mul(LOAD(grad + u), slope(c->activation, LOAD(c->out + at * H + u))));
 }
 
 /* ---- All steps of the rows of one thread ---- */
@@ -314,7 +318,7 @@ static void hidden_row_back(const struct call *c, int64_t at)
 static void forward(const struct call *c, int64_t thread, int64_t n_threads)
 {
     const int64_t H = c->hidden, K = c->n_outputs, by = n_threads; /* from one row to the next */
-    const float *before = c->state;                               /* what is fed back: h, or Jordan's y */
+    const float *before = c->state;                                /* what is fed back: h, or Jordan's y */
     int64_t start = 0;
     for (int64_t t = 0; t < c->n_steps; start += c->sizes[t], t++) {
         const int64_t rows = share(c->sizes[t], thread, n_threads), first = start + thread;
@@ -323,11 +327,14 @@ static void forward(const struct call *c, int64_t thread, int64_t n_threads)
             multiply(rows, H, before + thread * H, by * H, c->packed, H, c->out + first * H, by * H, 0);
             for (int64_t r = 0; r < rows; r++) elman_row(c, first + r * by);
         } else if (c->cell == LSTM) {
-            multiply(rows, H, before + thread * H, by * H, c->packed, 4 * H, c->gates + first * 4 * H, by * 4 * H, 1);
+            multiply(rows, H, before + thread * H, by * H, c->packed, 4 * H, c->gates + first * 4 * H,
+                     by * 4 * H, 1);
             for (int64_t r = 0; r < rows; r++) lstm_row(c, first + r * by, thread + r * by);
         } else if (c->cell == GRU) {
-            multiply(rows, H, before + thread * H, by * H, c->packed, 2 * H, c->gates + first * 3 * H, by * 3 * H, 1);
-            multiply(rows, H, before + thread * H, by * H, c->packed_2, H, c->recurrent_n + first * H, by * H, 0);
+            multiply(rows, H, before + thread * H, by * H, c->packed, 2 * H, c->gates + first * 3 * H,
+                     by * 3 * H, 1);
+            multiply(rows, H, before + thread * H, by * H, c->packed_2, H, c->recurrent_n + first * H, by * H,
+                     0);
             for (int64_t r = 0; r < rows; r++) gru_row(c, first + r * by, before + (thread + r * by) * H);
         } else {
             multiply(rows, K, before + thread * K, by * K, c->packed, H, c->out + first * H, by * H, 0);
@@ -343,7 +350,8 @@ static void backward(const struct call *c, int64_t thread, int64_t n_threads)
 {
     const int64_t H = c->hidden, K = c->n_outputs, by = n_threads;
     /* Numbers at a step that have a gradient, and how many of them the state went into. */
-    const int64_t width = c->cell == LSTM || c->cell == GRU ? 4 * H : H, n_back = c->cell == GRU ? 3 * H : width;
+    const int64_t width = c->cell == LSTM || c->cell == GRU ? 4 * H : H,
+                  n_back = c->cell == GRU ? 3 * H : width;
     const int64_t fed = c->cell == JORDAN ? K : H; /* width of what is fed back */
     int64_t start = 0, going_on = 0;               /* rows that go on after the step */
     for (int64_t t = 0; t < c->n_steps; t++) start += c->sizes[t];
@@ -355,25 +363,30 @@ static void backward(const struct call *c, int64_t thread, int64_t n_threads)
         const float *fed_before = t > 0 ? fed_out + (start - size_before) * fed : c->state;
         float *grad_fed = c->cell == JORDAN ? c->grad_scores + first * K : c->grad_state + thread * H;
         multiply(going_on, n_back, c->grad_gates + (after + thread) * width, by * width, c->packed, fed,
-                       grad_fed, by * fed, c->cell == GRU);
+                 grad_fed, by * fed, c->cell == GRU);
         for (int64_t r = 0; r < rows; r++) {
             const int64_t at = first + r * by, row = thread + r * by;
             memcpy(c->before + at * fed, fed_before + row * fed, (size_t)fed * sizeof(float));
-            if (c->cell == ELMAN) elman_row_back(c, at, row);
+            if (c->cell == ELMAN)
+                elman_row_back(c, at, row);
             else if (c->cell == LSTM)
-                lstm_row_back(c, at, row, t > 0 ? c->cell_out + (at - size_before) * H : c->cell_start + row * H);
-            else if (c->cell == GRU) gru_row_back(c, at, row, fed_before + row * H);
-            else answer_row_back(c, at);
+                lstm_row_back(c, at, row,
+                              t > 0 ? c->cell_out + (at - size_before) * H : c->cell_start + row * H);
+            else if (c->cell == GRU)
+                gru_row_back(c, at, row, fed_before + row * H);
+            else
+                answer_row_back(c, at);
         }
         if (c->cell == JORDAN) {
-            multiply(rows, K, c->grad_scores + first * K, by * K, c->packed_2, H, c->grad_gates + first * H, by * H, 0);
+            multiply(rows, K, c->grad_scores + first * K, by * K, c->packed_2, H, c->grad_gates + first * H,
+                     by * H, 0);
             for (int64_t r = 0; r < rows; r++) hidden_row_back(c, first + r * by);
         }
         going_on = rows;
     }
     /* What is left is the gradient of the state before the first step. */
     multiply(going_on, n_back, c->grad_gates + thread * width, by * width, c->packed, fed,
-                   c->grad_state + thread * fed, by * fed, c->cell == GRU);
+             c->grad_state + thread * fed, by * fed, c->cell == GRU);
 }
 
 const struct loops LOOPS = {packed_size, pack, forward, backward};

@@ -5,7 +5,10 @@
 
 #define LOOPS loops_neon
 #define V 4
-#define TILE_ROWS {8, 8, 8, 6}
+#define TILE_ROWS                                                                                            \
+    {                                                                                                        \
+        8, 8, 8, 6                                                                                           \
+    }
 typedef float32x4_t vec;
 #define v_set(x) vdupq_n_f32(x)
 #define v_load(p) vld1q_f32(p)
@@ -20,7 +23,7 @@ typedef float32x4_t vec;
 #define v_max(a, b) vmaxq_f32(a, b)
 #define v_abs(x) vabsq_f32(x)
 #define v_copy_sign(x, s) vbslq_f32(vdupq_n_u32(0x80000000u), s, x)
-#define v_power_of_two(n) \
+#define v_power_of_two(n)                                                                                    \
     vreinterpretq_f32_s32(vaddq_s32(vshlq_n_s32(vreinterpretq_s32_f32(n), 23), vdupq_n_s32(127 << 23)))
 #define v_if_less(a, b, x, y) vbslq_f32(vcltq_f32(a, b), x, y)
 #define v_zero_if_less(y, a, b) vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(y), vcltq_f32(a, b)))

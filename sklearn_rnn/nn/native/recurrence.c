@@ -42,16 +42,16 @@ EXPORT int64_t rnn_packed_size(int64_t set, int64_t K, int64_t columns)
     return loops_for(set)->packed_size(K, columns);
 }
 
-EXPORT void rnn_pack(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride, int64_t j_stride,
-                     float *out)
+EXPORT void rnn_pack(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride,
+                     int64_t j_stride, float *out)
 {
     loops_for(set)->pack(w, K, columns, k_stride, j_stride, out);
 }
 
 /* ---- Threads ---- */
 
-/* The functions of the OpenMP library that is in the process already: a second one would fight the first over the
- * cores. NULL where there is none that is known; then there is one thread. */
+/* The functions of the OpenMP library that is in the process already: a second one would fight the first over
+ * the cores. NULL where there is none that is known; then there is one thread. */
 static void (*omp_parallel)(void (*)(void *), void *, unsigned, unsigned);
 static int (*omp_thread)(void), (*omp_team_size)(void);
 

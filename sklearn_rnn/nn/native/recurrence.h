@@ -7,15 +7,15 @@
 enum { ELMAN, LSTM, GRU, JORDAN };
 enum { TANH, RELU, SIGMOID, IDENTITY, SOFTMAX };
 
-/* One run over a packed batch: B rows, S entries in all, H hidden units, K outputs of a Jordan network. All arrays
- * are float32, row-major and without gaps. What a cell has no use for is NULL.
+/* One run over a packed batch: B rows, S entries in all, H hidden units, K outputs of a Jordan network. All
+ * arrays are float32, row-major and without gaps. What a cell has no use for is NULL.
  *
  * forward reads and backward reads again: */
 struct call {
     int64_t cell, activation, feedback; /* of the hidden layer; of what is fed back (Jordan) */
     int64_t n_steps, hidden, n_outputs, n_threads;
-    const int64_t *sizes;  /* (n_steps) rows alive at each step, never increasing, the first is B */
-    const float *packed;   /* recurrent weights; GRU: of r and z; Jordan: from the answer to the hidden layer */
+    const int64_t *sizes; /* (n_steps) rows alive at each step, never increasing, the first is B */
+    const float *packed; /* recurrent weights; GRU: of r and z; Jordan: from the answer to the hidden layer */
     const float *packed_2; /* GRU: of n; Jordan: from the hidden layer to the scores */
     const float *bias;     /* (gates * H) of the recurrent side */
     const float *bias_out; /* (K) Jordan */
