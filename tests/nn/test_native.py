@@ -541,9 +541,10 @@ def test_a_forked_child_does_not_wait_for_threads_that_it_has_not():
 
 
 @needs_loops
-def test_several_threads_at_once(use):
+@pytest.mark.parametrize("name", ["elman, tanh", "gru", "lstm", "jordan, tanh, softmax"])
+def test_several_threads_at_once(use, name):
     use(SETS[0], 2)
-    recurrence = Recurrence(lambda size, is_top: make_cell("gru", H=32), 3)
+    recurrence = Recurrence(lambda size, is_top: make_cell(name, H=32), 3)
     x, packing = make_problem(40, 30)
     with torch.no_grad():
         expected, _ = recurrence(x, packing)

@@ -17,7 +17,7 @@ from sklearn_rnn.nn.native.memory import Scratch
 
 
 class Plan:
-    """What a plan's forward and backward share.
+    """What the forward and the backward pass of one run share.
 
     Parameters
     ----------
@@ -207,7 +207,8 @@ def run_lstm(plan, gates, weight, bias, h0, c0, cell_out=None):
 
 def infer_lstm(plan, inputs, weight_ih, bias_ih, weight, bias, h0, c0):
     """Give the outputs (S, H) and the last cell states (B, H), where nothing is recorded for the way back."""
-    return run_lstm(plan, _project(inputs, weight_ih, bias_ih).tensor, weight, bias, h0, c0)
+    gates = _project(inputs, weight_ih, bias_ih)  # kept until the loops are done with its memory
+    return run_lstm(plan, gates.tensor, weight, bias, h0, c0)
 
 
 class LSTM(Function):
