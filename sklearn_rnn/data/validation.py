@@ -213,6 +213,7 @@ def _read_list(X, padding_value, allow_nan, name):
     if any(isinstance(x, (str, bytes)) for x in X):
         i = next(i for i, x in enumerate(X) if not isinstance(x, str))
         hint = f"{name}[{i}].decode() is text" if isinstance(X[i], bytes) else "either all are str or none is"
+        hint = "leave out what is missing" if np.ndim(X[i]) == 0 and is_missing(X[i]) else hint
         raise TypeError(f"{name}[{i}] is of type {type(X[i]).__name__}; {hint}.")
     if isinstance(X[0], numbers.Number) or getattr(X[0], "ndim", None) == 0:
         raise ValueError(
@@ -227,7 +228,7 @@ def _read_list(X, padding_value, allow_nan, name):
             problems.add(i, f"is not a sequence: {error}")
             arrays.append(None)
     if problems.found:
-        _find_other_problems(arrays, padding_value, allow_nan, problems)
+        _find_problems(arrays, padding_value, allow_nan, problems)
     problems.raise_if_any()
     kinds = {a.dtype.kind for a in arrays if len(a)}
     if kinds & set("UO"):
@@ -350,28 +351,33 @@ def _check_widths(arrays, padding_value, allow_nan, problems):
             "exchanged. A sequence has the shape (n_steps, n_features); "
             f"use Sequences.from_aeon({name}) for the other order."
         )
-    for i in wrong:
-        problems.add(
-            i,
-            f"has {widths[i]} features, but {name}[{first}] has {width}; "
-            "every sequence needs the same number of features.",
-        )
-    _find_other_problems(arrays, padding_value, allow_nan, problems)
+    _find_problems(arrays, padding_value, allow_nan, problems)
     problems.raise_if_any()
 
 
-def _find_other_problems(arrays, padding_value, allow_nan, problems):
-    """Note what is wrong with single arrays, where they cannot be put together anyway."""
-    known = {i for i, _ in problems.found}
-    for i, a in enumerate(arrays):
-        if i in known or a.dtype.kind not in "biuf":
+def _find_problems(arrays, padding_value, allow_nan, problems):
+    """Note what is wrong with single arrays (None for what is none) where they cannot be put together."""
+    numeric = {
+        i: a[:, np.newaxis] if a.ndim == 1 else a
+        for i, a in enumerate(arrays)
+        if a is not None and a.dtype.kind in "biuf"
+    }
+    widths = [a.shape[1] for a in numeric.values() if len(a)]
+    width = max(widths, key=widths.count, default=0)  # what most have
+    model = next((i for i, a in numeric.items() if len(a) and a.shape[1] == width), None)
+    for i, a in numeric.items():
+        if len(a) and a.shape[1] != width:
+            problems.add(
+                i,
+                f"has {a.shape[1]} features, but {problems.name}[{model}] has {width}; "
+                "every sequence needs the same number of features.",
+            )
             continue
-        a = a[:, np.newaxis] if a.ndim == 1 else a
+        a = _as_float32(a, problems.name)
         if padding_value is not None:
-            a = _drop_padding(_as_float32(a, problems.name), np.float32(padding_value))
+            a = _drop_padding(a, np.float32(padding_value))
         if len(a):
-            one = Sequences(_as_float32(a, problems.name), [0, len(a)])
-            _find_non_finite(one, allow_nan, problems, first=i)
+            _find_non_finite(Sequences(a, [0, len(a)]), allow_nan, problems, first=i)
         else:
             problems.add(i, _EMPTY if padding_value is None else _ALL_PADDING)
 

@@ -22,6 +22,7 @@ from sklearn_rnn.data.validation import (
 )
 from sklearn_rnn.estimators.parameters import RULES
 from sklearn_rnn.nn.inference import answer
+from sklearn_rnn.nn.native.library import safe_after_fork
 from sklearn_rnn.nn.network import RecurrentNetwork
 from sklearn_rnn.training import (
     Progress,
@@ -159,6 +160,7 @@ class BaseRNN(BaseEstimator):
             if name in rules:  # a subclass may have parameters of its own
                 rules[name].check(name, value)
 
+    @safe_after_fork()
     def _fit(self, X, y, sample_weight, *, goes_on, epochs, classes=None):
         """Check everything, then train; the estimator changes only if all went well."""
         goes_on = goes_on and hasattr(self, "module_")
@@ -301,6 +303,7 @@ class BaseRNN(BaseEstimator):
 
     # Prediction
 
+    @safe_after_fork()
     def _answer(self, X, method):
         """Give the head's answers for X in the user's order, and the sequences that they are for."""
         if not hasattr(self, "module_"):  # asking scikit-learn takes longer than a short prediction may
@@ -317,6 +320,7 @@ class BaseRNN(BaseEstimator):
 
     # Persistence
 
+    @safe_after_fork()
     def __getstate__(self):
         """Give the state as NumPy arrays and plain Python; the optimizer's memory is left out."""
         state = dict(super().__getstate__())
@@ -328,6 +332,7 @@ class BaseRNN(BaseEstimator):
             }
         return state
 
+    @safe_after_fork()
     def __setstate__(self, state):
         """Build the network anew and give it its weights, on a device that is there."""
         state = dict(state)

@@ -1,5 +1,7 @@
 """Many to one and many to many: numbers for each sequence, or for each step."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
@@ -236,6 +238,12 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         else:
             check_not_masked(y, "y")
             y = np.asarray(y)
+            if self.padding_value is not None and y.ndim == 2 and y.shape[1] == count_padded_steps(X):
+                warnings.warn(
+                    "y has the shape of X, padding included, and is read as several numbers a sequence. "
+                    "Numbers of steps are a list of arrays, or have a third axis: y[:, :, np.newaxis].",
+                    stacklevel=4,
+                )
             check_same_number(np.atleast_1d(y), sequences, "y")
         if y.ndim > 2:
             raise ValueError(

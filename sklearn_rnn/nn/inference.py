@@ -4,7 +4,6 @@ import numpy as np
 import torch
 
 from sklearn_rnn.data.batching import plan_prediction
-from sklearn_rnn.nn.native.library import safe_after_fork
 
 
 def answer(network, dataset, method):
@@ -26,7 +25,7 @@ def answer(network, dataset, method):
     """
     ask = getattr(network.head, method)
     answers = None
-    with torch.inference_mode(), safe_after_fork():
+    with torch.inference_mode():
         for members in plan_prediction(dataset.lengths):
             batch = dataset.gather(members, like=network.like)
             part = ask(network(batch), batch.packing).cpu().numpy()

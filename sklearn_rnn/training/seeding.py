@@ -6,8 +6,6 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from sklearn_rnn.nn.native.library import safe_after_fork
-
 # torch draws weights and dropout from one generator a process: only one fit at a time may borrow it.
 _BORROWED = threading.RLock()
 
@@ -59,7 +57,7 @@ class RandomStream:
             outside = self._get()
             self._set(self._states)
             try:
-                with torch.inference_mode(False), torch.enable_grad(), safe_after_fork():
+                with torch.inference_mode(False), torch.enable_grad():
                     yield self
             finally:
                 self._states = self._get()

@@ -301,7 +301,7 @@ TYPE_ERRORS = {
     "list of bytes": ([b"ab", b"c"], r"X\[0\] is of type bytes; X\[0\]\.decode\(\) is text"),
     "bytes array": (np.array([b"ab", b"c"]), r"X\[0\]\.decode\(\) is text"),
     "bytes and str": (["ab", b"c"], r"X\[1\] is of type bytes"),
-    "None beside str": (["ab", None], r"X\[1\] is of type NoneType; either all are str or none is"),
+    "None beside str": (["ab", None], r"X\[1\] is of type NoneType; leave out what is missing"),
     "missing beside str": (pd.Series(["ab", None]), r"X\[1\] is of type"),
     "list beside str": (["ab", ["c"]], r"X\[1\] is of type list"),
     "str beside lists": ([["c"], "ab"], r"X\[0\] is of type list; either all are str or none is"),

@@ -411,13 +411,28 @@ def test_a_subclass_may_have_parameters_of_its_own(data):
 def test_all_problems_in_one_message_in_order(data):
     X = [np.zeros((3, 2)), np.zeros((2, 3)), np.full((2, 2), np.nan), np.zeros((0, 2)), None]
     with pytest.raises(
-        ValueError, match=r"(?s)^X\[2\] has NaN.*\nX\[3\] is empty.*\nX\[4\] is not a sequence"
+        ValueError, match=r"(?s)^X\[1\] has 3 f.*\nX\[2\] has NaN.*\nX\[3\] is empty.*\nX\[4\] is not"
     ):
         RNNClassifier(**FAST).fit(X, np.arange(5) % 2)
     with pytest.raises(ValueError, match=r"(?s)^X\[1\] has 3 features.*\nX\[2\] has NaN.*\nX\[3\] is empty"):
         RNNClassifier(**FAST).fit(X[:4], np.arange(4) % 2)
     with pytest.raises(ValueError, match=r"X\[1\] is empty \(or all of its steps are padding\)"):
         RNNClassifier(padding_value=0.0, **FAST).fit([[1.0, 0.0], [0.0, 0.0]], [0, 1])
+
+
+def test_the_width_of_most_is_the_right_one():
+    X = [np.ones((2, 2)), np.ones((2, 3)), np.full((1, 3), np.nan), [[1.0], [2.0, 3.0]]]
+    message = r"(?s)^X\[0\] has 2 features, but X\[1\] has 3;.*\nX\[2\] has NaN.*\nX\[3\] is not a sequence"
+    with pytest.raises(ValueError, match=message):
+        RNNClassifier(**FAST).fit(X, np.arange(4) % 2)
+    with pytest.raises(TypeError, match=r"X\[1\] is of type NoneType; leave out what is missing"):
+        RNNClassifier(**FAST).fit(["ab", None], [0, 1])
+
+
+def test_numbers_of_padded_steps():
+    X = np.array([[1.0, 2.0, 3.0], [1.0, -9.0, -9.0]])
+    with pytest.warns(UserWarning, match="y has the shape of X, padding included, .* list of arrays"):
+        RNNRegressor(padding_value=-9, **FAST).fit(X, X)
 
 
 def test_padding_is_found_at_the_precision_of_the_data():

@@ -379,7 +379,7 @@ class DropsRows(TransformerMixin, BaseEstimator):
         (
             [np.zeros((1, 2)), np.zeros((1, 3)), np.zeros((2, 3))],
             ValueError,
-            r"X\[1\] has 3 features, but X\[0\]",
+            r"X\[0\] has 2 features, but X\[1\]",
         ),
         (None, TypeError, "of type NoneType"),
     ],

@@ -210,7 +210,7 @@ def use_native(enabled):
 
 @contextmanager
 def safe_after_fork():
-    """Use one thread inside a ``with`` block in a child that was forked from this process; else do nothing.
+    """Use one thread inside a ``with`` block (or a function decorated with this) in a forked child.
 
     The threads of a parallel region do not live on in a child, where the next region, torch's or ours,
     would wait for them for ever.
