@@ -213,11 +213,10 @@ def _run_native(plan, arguments, need_state):
         outputs, last = functions.infer_lstm(plan, *arguments)  # without the cell states of all steps
         return outputs, (_last_rows(outputs, plan.sizes), last) if need_state else None
     function = _NATIVE_FUNCTIONS[plan.cell]
-    results = (
-        function.apply(plan, *arguments)
-        if is_recorded
-        else function.forward(functions.NoGraph(), plan, *arguments)
-    )
+    if is_recorded:
+        results = function.apply(plan, *arguments)
+    else:
+        results = function.forward(functions.NoGraph(), plan, *arguments)
     # Jordan: scores and what is fed back; LSTM: h, which is put out as well, and c.
     results = results if isinstance(results, tuple) else (results,)
     final = results[1:] if plan.cell == "jordan" else results

@@ -24,20 +24,21 @@ _enabled = ContextVar("enabled", default=True)
 _is_forked = False
 
 
+# The fields of `struct call`, in order.
+_NUMBERS = "cell activation feedback n_steps hidden n_outputs n_threads"
+_POINTERS = (
+    "sizes packed packed_2 bias bias_out state "
+    "gates out cell_out recurrent_n scores answers cell_state "
+    "cell_start grad_out grad_cell_out grad_answers grad_gates grad_scores grad_state grad_cell_state before"
+)
+
+
 class Call(ctypes.Structure):
     """The arguments of a run; see recurrence.h."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("cell", "activation", "feedback")),
-        *((name, ctypes.c_int64) for name in ("n_steps", "hidden", "n_outputs", "n_threads")),
-        *((name, ctypes.c_void_p) for name in ("sizes", "packed", "packed_2", "bias", "bias_out", "state")),
-        *(
-            (name, ctypes.c_void_p)
-            for name in ("gates", "out", "cell_out", "recurrent_n", "scores", "answers")
-        ),
-        *((name, ctypes.c_void_p) for name in ("cell_state", "cell_start", "grad_out", "grad_cell_out")),
-        *((name, ctypes.c_void_p) for name in ("grad_answers", "grad_gates", "grad_scores", "grad_state")),
-        *((name, ctypes.c_void_p) for name in ("grad_cell_state", "before")),
+        *((name, ctypes.c_int64) for name in _NUMBERS.split()),
+        *((name, ctypes.c_void_p) for name in _POINTERS.split()),
     ]
 
 
@@ -99,7 +100,7 @@ class Library:
 
 
 def _find_openmp():
-    """Addresses of the OpenMP functions that torch runs on; None if they are not found."""
+    """Find the addresses of the OpenMP functions that torch runs on; None if they are not there."""
     folder = Path(torch.__file__).parent
     patterns = ("lib/libgomp*", "../torch.libs/libgomp*", "lib/libiomp5*", "lib/libomp*")
     paths = [str(path) for pattern in patterns for path in sorted(folder.glob(pattern))]
