@@ -20,7 +20,7 @@ from sklearn_rnn import RNNClassifier, RNNTagger, show_versions
 from sklearn_rnn.data.batching import Packing
 from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, use_native
 from sklearn_rnn.nn import recurrent as recurrent_module
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.native import library, memory
 from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -371,12 +371,13 @@ def test_an_address_is_taken_of_float32_without_gaps_only():
 
 
 @needs_loops
-def test_a_default_device_is_no_matter():
+def test_a_default_device_is_no_matter(monkeypatch):
     cell = make_cell("gru", H=37)
     x, packing = make_problem(4, 5)
     with torch.no_grad():
         expected, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(4))
         state = cell.initial_state(4)
+        monkeypatch.setattr(memory, "_free", [])  # so that memory is asked for anew
         with torch.device("meta"):
             outputs, _ = run_native(cell, x, packing.batch_sizes, state)
         again, _ = run_native(cell, x, packing.batch_sizes, state)
@@ -401,7 +402,8 @@ def test_backward_twice(name):
 
 
 @needs_loops
-def test_memory_of_inference_mode_is_of_use_outside():
+def test_memory_of_inference_mode_is_of_use_outside(monkeypatch):
+    monkeypatch.setattr(memory, "_free", [])  # so that memory is asked for anew
     cell = make_cell("gru", H=33)
     x, packing = make_problem(4, 5)
     with torch.inference_mode():
