@@ -1,6 +1,7 @@
 """The one door: every form in which users hold sequences, targets and weights, made into arrays."""
 
 import numbers
+from collections import Counter
 
 import numpy as np
 
@@ -362,8 +363,8 @@ def _find_problems(arrays, padding_value, allow_nan, problems):
         for i, a in enumerate(arrays)
         if a is not None and a.dtype.kind in "biuf"
     }
-    widths = [a.shape[1] for a in numeric.values() if len(a)]
-    width = max(widths, key=widths.count, default=0)  # what most have
+    widths = Counter(a.shape[1] for a in numeric.values() if len(a))
+    width = max(widths, key=widths.get, default=0)  # what most have
     model = next((i for i, a in numeric.items() if len(a) and a.shape[1] == width), None)
     for i, a in numeric.items():
         if len(a) and a.shape[1] != width:
