@@ -20,9 +20,10 @@ from torch import nn
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger, Sequences
 from sklearn_rnn.data.validation import object_array
-from sklearn_rnn.nn import CELLS, Cell, RecurrentNetwork, use_native
+from sklearn_rnn.nn import CELLS, Cell, use_native
 from sklearn_rnn.nn.native import library
 from sklearn_rnn.nn.pooling import POOLINGS
+from sklearn_rnn.training.net import SequenceNet
 
 
 @pytest.fixture(autouse=True, params=["compiled", "torch"])
@@ -773,25 +774,27 @@ def test_without_warm_start_training_starts_anew():
 # 9. Interruptions and losses that are not finite
 
 
-class AtForward:
-    """Do something before the n-th forward pass of a network that is being trained."""
+class AtStep:
+    """Do something before the n-th training step."""
 
     def __init__(self, n, action):
         self.left = n
         self.action = action
 
-    def __call__(self, module, inputs):
-        if isinstance(module, RecurrentNetwork) and module.training:
+    def __enter__(self):
+        self.step = step = SequenceNet.train_step_single
+
+        def watched(net, batch, **kwargs):
             self.left -= 1
             if self.left == 0:
                 self.action()
+            return step(net, batch, **kwargs)
 
-    def __enter__(self):
-        self.handle = nn.modules.module.register_module_forward_pre_hook(self)
+        SequenceNet.train_step_single = watched
         return self
 
     def __exit__(self, *error):
-        self.handle.remove()
+        SequenceNet.train_step_single = self.step
 
 
 def press_ctrl_c():
@@ -806,7 +809,7 @@ BATCHES_AN_EPOCH = 3  # 12 sequences, 5 a batch
 def test_an_interrupted_fit_keeps_what_was_learnt(cell, task):
     X, y = make_data(task)
     model = make(task, cell, max_iter=50)
-    with AtForward(2 * BATCHES_AN_EPOCH + 1, press_ctrl_c) as watch:
+    with AtStep(2 * BATCHES_AN_EPOCH + 1, press_ctrl_c) as watch:
         with pytest.warns(
             UserWarning, match="Training was interrupted in epoch 3; what was learnt so far is kept"
         ):
@@ -825,7 +828,7 @@ def test_an_interrupted_fit_keeps_what_was_learnt(cell, task):
 def test_an_interruption_in_the_first_epoch(batch):
     X, y = make_data("label")
     model = make("label")
-    with AtForward(batch, press_ctrl_c), pytest.warns(UserWarning, match="interrupted in epoch 1"):
+    with AtStep(batch, press_ctrl_c), pytest.warns(UserWarning, match="interrupted in epoch 1"):
         model.fit(X, y)
     assert (model.n_iter_, model.loss_curve_, model.best_loss_) == (0, [], None)
     assert all(np.isfinite(a).all() for a in answers(model, X))
@@ -836,7 +839,7 @@ def test_an_interruption_in_the_first_epoch(batch):
 def test_an_interruption_with_early_stopping_gives_the_best_weights():
     X, y = make_data("number")
     options = {"early_stopping": True, "validation_fraction": 0.25, "learning_rate": 0.3, "batch_size": 3}
-    with AtForward(9 * 3 + 1, press_ctrl_c), pytest.warns(UserWarning, match="interrupted in epoch 10"):
+    with AtStep(9 * 3 + 1, press_ctrl_c), pytest.warns(UserWarning, match="interrupted in epoch 10"):
         model = make("number", max_iter=50, **options).fit(X, y)
     assert len(model.validation_scores_) == model.n_iter_ == 9
     best = 1 + int(np.argmax(model.validation_scores_))

@@ -323,10 +323,12 @@ def _read_tokens(arrays, kinds, name):
 
 
 def _concatenate(arrays, dtype):
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
-        values = np.concatenate(arrays, dtype=dtype, casting="unsafe")
     offsets = np.zeros(len(arrays) + 1, np.int64)
     np.cumsum([len(a) for a in arrays], out=offsets[1:])
+    # Step by step in memory, whatever the order of the arrays: steps are what batches are gathered from.
+    values = np.empty((offsets[-1], *arrays[0].shape[1:]), dtype)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
+        np.concatenate(arrays, out=values, casting="unsafe")
     return Sequences._trusted(values, offsets)
 
 
@@ -398,7 +400,7 @@ def _as_float32(values, name):
             if values.dtype.kind == "O":  # a table may hold values of pandas that stand for nothing
                 flat = [np.nan if is_missing(value) else value for value in values.flat]
                 values = np.array(flat, dtype=object).reshape(values.shape)
-            return values.astype(np.float32, copy=False)
+            return values.astype(np.float32, order="C", copy=False)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{name} does not hold numbers: {error}") from error
 

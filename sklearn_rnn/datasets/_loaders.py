@@ -95,7 +95,7 @@ def load_japanese_vowels(*, subset="all", return_X_y=False):
     check_option("subset", subset, ("all", "train", "test"))
     file = "japanese_vowels.npz"
     with (_DATA / file).open("rb") as stream, np.load(stream) as arrays:
-        data = np.split(arrays["values"], np.cumsum(arrays["lengths"])[:-1])
+        data = np.split(np.ascontiguousarray(arrays["values"]), np.cumsum(arrays["lengths"])[:-1])
         target, train = arrays["labels"], arrays["train"]
 
     if subset != "all":

@@ -1,5 +1,6 @@
-"""Losses of single terms; heads weigh and add them."""
+"""Losses of single terms, and their gradients; heads weigh and add them."""
 
+import torch
 from torch.nn import functional as F
 
 
@@ -57,3 +58,35 @@ def squared_error(scores, targets):
     if scores.shape != targets.shape:
         raise ValueError(f"Predictions have shape {tuple(scores.shape)}, targets {tuple(targets.shape)}.")
     return (scores - targets).square().mean(1)
+
+
+def cross_entropy_with_gradient(scores, targets):
+    """Give `cross_entropy` and its gradient with respect to the scores: the softmax less the one-hot target.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n, K)
+        Unnormalised log-probabilities.
+    targets : int64 Tensor of shape (n,)
+        Class codes.
+
+    Returns
+    -------
+    losses : Tensor of shape (n,)
+        One term a row, in nats.
+    gradients : Tensor of shape (n, K)
+        Of each term.
+    """
+    logs, at = torch.log_softmax(scores, 1), targets[:, None]
+    losses = -logs.gather(1, at)[:, 0]
+    return losses, logs.exp_().scatter_add_(1, at, logs.new_full(at.shape, -1))
+
+
+def binary_cross_entropy_with_gradient(scores, targets):
+    """Give `binary_cross_entropy` and its gradient, (n,) and (n, K): the probabilities less the targets."""
+    return binary_cross_entropy(scores, targets), torch.sigmoid(scores) - targets
+
+
+def squared_error_with_gradient(scores, targets):
+    """Give `squared_error` and its gradient, (n,) and (n, K)."""
+    return squared_error(scores, targets), (scores - targets) * (2 / scores.shape[1])

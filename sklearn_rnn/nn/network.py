@@ -41,10 +41,15 @@ class TokenInput(nn.Module):
 
     def forward(self, codes):
         """Look up (S_b,) codes: (S_b, embedding_size), or the codes themselves."""
-        if self.training and self.has_rare:
-            is_hidden = self.rare[codes] & (torch.rand(codes.shape, device=codes.device) < 0.5)
-            codes = codes.masked_fill(is_hidden, 0)
+        codes = self.hide_rare(codes)
         return codes if self.embedding is None else self.embedding(codes)
+
+    def hide_rare(self, codes):
+        """Read rare tokens as 0 now and then, while training."""
+        if not self.training or not self.has_rare:
+            return codes
+        is_hidden = self.rare[codes] & (torch.rand(codes.shape, device=codes.device) < 0.5)
+        return codes.masked_fill(is_hidden, 0)
 
 
 class RecurrentNetwork(nn.Module):

@@ -31,6 +31,15 @@ class LastPooling(nn.Module):
         half = outputs.shape[1] // 2
         return torch.cat([last[:, :half], outputs[: len(packing), half:]], dim=1)
 
+    def lead_back(self, grad, packing):
+        """Give the gradient of the outputs (S_b, D) from that of their pooling (B, D)."""
+        width = grad.shape[1] // self.directions
+        outputs = grad.new_zeros(packing.n_steps_total, grad.shape[1])
+        outputs[:, :width].index_copy_(0, packing.last, grad[:, :width])
+        if self.directions == 2:
+            outputs[: len(packing), width:] = grad[:, width:]
+        return outputs
+
 
 class MeanPooling(nn.Module):
     """The mean over the steps. Parameters are those of `LastPooling`."""
@@ -42,6 +51,10 @@ class MeanPooling(nn.Module):
         """Pool outputs (S_b, D) to (B, D)."""
         total = outputs.new_zeros(len(packing), outputs.shape[1]).index_add(0, packing.row, outputs)
         return total / packing.length[:, None]
+
+    def lead_back(self, grad, packing):
+        """Give the gradient of the outputs (S_b, D) from that of their mean (B, D)."""
+        return (grad / packing.length[:, None]).index_select(0, packing.row)
 
 
 class MaxPooling(nn.Module):

@@ -171,6 +171,67 @@ def _known_kind(cell):
     return {LSTMCell: "lstm", GRUCell: "gru"}.get(type(cell))
 
 
+def run_recorded(cell, inputs, sizes, needs_input_grad):
+    """Run a cell in the compiled loops, from its initial state, without autograd.
+
+    Parameters
+    ----------
+    cell : Cell
+        One that `has_native` holds for.
+    inputs : Tensor of shape (n_steps_total, input_size), or int64 of shape (n_steps_total,)
+        Packed features or tokens.
+    sizes : list of int
+        Rows alive at each step.
+    needs_input_grad : bool
+        Whether the gradient of `inputs` is wanted.
+
+    Returns
+    -------
+    outputs : Tensor of shape (n_steps_total, output_size)
+        What the layer above sees.
+    lead_back : callable
+        Turns the gradient of the outputs into that of the inputs, or None, and sets `grad` of the parameters.
+    """
+    plan, arguments = _plan_native(cell, inputs, sizes, cell.initial_state(sizes[0]))
+    function, record = _NATIVE_FUNCTIONS[plan.cell], functions.Record(needs_input_grad)
+    results = function.forward(record, plan, *arguments)
+    is_single = isinstance(results, torch.Tensor)
+
+    def lead_back(grad):
+        _, grad_inputs, *grads = function.backward(record, grad, *(() if is_single else (None,)))
+        for (weight, _), g in zip(_native_parameters(cell), grads, strict=False):  # then those of the state
+            weight.grad = g.contiguous()
+        return grad_inputs
+
+    return results if is_single else results[0], lead_back
+
+
+def has_native(cell):
+    """Whether the compiled loops can run a cell here and now."""
+    if type(cell) not in _NATIVE_CELLS:
+        return False
+    inputs = torch.zeros(1, cell.input_size, device=cell.weight_ih.device)
+    return _plan_native(cell, inputs, [1], cell.initial_state(1)) is not None
+
+
+def _native_parameters(cell):
+    """Give the parameters of a cell of `_NATIVE_CELLS` in the order of its function, and their shapes."""
+    name, H = _NATIVE_CELLS[type(cell)], cell.hidden_size
+    n_gated = native.N_GATES[name] * H
+    parameters = [(cell.weight_ih, (n_gated, cell.input_size)), (cell.bias_ih, (n_gated,))]
+    if name == "jordan":
+        K, output = cell.output_size, cell.output
+        parameters += [
+            (cell.weight_hy, (H, K)),
+            (cell.bias_hy, (H,)),
+            (output.weight, (K, H)),
+            (output.bias, (K,)),
+        ]
+    else:
+        parameters += [(cell.weight_hh, (n_gated, H)), (cell.bias_hh, (n_gated,))]
+    return parameters
+
+
 def _plan_native(cell, inputs, sizes, state):
     """Plan a run of the compiled loops; None for cells and tensors that they are not for.
 
@@ -179,32 +240,32 @@ def _plan_native(cell, inputs, sizes, state):
     name, library = _NATIVE_CELLS.get(type(cell)), native.get()
     if name is None or library is None or torch.is_autocast_enabled("cpu") or len(inputs) != sum(sizes):
         return None
-    hidden, options = cell.hidden_size, {}
+    options, fed_back = {}, cell.hidden_size
     if name in ("elman", "jordan"):
         options["activation"] = cell.nonlinearity
         if cell.nonlinearity not in NONLINEARITIES:
             return None
-    fed_back, n_gated = hidden, native.N_GATES[name] * hidden
-    expected = [(cell.weight_ih, (n_gated, cell.input_size)), (cell.bias_ih, (n_gated,))]
     if name == "jordan":
         fed_back, activation = cell.output_size, cell.output_activation
         feedback = _NATIVE_FEEDBACKS.get(type(activation))
         is_over_scores = getattr(activation, "dim", -1) in (-1, 1)
         if feedback is None or not is_over_scores or type(cell.output) is not nn.Linear:
             return None
-        if any(getattr(module, f"_{hooks}") for module in (activation, cell.output) for hooks in _HOOKS):
+        if has_hooks(activation) or has_hooks(cell.output):
             return None
         options |= {"n_outputs": fed_back, "feedback": feedback}
-        expected += [(cell.weight_hy, (hidden, fed_back)), (cell.bias_hy, (hidden,))]
-        expected += [(cell.output.weight, (fed_back, hidden)), (cell.output.bias, (fed_back,))]
-    else:
-        expected += [(cell.weight_hh, (n_gated, hidden)), (cell.bias_hh, (n_gated,))]
-    tensors = [*expected, *((s, (sizes[0], fed_back)) for s in state)]
+    tensors = [*_native_parameters(cell), *((s, (sizes[0], fed_back)) for s in state)]
     for tensor, shape in tensors:
         if tensor is None or tensor.shape != shape or tensor.dtype != torch.float32 or not tensor.is_cpu:
             return None
-    plan = functions.Plan(library, name, sizes, hidden, **options)
+    plan = functions.Plan(library, name, sizes, cell.hidden_size, **options)
     return plan, (inputs.contiguous(), *(tensor.contiguous() for tensor, _ in tensors))
+
+
+def has_hooks(module):
+    """Whether something is to be called whenever this module is, or any."""
+    any_module = nn.modules.module
+    return any(getattr(module, f"_{h}") or getattr(any_module, f"_global_{h}") for h in _HOOKS)
 
 
 def _run_native(plan, arguments, need_state):
@@ -216,7 +277,7 @@ def _run_native(plan, arguments, need_state):
     if is_recorded:
         results = function.apply(plan, *arguments)
     else:
-        results = function.forward(functions.NoGraph(), plan, *arguments)
+        results = function.forward(functions.Record(), plan, *arguments)
     # Jordan: scores and what is fed back; LSTM: h, which is put out as well, and c.
     results = results if isinstance(results, tuple) else (results,)
     final = results[1:] if plan.cell == "jordan" else results

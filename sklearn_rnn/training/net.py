@@ -12,6 +12,7 @@ from skorch.callbacks import Callback, EpochTimer, PrintLog
 from torch import nn
 
 from sklearn_rnn.data.batching import plan_training
+from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -22,6 +23,7 @@ OPTIMIZERS = {
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
+_ONCE = frozenset(OPTIMIZERS.values())
 
 
 class BatchIterator:
@@ -219,6 +221,7 @@ class SequenceNet(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
+        self._by_hand = training and can_differentiate(self.module_)
         losses, counts = [], []
         name, of_size = f"{prefix}_loss", f"{prefix}_batch_size"
         for batch in iterator:
@@ -251,11 +254,24 @@ class SequenceNet(NeuralNet):
         total, n_terms = self.module_.head.loss(scores, batch)
         return {"loss": total / n_terms, "y_pred": scores, "n_terms": n_terms}
 
+    def train_step(self, batch, **fit_params):
+        """Compute loss and gradients and move the weights; see `skorch.NeuralNet.train_step`."""
+        if not self._by_hand or "on_grad_computed" not in self._unheard or type(self.optimizer_) not in _ONCE:
+            return super().train_step(batch, **fit_params)
+        step = self.train_step_single(batch)
+        self.optimizer_.step()
+        return step
+
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients; see `skorch.NeuralNet.train_step_single`."""
-        step = self._loss(batch)
-        self._stop_unless_finite(step["loss"].item(), "the loss")
-        step["loss"].backward()
+        if self._by_hand:
+            scores, loss, n_terms = differentiate(self.module_, batch)
+            step = {"loss": loss, "y_pred": scores, "n_terms": n_terms}
+            self._stop_unless_finite(loss.item(), "the loss")
+        else:
+            step = self._loss(batch)
+            self._stop_unless_finite(step["loss"].item(), "the loss")
+            step["loss"].backward()
         if self.clip_norm is not None:
             self._clip_gradient()
         return step

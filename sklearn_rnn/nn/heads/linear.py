@@ -1,7 +1,7 @@
 """Numbers."""
 
 from sklearn_rnn.nn.heads.base import Head
-from sklearn_rnn.nn.losses import squared_error
+from sklearn_rnn.nn.losses import squared_error, squared_error_with_gradient
 
 
 class LinearHead(Head):
@@ -19,3 +19,7 @@ class LinearHead(Head):
     def term_losses(self, scores, targets):
         """Give the squared error of each term, averaged over the outputs."""
         return squared_error(scores, targets)
+
+    def term_losses_with_gradients(self, scores, targets):
+        """Give the losses of the terms, and their gradients with respect to the scores."""
+        return squared_error_with_gradient(scores, targets)

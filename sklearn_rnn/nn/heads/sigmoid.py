@@ -3,7 +3,7 @@
 from torch import nn
 
 from sklearn_rnn.nn.heads.base import Head
-from sklearn_rnn.nn.losses import binary_cross_entropy
+from sklearn_rnn.nn.losses import binary_cross_entropy, binary_cross_entropy_with_gradient
 
 
 class SigmoidHead(Head):
@@ -26,6 +26,10 @@ class SigmoidHead(Head):
     def term_losses(self, scores, targets):
         """Give the sum of the labels' cross-entropies for each term."""
         return binary_cross_entropy(scores, targets)
+
+    def term_losses_with_gradients(self, scores, targets):
+        """Give the losses of the terms, and their gradients with respect to the scores."""
+        return binary_cross_entropy_with_gradient(scores, targets)
 
     def predict(self, scores, packing):
         """Give 1 for each label with a probability above one half, (n, K)."""

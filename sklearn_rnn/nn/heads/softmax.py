@@ -3,7 +3,7 @@
 from torch import nn
 
 from sklearn_rnn.nn.heads.base import Head
-from sklearn_rnn.nn.losses import cross_entropy
+from sklearn_rnn.nn.losses import cross_entropy, cross_entropy_with_gradient
 
 
 class SoftmaxHead(Head):
@@ -26,6 +26,10 @@ class SoftmaxHead(Head):
     def term_losses(self, scores, targets):
         """Give the cross-entropy of each term."""
         return cross_entropy(scores, targets)
+
+    def term_losses_with_gradients(self, scores, targets):
+        """Give the losses of the terms, and their gradients with respect to the scores."""
+        return cross_entropy_with_gradient(scores, targets)
 
     def predict(self, scores, packing):
         """Give the code of the best class, (n,)."""

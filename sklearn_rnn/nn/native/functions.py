@@ -96,14 +96,27 @@ def _contiguous(tensor):
     return None if tensor is None else tensor.contiguous()
 
 
-class NoGraph:
-    """What a function's forward is given where nothing is recorded for the way back."""
+class Record:
+    """What a function keeps for its way back where it is not autograd that calls it.
+
+    Parameters
+    ----------
+    needs_input_grad : bool, default=False
+        Whether the gradient of the layer's inputs is wanted.
+    """
+
+    def __init__(self, needs_input_grad=False):
+        self.needs_input_grad = (
+            False,
+            needs_input_grad,
+        )  # in the order of the arguments: the plan, the inputs
 
     def save_for_backward(self, *tensors):
-        """Forget."""
+        """Keep tensors."""
+        self.saved_tensors = tensors
 
     def set_materialize_grads(self, value):
-        """Forget."""
+        """Do nothing: no gradient is made up."""
 
 
 class Elman(Function):
@@ -138,7 +151,8 @@ class Elman(Function):
         )
         grad_inputs, grad_weight_ih = _project_back(ctx, grad, inputs, weight_ih)
         grad_bias = grad.sum(0)
-        return None, grad_inputs, grad_weight_ih, grad_bias, grad.t() @ before, grad_bias, grad_h0
+        # No two gradients share memory: they are scaled in place.
+        return None, grad_inputs, grad_weight_ih, grad_bias, grad.t() @ before, grad_bias.clone(), grad_h0
 
 
 class GRU(Function):
@@ -248,7 +262,8 @@ class LSTM(Function):
         )
         grad_inputs, grad_weight_ih = _project_back(ctx, grad, inputs, weight_ih)
         grad_bias = grad.sum(0)
-        return None, grad_inputs, grad_weight_ih, grad_bias, grad.t() @ before, grad_bias, grad_h0, grad_c0
+        grads_hh = grad.t() @ before, grad_bias.clone()
+        return None, grad_inputs, grad_weight_ih, grad_bias, *grads_hh, grad_h0, grad_c0
 
 
 class Jordan(Function):
@@ -298,6 +313,6 @@ class Jordan(Function):
             before=before,
         )
         grad_inputs, grad_weight_ih = _project_back(ctx, grad, inputs, weight_ih)
-        grad_bias, grad_hy = grad.sum(0), grad.t() @ before
-        of_output = grad_y.t() @ hidden, grad_y.sum(0)
-        return None, grad_inputs, grad_weight_ih, grad_bias, grad_hy, grad_bias, *of_output, grad_y0
+        grad_bias = grad.sum(0)
+        grads_hy, grads_y = (grad.t() @ before, grad_bias.clone()), (grad_y.t() @ hidden, grad_y.sum(0))
+        return None, grad_inputs, grad_weight_ih, grad_bias, *grads_hy, *grads_y, grad_y0

@@ -5,8 +5,9 @@ import threading
 
 import torch
 
-# Not kept: buffers with more float32 numbers than this (16 MiB), and more than this many of them.
-_LARGEST = 2**22
+# Not kept: buffers with less float32 numbers than the first (a plain tensor is had faster) or more than the
+# second (16 MiB), and more than this many of them.
+_SMALLEST, _LARGEST = 2**15, 2**22
 _MOST_BUFFERS = 8
 
 _free = []
@@ -38,7 +39,7 @@ class Scratch:
     def __init__(self, *shape):
         self._buffer = None
         n = math.prod(shape)
-        if n > _LARGEST:
+        if not _SMALLEST <= n <= _LARGEST:
             self.tensor = torch.empty(shape, dtype=torch.float32, device="cpu")
             return
         buffer = _take(n)

@@ -1,0 +1,161 @@
+"""The gradient of a whole network by the chain rule, without autograd.
+
+In a small network the calls of modules and the bookkeeping of autograd take longer than the mathematics.
+Where each part of a network knows its own gradient, a training step is done here: on the way there each part
+leaves a function that leads back through it. All other networks are left to autograd.
+"""
+
+import torch
+from torch import nn
+
+from sklearn_rnn.nn.heads import LinearHead, SigmoidHead, SoftmaxHead
+from sklearn_rnn.nn.network import RecurrentNetwork, TokenInput
+from sklearn_rnn.nn.pooling import LastPooling, MeanPooling
+from sklearn_rnn.nn.recurrent import Recurrence, has_hooks, has_native, run_recorded
+
+# Exactly these: a subclass may compute something else.
+_HEADS = (SoftmaxHead, SigmoidHead, LinearHead)
+_POOLINGS = (LastPooling, MeanPooling, type(None))
+
+
+def can_differentiate(network):
+    """Whether `differentiate` gives what autograd would give.
+
+    Parameters
+    ----------
+    network : Module
+        The network as it is now.
+
+    Returns
+    -------
+    bool
+        False as well where somebody listens to modules or to gradients of parameters, or has frozen some.
+    """
+    if type(network) is not RecurrentNetwork or torch.is_anomaly_enabled():
+        return False
+    recurrence, head, token_input = network.recurrence, network.head, network.input
+    expected = [
+        (recurrence, (Recurrence,)),
+        (head, _HEADS),
+        (head.output, (nn.Identity if network.emits_scores else nn.Linear,)),
+        (network.pooling, _POOLINGS),
+        (network.dropout, (nn.Dropout,)),
+        (recurrence.dropout, (nn.Dropout,)),
+        (token_input, (TokenInput, type(None))),
+        (getattr(token_input, "embedding", None), (nn.Embedding, type(None))),
+    ]
+    cells = [cell for layer in recurrence.layers for cell in layer]
+    return (
+        all(type(part) in types for part, types in expected)
+        and recurrence.bptt_steps is None
+        and all(has_native(cell) for cell in cells)
+        and not any(has_hooks(module) for module in network.modules())
+        and all(
+            w.requires_grad and not w._backward_hooks and not w._post_accumulate_grad_hooks
+            for w in network.parameters()
+        )
+    )
+
+
+@torch.no_grad()
+def differentiate(network, batch):
+    """Compute scores, loss and gradients; the latter become `grad` of the parameters.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        One that `can_differentiate` holds for, in training mode.
+    batch : PackedBatch
+        A batch with targets.
+
+    Returns
+    -------
+    scores : Tensor of shape (n, n_scores)
+        What the network's `forward` gives.
+    loss : Tensor of shape ()
+        The weighted sum of the terms' losses, divided by their number.
+    n_terms : int
+        That number.
+    """
+    recurrence, packing, head = network.recurrence, batch.packing, network.head
+    values, way_back = batch.values, []  # functions from the gradient after a part to that before it
+    if network.input is not None:
+        values = _look_up(network.input, values, way_back)
+    if network.drops_input:
+        values = _drop(network.dropout, values, way_back)
+    for layer in recurrence.layers:
+        if layer is not recurrence.layers[0]:
+            values = _drop(recurrence.dropout, values, way_back)
+        values = _run_layer(layer, values, packing, way_back)
+    if network.pooling is not None:
+        values = network.pooling(values, packing)
+        way_back.append(lambda grad: network.pooling.lead_back(grad, packing))
+    if not network.emits_scores:
+        values = _drop(network.dropout, values, way_back)
+        values = _score(head.output, values, way_back)
+    elif network.bidirectional:
+        values = sum(values.chunk(2, dim=1))
+        way_back.append(lambda grad: torch.cat([grad, grad], dim=1))
+
+    losses, grad = head.term_losses_with_gradients(values, batch.targets)
+    n_terms = len(losses)
+    if batch.weights is not None:
+        losses = losses * batch.weights
+        grad = grad * batch.weights[:, None]
+    grad = grad / n_terms
+    for lead_back in reversed(way_back):
+        grad = lead_back(grad)
+    return values, losses.sum() / n_terms, n_terms
+
+
+def _look_up(token_input, codes, way_back):
+    codes = token_input.hide_rare(codes)
+    if token_input.embedding is None:
+        return codes
+    weight = token_input.embedding.weight
+
+    def lead_back(grad):
+        weight.grad = torch.zeros_like(weight).index_add_(0, codes, grad)
+
+    way_back.append(lead_back)
+    return weight.index_select(0, codes)
+
+
+def _drop(dropout, values, way_back):
+    if not dropout.p:
+        return values
+    keep = 1 - dropout.p
+    # As torch does it, so that a seed gives the same numbers here and there.
+    factor = torch.empty_like(values).bernoulli_(keep).div_(keep) if keep else torch.zeros_like(values)
+    way_back.append(lambda grad: grad * factor)
+    return values * factor
+
+
+def _run_layer(layer, values, packing, way_back):
+    """Run the directions of a layer over the same input."""
+    parts, needs_grad = [], bool(way_back)
+    for cell, is_reversed in zip(layer, (False, True), strict=False):
+        x = values.index_select(0, packing.reverse) if is_reversed else values
+        parts.append(run_recorded(cell, x, packing.batch_sizes, needs_grad))
+    outputs = [parts[0][0], *(out.index_select(0, packing.reverse) for out, _ in parts[1:])]
+
+    def lead_back(grad):
+        forward, *backward = grad.chunk(len(layer), dim=1)
+        before = parts[0][1](forward)
+        for (_, lead_back), part in zip(parts[1:], backward, strict=True):
+            before_reversed = lead_back(part.index_select(0, packing.reverse))
+            if needs_grad:
+                before = before + before_reversed.index_select(0, packing.reverse)
+        return before
+
+    way_back.append(lead_back)
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+
+
+def _score(linear, features, way_back):
+    def lead_back(grad):
+        linear.weight.grad, linear.bias.grad = grad.t() @ features, grad.sum(0)
+        return grad @ linear.weight
+
+    way_back.append(lead_back)
+    return torch.addmm(linear.bias, features, linear.weight.t())

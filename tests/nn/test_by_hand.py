@@ -1,0 +1,220 @@
+"""Training steps without autograd: the same numbers, and only where nobody could tell the difference."""
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn.data import Sequences
+from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.nn import CRFHead, SoftmaxHead, use_native
+from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
+from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.network import RecurrentNetwork
+
+pytestmark = pytest.mark.skipif(library.load() is None, reason="needs the compiled loops")
+
+
+def make_network(**changes):
+    options = {
+        "input_size": 5,
+        "is_tokens": False,
+        "rare": None,
+        "embedding_size": None,
+        "cell": "gru",
+        "hidden_size": 7,
+        "num_layers": 1,
+        "bidirectional": False,
+        "nonlinearity": "tanh",
+        "dropout": 0.0,
+        "pooling": "last",
+        "bptt_steps": None,
+        "head": "softmax",
+        "n_outputs": 3,
+    }
+    torch.manual_seed(0)
+    return RecurrentNetwork(**options | changes).train()
+
+
+def make_batch(network, *, lengths=(6, 6, 4, 1), weighted=False):
+    rng, lengths = np.random.RandomState(0), np.array(lengths)
+    per_step, head = network.head.per_step, network.head
+    n_steps, n = lengths.sum(), lengths.sum() if per_step else len(lengths)
+    if network.input is None:
+        values = rng.randn(n_steps, 5).astype(np.float32)
+    else:
+        values = rng.randint(5, size=n_steps)
+    if isinstance(head, SoftmaxHead | CRFHead):
+        targets = rng.randint(3, size=n)
+    else:
+        targets = rng.randint(2, size=(n, 3)).astype(np.float32)
+    weights = rng.rand(n).astype(np.float32) if weighted else None
+    sequences = Sequences.from_lengths(values, lengths)
+    dataset = SequenceDataset(sequences, targets, weights, per_step=per_step)
+    return dataset.gather(np.arange(len(lengths)), network.like)
+
+
+def step_with_autograd(network, batch):
+    scores = network(batch)
+    total, n_terms = network.head.loss(scores, batch)
+    (total / n_terms).backward()
+    return scores, total / n_terms, n_terms
+
+
+def take_step(step, network, batch):
+    torch.manual_seed(1)
+    network.zero_grad()
+    scores, loss, n_terms = step(network, batch)
+    assert n_terms == len(batch.targets)
+    return scores, loss, [w.grad.clone() for w in network.parameters()]
+
+
+NETWORKS = {
+    "elman": {"cell": "elman"},
+    "elman, relu, three layers": {"cell": "elman", "nonlinearity": "relu", "num_layers": 3},
+    "gru": {},
+    "lstm": {"cell": "lstm"},
+    "jordan": {"cell": "jordan"},
+    "both directions": {"bidirectional": True},
+    "both directions, two layers, dropout": {"bidirectional": True, "num_layers": 2, "dropout": 0.4},
+    "jordan, both directions, two layers": {"cell": "jordan", "bidirectional": True, "num_layers": 2},
+    "mean": {"pooling": "mean", "bidirectional": True},
+    "each step": {"pooling": None},
+    "each step, both directions": {"pooling": None, "bidirectional": True, "cell": "lstm"},
+    "each step, jordan": {"pooling": None, "cell": "jordan"},
+    "one-hot": {"is_tokens": True},
+    "one-hot, both directions": {"is_tokens": True, "bidirectional": True},
+    "embedding": {"is_tokens": True, "embedding_size": 4, "dropout": 0.3},
+    "rare tokens": {
+        "is_tokens": True,
+        "embedding_size": 4,
+        "rare": np.array([False, True, True, False, False]),
+    },
+    "several labels": {"head": "sigmoid"},
+    "numbers": {"head": "linear"},
+    "numbers, jordan": {"head": "linear", "cell": "jordan", "pooling": None},
+    "all is dropped": {"dropout": 1.0},
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_are_those_of_autograd(name, weighted):
+    network = make_network(**NETWORKS[name])
+    batch = make_batch(network, weighted=weighted)
+    assert can_differentiate(network)
+    expected = take_step(step_with_autograd, network, batch)
+    found = take_step(differentiate, network, batch)
+    torch.testing.assert_close(found, expected)
+    if name != "all is dropped":
+        assert all(grad.abs().max() > 0 for grad in found[2])
+
+
+def test_gradients_share_no_memory_and_are_laid_out_like_their_weights():
+    # They are scaled in place, and a fused optimizer reads them as they lie in memory.
+    for name in ("elman", "lstm", "jordan", "gru"):
+        network = make_network(**NETWORKS[name])
+        take_step(differentiate, network, make_batch(network))
+        weights = list(network.parameters())
+        ranges = sorted((w.grad.data_ptr(), w.grad.data_ptr() + 4 * w.grad.numel()) for w in weights)
+        assert all(end <= start for (_, end), (start, _) in zip(ranges, ranges[1:], strict=False))
+        assert all(w.grad.is_contiguous() for w in weights)
+
+
+class Tempered(SoftmaxHead):
+    def term_losses(self, scores, targets):
+        return super().term_losses(scores / 2, targets)
+
+
+def freeze(network):
+    network.recurrence.layers[0][0].bias_hh.requires_grad_(False)
+
+
+def listen(network):
+    network.head.register_forward_hook(lambda *_: None)
+
+
+def listen_to_a_gradient(network):
+    network.like.register_hook(lambda grad: grad)
+
+
+def replace_output(network):
+    network.head.output = nn.Sequential(nn.Linear(7, 3))
+
+
+OTHERS = {
+    "head of a subclass": {"head": Tempered},
+    "crf": {"head": "crf", "pooling": None},
+    "max": {"pooling": "max"},
+    "attention": {"pooling": "attention"},
+    "truncated": {"bptt_steps": 2},
+    "frozen": freeze,
+    "a hook of a module": listen,
+    "a hook of a gradient": listen_to_a_gradient,
+    "another output layer": replace_output,
+    "float64": lambda network: network.double(),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_networks_are_left_to_autograd(name):
+    change = OTHERS[name]
+    network = make_network(**(change if isinstance(change, dict) else {}))
+    if not isinstance(change, dict):
+        assert can_differentiate(network)
+        change(network)
+    assert not can_differentiate(network)
+
+
+def test_left_to_autograd_for_the_time_being():
+    network = make_network()
+    handle = nn.modules.module.register_module_forward_hook(lambda *_: None)
+    assert not can_differentiate(network)
+    handle.remove()
+    assert can_differentiate(network)
+    with use_native(False):
+        assert not can_differentiate(network)
+    with torch.autograd.set_detect_anomaly(True):
+        assert not can_differentiate(network)
+
+
+@pytest.mark.parametrize("estimator", [RNNClassifier, RNNTagger, RNNRegressor])
+def test_training_is_the_same_either_way(estimator, monkeypatch):
+    rng = np.random.RandomState(0)
+    X = [rng.randn(n, 3) for n in rng.randint(1, 9, size=40)]
+    y = [x[:, 0] > 0 for x in X] if estimator is RNNTagger else np.arange(40) % 3
+    model = estimator(num_layers=2, bidirectional=True, dropout=0.3, max_iter=5, random_state=0)
+    by_hand = model.fit(X, y).loss_curve_
+    monkeypatch.setattr("sklearn_rnn.training.net.can_differentiate", lambda network: False)
+    np.testing.assert_allclose(model.fit(X, y).loss_curve_, by_hand, rtol=1e-4)
+
+
+def test_callbacks_see_gradients_and_scores():
+    seen = []
+
+    class Watch(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            seen.append({name: w.grad.abs().max().item() for name, w in named_parameters})
+
+        def on_batch_end(self, net, y_pred, **kwargs):
+            seen.append(y_pred.shape)
+
+    X = [np.ones((n, 2)) for n in (3, 2, 4)]
+    RNNClassifier(max_iter=1, callbacks=[Watch()], random_state=0).fit(X, [0, 1, 0])
+    grads, shape = seen
+    assert shape == (3, 2)
+    assert "head.output.weight" in grads
+    assert min(grads.values()) > 0
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, "adam"])
+def test_an_optimizer_that_asks_several_times_is_given_several_steps(optimizer, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "sklearn_rnn.training.net.differentiate", lambda *args: calls.append(1) or differentiate(*args)
+    )
+    X = [np.full((3, 1), i) for i in range(8)]
+    RNNRegressor(optimizer=optimizer, max_iter=1, random_state=0).fit(X, np.arange(8.0))
+    assert (len(calls) > 1) == (optimizer is torch.optim.LBFGS)
