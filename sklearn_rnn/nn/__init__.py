@@ -16,3 +16,4 @@ from sklearn_rnn.nn.heads import SoftmaxHead as SoftmaxHead
 from sklearn_rnn.nn.native.library import use_native as use_native
 from sklearn_rnn.nn.network import RecurrentNetwork as RecurrentNetwork
 from sklearn_rnn.nn.recurrent import Recurrence as Recurrence
+from sklearn_rnn.nn.recurrent import Stepper as Stepper

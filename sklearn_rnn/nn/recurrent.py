@@ -112,6 +112,77 @@ class Recurrence(nn.Module):
         return inputs, after if need_state else None
 
 
+class Stepper:
+    """A stack of recurrent layers that is run one step at a time, without gradients.
+
+    For loops in which the next input depends on the last output. What the weights are when a batch size first
+    comes up is what counts: after further training, make another.
+
+    Parameters
+    ----------
+    recurrence : Recurrence
+        Layers that read in one direction.
+
+    Raises
+    ------
+    ValueError
+        If a layer reads from the end as well.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_rnn.nn import LSTMCell, Recurrence, Stepper
+    >>> step = Stepper(Recurrence(lambda size, is_top: LSTMCell(size, 8), 3, num_layers=2))
+    >>> output, state = step(torch.zeros(5, 3))
+    >>> output, state = step(torch.ones(5, 3), state)
+    >>> output.shape
+    torch.Size([5, 8])
+    """
+
+    def __init__(self, recurrence):
+        if any(len(layer) > 1 for layer in recurrence.layers):
+            raise ValueError("A layer that reads a sequence from its end as well cannot go step by step.")
+        self._cells = [layer[0] for layer in recurrence.layers]
+        self._steps = {}  # by the number of sequences, the kind of input, and the place in the stack
+
+    @torch.no_grad()
+    def __call__(self, inputs, state=None):
+        """Go one step ahead.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (B, input_size), or int64 of shape (B,)
+            Features or tokens.
+        state : list of tuple of Tensor, optional
+            What the last step gave, or `Recurrence.forward`; by default the initial state.
+
+        Returns
+        -------
+        outputs : Tensor of shape (B, output_size)
+            The top layer's outputs.
+        state : list of tuple of Tensor
+            The state of each layer after the step.
+        """
+        after = []
+        for depth, cell in enumerate(self._cells):
+            before = cell.initial_state(len(inputs)) if state is None else state[depth]
+            inputs, final = self._choose(depth, cell, inputs, before)(inputs, before)
+            after.append(final)
+        return inputs, after
+
+    def _choose(self, depth, cell, inputs, state):
+        key = depth, len(inputs), inputs.dtype
+        if key not in self._steps:
+            planned = _plan_native(cell, inputs, [len(inputs)], state, has_way_back=False)
+            if planned is None:
+                self._steps[key] = lambda x, before: cell.step(cell.project(x), before)
+            else:
+                plan, (_, *tensors) = planned
+                weights = tensors[: len(tensors) - len(state)]
+                self._steps[key] = functions.Step(plan, *weights, is_token=inputs.dtype == torch.int64)
+        return self._steps[key]
+
+
 def _run_truncated(cell, inputs, packing, state, need_state, bptt_steps):
     """Run a cell chunk by chunk, cutting the graph between chunks."""
     sizes = packing.batch_sizes
@@ -144,7 +215,7 @@ def _run(cell, inputs, packing, sizes, state, need_state):
 
     Every way to run a cell gives the same result, so that this is a question of speed alone.
     """
-    planned = _plan_native(cell, inputs, sizes, state)
+    planned = _plan_native(cell, inputs, sizes, state, has_way_back=torch.is_grad_enabled())
     if planned is not None:
         return _run_native(*planned, need_state)
     kind = _known_kind(cell)
@@ -232,7 +303,7 @@ def _native_parameters(cell):
     return parameters
 
 
-def _plan_native(cell, inputs, sizes, state):
+def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
     """Plan a run of the compiled loops; None for cells and tensors that they are not for.
 
     All is looked at before an address is taken: what another path would refuse, it is left to refuse.
@@ -258,7 +329,7 @@ def _plan_native(cell, inputs, sizes, state):
     for tensor, shape in tensors:
         if tensor is None or tensor.shape != shape or tensor.dtype != torch.float32 or not tensor.is_cpu:
             return None
-    plan = functions.Plan(library, name, sizes, cell.hidden_size, **options)
+    plan = functions.Plan(library, name, sizes, cell.hidden_size, has_way_back=has_way_back, **options)
     return plan, (inputs.contiguous(), *(tensor.contiguous() for tensor, _ in tensors))
 
 
@@ -269,12 +340,11 @@ def has_hooks(module):
 
 
 def _run_native(plan, arguments, need_state):
-    is_recorded = torch.is_grad_enabled()
-    if plan.cell == "lstm" and not is_recorded:
+    if plan.cell == "lstm" and not plan.has_way_back:
         outputs, last = functions.infer_lstm(plan, *arguments)  # without the cell states of all steps
         return outputs, (_last_rows(outputs, plan.sizes), last) if need_state else None
     function = _NATIVE_FUNCTIONS[plan.cell]
-    if is_recorded:
+    if plan.has_way_back:
         results = function.apply(plan, *arguments)
     else:
         results = function.forward(functions.Record(), plan, *arguments)

@@ -13,7 +13,7 @@ from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.data import as_sequences
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.datasets import load_japanese_vowels, make_person_sentences
-from sklearn_rnn.training import OPTIMIZERS, resolve_device
+from sklearn_rnn.training import OPTIMIZERS, callbacks, resolve_device
 
 FAST = {"hidden_size": 8, "max_iter": 4, "random_state": 0}
 
@@ -117,8 +117,10 @@ def test_progress_bar_and_log(vowels, capsys):
     assert captured.out == captured.err == ""
 
 
-def test_progress_bar_of_a_long_fit(vowels, capsys):
-    RNNClassifier(verbose=1, **(FAST | {"max_iter": 80})).fit(*vowels)
+def test_progress_bar_of_a_long_fit(vowels, capsys, monkeypatch):
+    make_bar = callbacks.tqdm
+    monkeypatch.setattr(callbacks, "tqdm", lambda **options: make_bar(**options | {"delay": 0}))
+    RNNClassifier(verbose=1, **FAST).fit(*vowels)
     assert "train_loss" in capsys.readouterr().err
 
 

@@ -15,12 +15,10 @@
 #include "recurrence.h"
 
 int rnn_supports(int64_t set);
-int64_t rnn_packed_size(int64_t set, int64_t K, int64_t columns);
-void rnn_pack(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride, int64_t j_stride,
-              float *out);
+int64_t rnn_work_size(int64_t set, const struct call *call, int is_back);
 void rnn_use_openmp(void *parallel, void *thread, void *team_size);
-void rnn_forward(int64_t set, const struct call *call);
-void rnn_backward(int64_t set, const struct call *call);
+void rnn_forward(int64_t set, struct call *call);
+void rnn_backward(int64_t set, struct call *call);
 
 /* ---- Threads as OpenMP would make them ---- */
 
@@ -68,18 +66,26 @@ static float *array(int64_t n, float scale)
 static float *zeros(int64_t n) { return calloc((size_t)(n ? n : 1), sizeof(float)); }
 
 struct problem {
-    int64_t cell, activation, feedback, B, T, H, K, S, G;
+    int64_t cell, activation, feedback, B, T, H, K, S, G, d;
     int64_t *sizes;
-    float *x, *w, *bias, *w_out, *bias_out, *h0, *c0, *g, *g_cell;
+    float *x, *w, *bias, *w_out, *bias_out, *h0, *c0, *g, *g_cell; /* x: the projections of */
+    float *inputs, *w_ih, *bias_ih;
 };
 
 static struct problem draw(int64_t cell, int64_t activation, int64_t feedback, int64_t B, int64_t T,
                            int64_t H, int64_t K)
 {
-    struct problem p = {
-        cell, activation, feedback, B,    T,    H,    K,    0,    cell == LSTM ? 4 : cell == GRU ? 3 : 1,
-        NULL, NULL,       NULL,     NULL, NULL, NULL, NULL, NULL, NULL,
-        NULL};
+    struct problem p = {.cell = cell,
+                        .activation = activation,
+                        .feedback = feedback,
+                        .B = B,
+                        .T = T,
+                        .H = H,
+                        .K = K,
+                        .G = cell == LSTM  ? 4
+                             : cell == GRU ? 3
+                                           : 1,
+                        .d = 1 + (H + T) % 37};
     const int64_t fed = cell == JORDAN ? K : H;
     p.sizes = malloc((size_t)T * sizeof(int64_t));
     p.sizes[0] = B;
@@ -89,7 +95,15 @@ static struct problem draw(int64_t cell, int64_t activation, int64_t feedback, i
     }
     for (int64_t t = 0; t < T; t++) p.S += p.sizes[t];
     const float scale = 1.0f / sqrtf((float)H);
-    p.x = array(p.S * p.G * H, 1.0f), p.w = array(p.G * H * fed, scale), p.bias = array(p.G * H, 0.3f);
+    p.x = array(p.S * p.G * H, 1.0f), p.inputs = array(p.S * p.d, 1.0f), p.bias_ih = array(p.G * H, 0.3f);
+    p.w_ih = array(p.G * H * p.d, 1.0f / sqrtf((float)p.d));
+    for (int64_t s = 0; s < p.S; s++)
+        for (int64_t j = 0; j < p.G * H; j++) {
+            double x = p.bias_ih[j];
+            for (int64_t i = 0; i < p.d; i++) x += (double)p.inputs[s * p.d + i] * p.w_ih[j * p.d + i];
+            p.x[s * p.G * H + j] = (float)x;
+        }
+    p.w = array(p.G * H * fed, scale), p.bias = array(p.G * H, 0.3f);
     p.w_out = array(K * H, scale), p.bias_out = array(K, 0.3f), p.h0 = array(B * fed, 0.5f),
     p.c0 = array(B * H, 0.5f);
     p.g = array(p.S * fed, 1.0f), p.g_cell = array(p.S * H, 1.0f);
@@ -98,7 +112,8 @@ static struct problem draw(int64_t cell, int64_t activation, int64_t feedback, i
 
 static void drop(struct problem *p)
 {
-    float *all[] = {p->x, p->w, p->bias, p->w_out, p->bias_out, p->h0, p->c0, p->g, p->g_cell};
+    float *all[] = {p->x,  p->w, p->bias,   p->w_out,  p->bias_out, p->h0,
+                    p->c0, p->g, p->g_cell, p->inputs, p->w_ih,     p->bias_ih};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     free(p->sizes);
 }
@@ -167,75 +182,118 @@ static double plain(const struct problem *p, double *out)
 
 /* ---- The check ---- */
 
-static float *packed(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride,
-                     int64_t j_stride)
+static void run(int64_t set, struct call *c, int is_back)
 {
-    float *out = malloc((size_t)rnn_packed_size(set, K, columns) * sizeof(float));
-    rnn_pack(set, w, K, columns, k_stride, j_stride, out);
-    return out;
+    c->work = malloc((size_t)rnn_work_size(set, c, is_back) * sizeof(float));
+    is_back ? rnn_backward(set, c) : rnn_forward(set, c);
+    if (!is_back) { /* once more, with the work space as it was left */
+        c->is_ready = 1;
+        if (c->cell != LSTM && !c->gates) rnn_forward(set, c);
+        c->is_ready = 0;
+    }
+    free(c->work);
+}
+
+/* How far `found` (rows, columns) is from the product of the transpose of a (S, rows), whose entries begin at
+ * `a` with a stride, and b (S, columns), or the sums of a if there is no b. */
+static double product_error(const float *found, int64_t rows, int64_t columns, int64_t S, const float *a,
+                            int64_t stride, const float *b)
+{
+    double error = 0;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < columns; j++) {
+            double sum = 0, size = 1e-3;
+            for (int64_t s = 0; s < S; s++) {
+                const double term = (double)a[s * stride + r] * (b ? b[s * columns + j] : 1);
+                sum += term, size += fabs(term);
+            }
+            error = fmax(error, fabs(sum - found[r * columns + j]) / size);
+        }
+    return error;
 }
 
 static int check(int64_t set, const struct problem *p, int64_t n_threads)
 {
-    const int64_t H = p->H, K = p->K, S = p->S, fed = p->cell == JORDAN ? K : H;
+    const int64_t H = p->H, K = p->K, S = p->S, G = p->G * H, fed = p->cell == JORDAN ? K : H;
     const int64_t width = p->cell == GRU || p->cell == LSTM ? 4 * H : H;
-    float *gates = malloc((size_t)(S * p->G * H) * sizeof(float)), *out = zeros(S * H),
-          *scores = zeros(S * K);
+    float *gates = malloc((size_t)(S * G) * sizeof(float)), *out = zeros(S * H), *scores = zeros(S * K);
     float *cell_state = malloc((size_t)(p->B * H) * sizeof(float)), *cell_out = zeros(S * H),
           *recurrent_n = zeros(S * H);
     float *answers = zeros(S * K), *grad = zeros(S * width), *grad_scores = zeros(S * K),
-          *grad_state = zeros(p->B * fed);
-    float *grad_cell_state = zeros(p->B * H), *inferred = zeros(S * H), *before = zeros(S * fed),
-          *turned = malloc((size_t)(p->G * H * fed) * sizeof(float));
-    memcpy(gates, p->x, (size_t)(S * p->G * H) * sizeof(float));
-    memcpy(cell_state, p->c0, (size_t)(p->B * H) * sizeof(float));
-    memcpy(turned, p->w, (size_t)(p->G * H * fed) * sizeof(float));
-    if (p->cell == GRU) { /* n, r, z */
-        memcpy(turned, p->w + 2 * H * H, (size_t)(H * H) * sizeof(float));
-        memcpy(turned + H * H, p->w, (size_t)(2 * H * H) * sizeof(float));
-    }
-    float *a = packed(set, p->w, fed, p->cell == GRU ? 2 * H : p->G * H, 1, fed), *b = NULL;
-    if (p->cell == GRU) b = packed(set, p->w + 2 * H * H, H, H, 1, H);
-    if (p->cell == JORDAN) b = packed(set, p->w_out, H, K, 1, H);
+          *grad_state = zeros(p->B * fed), *grad_cell_state = zeros(p->B * H), *before = zeros(S * fed);
+    float *grad_w_ih = zeros(G * p->d), *grad_bias_ih = zeros(G), *grad_w = zeros(G * fed),
+          *grad_bias = zeros(G), *grad_w_out = zeros(K * H), *grad_bias_out = zeros(K);
+    const int64_t n_out = p->cell == JORDAN ? S * K : S * H;
+    const float *result = p->cell == JORDAN ? scores : out;
+    float *lean = zeros(n_out), *projected = zeros(n_out);
     struct call c = {.cell = p->cell,
                      .activation = p->activation,
                      .feedback = p->feedback,
                      .n_steps = p->T,
+                     .n_entries = S,
+                     .n_inputs = p->d,
                      .hidden = H,
                      .n_threads = n_threads,
                      .sizes = p->sizes,
-                     .packed = a,
-                     .packed_2 = b,
+                     .inputs = p->inputs,
+                     .weight_ih = p->w_ih,
+                     .bias_ih = p->bias_ih,
+                     .weight = p->w,
                      .bias = p->bias,
                      .state = p->h0,
-                     .gates = gates,
                      .out = out}; /* what a cell has no use for is NULL */
+    if (p->cell == LSTM) c.cell_state = cell_state;
+    if (p->cell == JORDAN)
+        c.n_outputs = K, c.weight_out = p->w_out, c.bias_out = p->bias_out, c.scores = scores,
+        c.answers = answers;
+    /* At first as where there is no way back, then with projections that were made before. */
+    memcpy(cell_state, p->c0, (size_t)(p->B * H) * sizeof(float));
+    run(set, &c, 0);
+    memcpy(lean, result, (size_t)n_out * sizeof(float));
+    memcpy(cell_state, p->c0, (size_t)(p->B * H) * sizeof(float));
+    memcpy(gates, p->x, (size_t)(S * G) * sizeof(float));
+    c.inputs = NULL, c.gates = gates;
+    run(set, &c, 0);
+    memcpy(projected, result, (size_t)n_out * sizeof(float));
+    memcpy(cell_state, p->c0, (size_t)(p->B * H) * sizeof(float));
+    c.inputs = p->inputs;
+    if (p->cell == LSTM) c.cell_out = cell_out;
     if (p->cell == GRU) c.recurrent_n = recurrent_n;
-    if (p->cell == JORDAN) c.n_outputs = K, c.bias_out = p->bias_out, c.scores = scores, c.answers = answers;
-    if (p->cell == LSTM) { /* at first as where there is no way back */
-        c.cell_state = cell_state;
-        rnn_forward(set, &c);
-        memcpy(inferred, out, (size_t)(S * H) * sizeof(float));
-        memcpy(gates, p->x, (size_t)(S * p->G * H) * sizeof(float));
-        memcpy(cell_state, p->c0, (size_t)(p->B * H) * sizeof(float));
-        c.cell_out = cell_out;
-    }
-    rnn_forward(set, &c);
-    int failed = p->cell == LSTM && memcmp(inferred, out, (size_t)(S * H) * sizeof(float)) != 0;
-    free(a), free(b);
-    a = packed(set, turned, p->G * H, fed, fed, 1);
-    b = p->cell == JORDAN ? packed(set, p->w_out, K, H, H, 1) : NULL;
-    c.packed = a, c.packed_2 = b, c.grad_out = p->g, c.grad_gates = grad, c.grad_state = grad_state,
-    c.before = before;
+    run(set, &c, 0);
+    int failed = memcmp(lean, result, (size_t)n_out * sizeof(float)) != 0;
+    for (int64_t i = 0; i < n_out; i++)
+        failed |= !(fabsf(projected[i] - result[i]) < 2e-5f * (1 + fabsf(result[i])));
+
+    c.grad_out = p->g, c.grad_gates = grad, c.grad_state = grad_state;
+    c.grad_weight_ih = grad_w_ih, c.grad_bias_ih = grad_bias_ih, c.grad_weight = grad_w,
+    c.grad_bias = grad_bias;
     if (p->cell == LSTM)
         c.cell_start = p->c0, c.grad_cell_out = p->g_cell, c.grad_cell_state = grad_cell_state;
-    if (p->cell == JORDAN) c.grad_scores = grad_scores;
-    rnn_backward(set, &c);
-    for (int64_t i = 0; i < p->B * fed; i++) failed |= before[i] != p->h0[i];
+    if (p->cell == JORDAN)
+        c.grad_scores = grad_scores, c.grad_weight_out = grad_w_out, c.grad_bias_out = grad_bias_out;
+    run(set, &c, 1);
+    memcpy(before, p->h0, (size_t)(p->B * fed) * sizeof(float));
     for (int64_t t = 1, at = p->B; t < p->T; at += p->sizes[t], t++)
-        for (int64_t i = 0; i < p->sizes[t] * fed; i++)
-            failed |=
-                before[at * fed + i] != (p->cell == JORDAN ? answers : out)[(at - p->sizes[t - 1]) * fed + i];
+        memcpy(before + at * fed, (p->cell == JORDAN ? answers : out) + (at - p->sizes[t - 1]) * fed,
+               (size_t)(p->sizes[t] * fed) * sizeof(float));
+    const float *of_inputs = p->cell == GRU ? grad + H : grad; /* behind n comes r, z, n */
+    double error_of_weights = product_error(grad_w_ih, G, p->d, S, of_inputs, width, p->inputs);
+#define ALSO(...) error_of_weights = fmax(error_of_weights, product_error(__VA_ARGS__))
+    ALSO(grad_bias_ih, G, 1, S, of_inputs, width, NULL);
+    if (p->cell == GRU) {
+        ALSO(grad_w, 2 * H, H, S, grad + H, width, before);
+        ALSO(grad_w + 2 * H * H, H, H, S, grad, width, before);
+        ALSO(grad_bias, 2 * H, 1, S, grad + H, width, NULL);
+        ALSO(grad_bias + 2 * H, H, 1, S, grad, width, NULL);
+    } else {
+        ALSO(grad_w, G, fed, S, grad, width, before);
+        ALSO(grad_bias, G, 1, S, grad, width, NULL);
+    }
+    if (p->cell == JORDAN) {
+        ALSO(grad_w_out, K, H, S, grad_scores, K, out);
+        ALSO(grad_bias_out, K, 1, S, grad_scores, K, NULL);
+    }
+    failed |= !(error_of_weights < 1e-5);
 
     double *expected = malloc((size_t)(S * fed) * sizeof(double)), error = 0;
     plain(p, expected);
@@ -244,13 +302,13 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     double grad_error = 0;
     for (int trial = 0; trial < 5; trial++) {
         const int64_t at = (int64_t)((noise() + 1) / 2 * (float)(S - 1)),
-                      j = (int64_t)((noise() + 1) / 2 * (float)(p->G * H - 1));
-        const float was = p->x[at * p->G * H + j];
-        p->x[at * p->G * H + j] = was + 0.0009765625f;
+                      j = (int64_t)((noise() + 1) / 2 * (float)(G - 1));
+        const float was = p->x[at * G + j];
+        p->x[at * G + j] = was + 0.0009765625f;
         double slope = plain(p, expected);
-        p->x[at * p->G * H + j] = was - 0.0009765625f;
+        p->x[at * G + j] = was - 0.0009765625f;
         slope = (slope - plain(p, expected)) / 0.001953125;
-        p->x[at * p->G * H + j] = was;
+        p->x[at * G + j] = was;
         const float ours = grad[at * width + j + (p->cell == GRU ? H : 0)]; /* behind n comes r, z, n */
         grad_error = fmax(grad_error, fabs(slope - ours) / (1 + fabs(slope)));
     }
@@ -263,16 +321,16 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     p->h0[row * fed + j] = was;
     grad_error = fmax(grad_error, fabs(slope - grad_state[row * fed + j]) / (1 + fabs(slope)));
     free(expected);
-    float *all[] = {gates,   out,    scores,      cell_state, cell_out,        recurrent_n,
-                    answers, grad,   grad_scores, grad_state, grad_cell_state, inferred,
-                    before,  turned, a,           b};
+    float *all[] = {gates,  out,         scores,          cell_state, cell_out,     recurrent_n,  answers,
+                    grad,   grad_scores, grad_state,      lean,       projected,    before,       grad_w_ih,
+                    grad_w, grad_bias,   grad_cell_state, grad_w_out, grad_bias_ih, grad_bias_out};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
     /* A kink of the rectifier within the step of a finite difference makes it wrong. */
     failed |= !(error < 2e-5) || (p->activation != RELU && !(grad_error < 2e-3));
     if (failed)
-        printf("set %d cell %d functions %d %d B %d T %d H %d K %d threads %d: errors %g, %g\n", (int)set,
+        printf("set %d cell %d functions %d %d B %d T %d H %d K %d threads %d: errors %g, %g, %g\n", (int)set,
                (int)p->cell, (int)p->activation, (int)p->feedback, (int)p->B, (int)p->T, (int)H, (int)K,
-               (int)n_threads, error, grad_error);
+               (int)n_threads, error, grad_error, error_of_weights);
     return failed;
 }
 

@@ -18,9 +18,10 @@ from torch import nn
 
 from sklearn_rnn import RNNClassifier, RNNTagger, show_versions
 from sklearn_rnn.data.batching import Packing
-from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, use_native
+from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, Stepper, use_native
 from sklearn_rnn.nn import recurrent as recurrent_module
 from sklearn_rnn.nn.native import library, memory
+from sklearn_rnn.nn.native.functions import address
 from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -360,14 +361,13 @@ def test_gaps_in_weights_are_closed():
 
 @needs_loops
 def test_an_address_is_taken_of_float32_without_gaps_only():
-    planned, _ = plan(GRUCell(3, 4))
     for wrong in (
         torch.zeros(2, 4, dtype=torch.float64),
         torch.zeros(4, 2).t(),
         torch.zeros(2, 4, device="meta"),
     ):
         with pytest.raises(TypeError, match="state is .* the compiled loops need float32 on the CPU"):
-            planned.forward(state=wrong)
+            address("state", wrong)
 
 
 @needs_loops
@@ -588,3 +588,98 @@ def test_the_seam_is_one():
     for path in package.rglob("*.py"):
         if path.name != "recurrent.py" and path.parent.name != "native":
             assert "native.functions" not in path.read_text(encoding="utf-8"), path
+
+
+# One step at a time
+
+
+@pytest.fixture(params=[pytest.param(True, marks=needs_loops), False], ids=["compiled", "torch"])
+def either_way(request):
+    with use_native(request.param):
+        yield
+
+
+def make_stack(name, d=3):
+    torch.manual_seed(0)
+    recurrence = Recurrence(lambda size, is_top: CELLS[name](size, 9), d, num_layers=2)
+    for w in recurrence.parameters():
+        nn.init.normal_(w, std=0.4)
+    return recurrence
+
+
+@every_cell
+@pytest.mark.parametrize("kind", ["features", "tokens"])
+def test_steps_give_what_a_run_gives(name, kind, either_way):
+    recurrence, n_rows, n_steps = make_stack(name), 4, 5
+    x = torch.randn(n_rows * n_steps, 3) if kind == "features" else torch.randint(3, (n_rows * n_steps,))
+    packing = Packing(np.full(n_rows, n_steps))
+    with torch.no_grad():
+        expected, final = recurrence(x, packing, need_state=True)
+    step, state = Stepper(recurrence), None
+    for inputs, wanted in zip(x.split(n_rows), expected.split(n_rows), strict=True):
+        outputs, state = step(inputs, state)
+        torch.testing.assert_close(outputs, wanted)
+        assert not outputs.requires_grad
+    torch.testing.assert_close(state, final)
+
+
+def test_steps_begin_where_a_run_ended_and_leave_a_given_state_alone(either_way):
+    recurrence = make_stack("lstm")
+    x = torch.randn(12, 3)
+    with torch.no_grad():
+        expected, _ = recurrence(x, Packing(np.full(3, 4)))
+        _, state = recurrence(x[:9], Packing(np.full(3, 3)), need_state=True)
+    before, step = copy.deepcopy(state), Stepper(recurrence)
+    for _ in range(2):  # the same twice: nothing of the first is left
+        torch.testing.assert_close(step(x[9:], state)[0], expected[9:])
+    torch.testing.assert_close(state, before, rtol=0, atol=0)
+
+
+def test_steps_of_changing_numbers_of_sequences(either_way):
+    recurrence = make_stack("gru")
+    step = Stepper(recurrence)
+    x = torch.randn(5, 3)
+    outputs, state = step(x)
+    fewer = [tuple(s[:2] for s in layer) for layer in state]
+    more, _ = step(x, state)
+    torch.testing.assert_close(step(x[:2], fewer)[0], more[:2])
+    torch.testing.assert_close(step(x)[0], outputs)
+
+
+@needs_loops
+@pytest.mark.parametrize("kind", ["features", "tokens"])
+def test_steps_first_gone_in_inference_mode(kind):
+    step = Stepper(make_stack("elman, tanh"))
+    x = torch.ones(2, 3) if kind == "features" else torch.ones(2, dtype=torch.int64)
+    with torch.inference_mode():
+        expected, _ = step(x)
+    assert torch.equal(step(x)[0], expected)
+
+
+def test_steps_of_float64_and_of_cells_of_ones_own():
+    class Adding(GRUCell):
+        def step(self, projected, state):
+            return state[0] + projected[:, :4], (state[0] + 1,)
+
+    recurrence = Recurrence(lambda size, is_top: Adding(size, 4), 3).double()
+    x = torch.ones(2, 3, dtype=torch.float64)
+    outputs, state = Stepper(recurrence)(x)
+    assert outputs.dtype == torch.float64
+    assert torch.equal(state[0][0], torch.ones(2, 4, dtype=torch.float64))
+
+
+def test_a_layer_that_reads_from_the_end_has_no_steps():
+    recurrence = Recurrence(lambda size, is_top: GRUCell(size, 4), 3, bidirectional=True)
+    with pytest.raises(ValueError, match="from its end"):
+        Stepper(recurrence)
+
+
+@needs_loops
+def test_steps_refuse_what_does_not_fit():
+    step = Stepper(Recurrence(lambda size, is_top: GRUCell(size, 4), 3))
+    _, state = step(torch.ones(2, 3))
+    for x, given in [(torch.ones(2, 4), state), (torch.ones(2, 3), [(torch.ones(2, 5),)])]:
+        with pytest.raises(ValueError, match="have shapes"):
+            step(x, given)
+    with pytest.raises(TypeError, match="state is torch.float64"):
+        step(torch.ones(2, 3), [(torch.ones(2, 4, dtype=torch.float64),)])

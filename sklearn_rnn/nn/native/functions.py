@@ -1,11 +1,9 @@
 """The compiled time loops as differentiable functions of torch tensors.
 
-The loops do what truly depends on the step before. The projection of the inputs, and the gradients of the
-weights, are single large products in torch. All is one node of the graph: for small networks the way
-through autograd takes as long as the loops.
+A function is a whole layer: the projection of the inputs, the loop over the steps, and on the way back the
+gradients of the weights. For small networks the way through autograd takes as long as the loops, and so do
+calls of torch.
 """
-
-import ctypes
 
 import numpy as np
 import torch
@@ -14,6 +12,10 @@ from torch.autograd.function import once_differentiable
 
 from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, N_GATES, Call
 from sklearn_rnn.nn.native.memory import Scratch
+
+# Weights with more numbers than this do not stay in the cache from step to step: all inputs are then
+# projected at once, by torch.
+_LARGEST_PROJECTION = 2**16
 
 
 class Plan:
@@ -33,56 +35,109 @@ class Plan:
         Width K of a Jordan network's answer.
     activation, feedback : str
         Keys of `FUNCTIONS`.
+    has_way_back : bool, default=True
+        Whether gradients may be asked for.
     """
 
-    def __init__(self, library, cell, sizes, hidden, *, n_outputs=0, activation="tanh", feedback="identity"):
+    def __init__(
+        self,
+        library,
+        cell,
+        sizes,
+        hidden,
+        *,
+        n_outputs=0,
+        activation="tanh",
+        feedback="identity",
+        has_way_back=True,
+    ):
         self.library = library
         self.cell, self.sizes, self.hidden, self.n_outputs = cell, sizes, hidden, n_outputs
+        self.has_way_back = has_way_back
         width = n_outputs * 2 if cell == "jordan" else hidden * N_GATES[cell]
         self._sizes = np.array(sizes, dtype=np.int64)
+        n_entries = int(self._sizes.sum())
         self._numbers = {
             "cell": CELLS[cell],
             "activation": FUNCTIONS[activation],
             "feedback": FUNCTIONS[feedback],
             "n_steps": len(sizes),
+            "n_entries": n_entries,
             "hidden": hidden,
             "n_outputs": n_outputs,
-            "n_threads": library.count_threads(sum(sizes) * hidden * width),
+            "n_threads": library.count_threads(n_entries * hidden * width),
             "sizes": self._sizes.ctypes.data,
         }
 
-    def forward(self, **tensors):
-        """Run all steps; what a tensor is called is said in recurrence.h."""
-        self.library.forward(self._call(tensors))
+    def forward(self, inputs, weight_ih, bias_ih, gates=None, **tensors):
+        """Project the inputs and run all steps; what a tensor is called is said in recurrence.h.
 
-    def backward(self, **tensors):
-        """Run all steps backwards."""
-        self.library.backward(self._call(tensors))
+        Parameters
+        ----------
+        inputs, weight_ih, bias_ih : Tensor
+            See `Cell.project`.
+        gates : Tensor, optional
+            Where the gates go, if they are wanted afterwards.
+        **tensors
+            The others.
+        """
+        kept = None
+        if inputs.dtype == torch.int64 or weight_ih.numel() > _LARGEST_PROJECTION:
+            if gates is None:
+                kept = Scratch(len(inputs), len(weight_ih))
+                gates = kept.tensor
+            if inputs.dtype == torch.int64:
+                torch.index_select(weight_ih.t(), 0, inputs, out=gates).add_(bias_ih)
+            else:
+                torch.addmm(bias_ih, inputs, weight_ih.t(), out=gates)
+        else:
+            tensors |= {"inputs": inputs, "weight_ih": weight_ih, "bias_ih": bias_ih}
+        self.library.forward(self.make_call(tensors | {"gates": gates}))
 
-    def _call(self, tensors):
-        pointers = {name: _pointer(name, tensor) for name, tensor in tensors.items() if tensor is not None}
-        return ctypes.byref(Call(**self._numbers, **pointers))
+    def backward(self, ctx, inputs, weight_ih, weight, **tensors):
+        """Run all steps backwards.
+
+        Parameters
+        ----------
+        ctx : Record or autograd's own context
+            Says whether the gradient of the inputs is wanted.
+        inputs, weight_ih, weight : Tensor
+            As in the forward pass.
+        **tensors
+            The others.
+
+        Returns
+        -------
+        list of Tensor
+            The gradients of the inputs (None for tokens), of weight_ih, bias_ih, weight and bias.
+        """
+        is_token = inputs.dtype == torch.int64
+        grads = {
+            "grad_weight_ih": None if is_token else torch.empty_like(weight_ih),
+            "grad_bias_ih": weight.new_empty(len(weight)),
+            "grad_weight": torch.empty_like(weight),
+            "grad_bias": weight.new_empty(len(weight)),
+        }
+        if not is_token:
+            tensors |= {"inputs": inputs}
+        self.library.backward(self.make_call(tensors | grads | {"weight": weight}))
+        grad = tensors["grad_gates"][:, -len(weight) :]  # of the projected inputs
+        grad_inputs = None
+        if is_token:
+            by_token = grad.new_zeros(weight_ih.shape[1], len(weight_ih)).index_add_(0, inputs, grad)
+            grads["grad_weight_ih"] = by_token.t()
+        elif ctx.needs_input_grad[1]:
+            grad_inputs = grad @ weight_ih
+        return [grad_inputs, *grads.values()]
+
+    def make_call(self, tensors):
+        """Give what the loops are called with; a tensor that is None is left out."""
+        pointers = {name: address(name, tensor) for name, tensor in tensors.items() if tensor is not None}
+        inputs = tensors.get("inputs")
+        return Call(**self._numbers, **pointers, n_inputs=0 if inputs is None else inputs.shape[1])
 
 
-def _project(inputs, weight, bias):
-    """Project the inputs, see `Cell.project`, into memory of our own."""
-    scratch = Scratch(len(inputs), len(weight))
-    if inputs.dtype == torch.int64:
-        torch.index_select(weight.t(), 0, inputs, out=scratch.tensor).add_(bias)
-    else:
-        torch.addmm(bias, inputs, weight.t(), out=scratch.tensor)
-    return scratch
-
-
-def _project_back(ctx, grad, inputs, weight):
-    """Give the gradients of the inputs, if they are wanted, and of the weight that projects them."""
-    if inputs.dtype == torch.int64:
-        return None, grad.new_zeros(weight.shape[1], weight.shape[0]).index_add_(0, inputs, grad).t()
-    # For few features this way round is twice as fast as grad.t() @ inputs.
-    return grad @ weight if ctx.needs_input_grad[1] else None, (inputs.t() @ grad).t()
-
-
-def _pointer(name, tensor):
+def address(name, tensor):
     """Give the address of a tensor's numbers, if they are what the loops take them for."""
     if tensor.dtype != torch.float32 or not tensor.is_cpu or not tensor.is_contiguous():
         raise TypeError(
@@ -94,6 +149,88 @@ def _pointer(name, tensor):
 
 def _contiguous(tensor):
     return None if tensor is None else tensor.contiguous()
+
+
+class Step:
+    """One step of a layer, to be gone again and again with the same weights.
+
+    Parameters
+    ----------
+    plan : Plan
+        For one step, without a way back.
+    weight_ih, bias_ih, weight, bias, weight_out, bias_out : Tensor
+        Of the layer, the last two of a Jordan network. They are laid out for the loops here, once.
+    is_token : bool
+        Whether inputs are tokens.
+    """
+
+    def __init__(self, plan, weight_ih, bias_ih, weight, bias, weight_out=None, bias_out=None, *, is_token):
+        self._plan, self._bias_ih = plan, bias_ih
+        n_rows = plan.sizes[0]
+        self._shape = (n_rows,) if is_token else (n_rows, weight_ih.shape[1])
+        self._fed_shape = (n_rows, plan.n_outputs if plan.cell == "jordan" else plan.hidden)
+        self._table = weight_ih.t() + bias_ih if is_token else None  # projected tokens
+        with torch.inference_mode(False):  # what inference mode makes cannot be written to outside of it
+            self._gates = torch.empty(n_rows, len(weight)) if is_token else None
+        hidden = weight.new_empty(n_rows, plan.hidden)
+        fixed = {
+            "weight": weight,
+            "bias": bias,
+            "weight_out": weight_out,
+            "bias_out": bias_out,
+            "out": hidden,
+        }
+        if is_token:
+            fixed |= {"gates": self._gates}
+        else:
+            fixed |= {"inputs": weight_ih[:1].expand(n_rows, -1).contiguous(), "weight_ih": weight_ih}
+            fixed |= {"bias_ih": bias_ih}
+        self._kept = fixed  # the loops know addresses only
+        self._call = plan.make_call(fixed)
+        self._work = plan.library.give_work(self._call, is_back=False)
+
+    def __call__(self, inputs, state):
+        """Go the step.
+
+        Parameters
+        ----------
+        inputs : Tensor of shape (B, d), or int64 of shape (B,)
+            Features or tokens.
+        state : tuple of Tensor
+            The state before the step, as the cell has it.
+
+        Returns
+        -------
+        output : Tensor of shape (B, H) or (B, K)
+            What the layer above sees.
+        state : tuple of Tensor
+            The state after the step.
+        """
+        if inputs.shape != self._shape or any(s.shape != self._fed_shape for s in state):
+            shapes = [tuple(t.shape) for t in (inputs, *state)]
+            raise ValueError(
+                f"Input and state have shapes {shapes}, not {self._shape} and {self._fed_shape}."
+            )
+        call, plan = self._call, self._plan
+        if self._table is None:
+            inputs = inputs.contiguous()
+            call.inputs = address("inputs", inputs)
+        else:
+            torch.index_select(self._table, 0, inputs, out=self._gates)
+        first = state[0].contiguous()
+        call.state = address("state", first)
+        output = first.new_empty(self._fed_shape)
+        if plan.cell == "jordan":
+            after = (torch.empty_like(output),)
+            call.scores, call.answers = output.data_ptr(), after[0].data_ptr()
+        else:
+            call.out, after = output.data_ptr(), (output,)
+        if plan.cell == "lstm":
+            cell_state = state[1].clone(memory_format=torch.contiguous_format)
+            call.cell_state, after = address("state", cell_state), (output, cell_state)
+        plan.library.run(call)
+        call.is_ready = 1
+        return output, after
 
 
 class Record:
@@ -125,10 +262,8 @@ class Elman(Function):
     @staticmethod
     def forward(ctx, plan, inputs, weight_ih, bias_ih, weight, bias, h0):
         """Run all steps."""
-        projected = _project(inputs, weight_ih, bias_ih)
-        out = inputs.new_empty(projected.tensor.shape, dtype=torch.float32)
-        packed = plan.library.pack(weight)
-        plan.forward(packed=packed, bias=bias, state=h0, gates=projected.tensor, out=out)
+        out = weight.new_empty(len(inputs), plan.hidden)
+        plan.forward(inputs, weight_ih, bias_ih, weight=weight, bias=bias, state=h0, out=out)
         ctx.plan = plan
         ctx.save_for_backward(inputs, out, weight_ih, weight, h0)
         return out
@@ -138,21 +273,19 @@ class Elman(Function):
     def backward(ctx, grad_out):
         """Run them backwards."""
         plan, (inputs, out, weight_ih, weight, h0) = ctx.plan, ctx.saved_tensors
-        grad_scratch, before_scratch = Scratch(*out.shape), Scratch(*out.shape)
-        grad, before, grad_h0 = grad_scratch.tensor, before_scratch.tensor, torch.zeros_like(h0)
-        plan.backward(
-            packed=plan.library.pack(weight, transposed=True),
+        grad, grad_h0 = Scratch(*out.shape), torch.zeros_like(h0)
+        grads = plan.backward(
+            ctx,
+            inputs,
+            weight_ih,
+            weight,
             state=h0,
             out=out,
             grad_out=grad_out.contiguous(),
-            grad_gates=grad,
+            grad_gates=grad.tensor,
             grad_state=grad_h0,
-            before=before,
         )
-        grad_inputs, grad_weight_ih = _project_back(ctx, grad, inputs, weight_ih)
-        grad_bias = grad.sum(0)
-        # No two gradients share memory: they are scaled in place.
-        return None, grad_inputs, grad_weight_ih, grad_bias, grad.t() @ before, grad_bias.clone(), grad_h0
+        return None, *grads, grad_h0
 
 
 class GRU(Function):
@@ -161,19 +294,13 @@ class GRU(Function):
     @staticmethod
     def forward(ctx, plan, inputs, weight_ih, bias_ih, weight, bias, h0):
         """Run all steps."""
-        H = plan.hidden
-        gates, recurrent_n = _project(inputs, weight_ih, bias_ih), Scratch(len(inputs), H)
-        out = weight.new_empty(len(inputs), H)
-        plan.forward(
-            packed=plan.library.pack(weight[: 2 * H]),
-            packed_2=plan.library.pack(weight[2 * H :]),
-            bias=bias,
-            state=h0,
-            gates=gates.tensor,
-            out=out,
-            recurrent_n=recurrent_n.tensor,
-        )
-        ctx.plan, ctx.gates, ctx.recurrent_n = plan, gates, recurrent_n
+        H, S = plan.hidden, len(inputs)
+        out, kept = weight.new_empty(S, H), {}
+        if plan.has_way_back:
+            ctx.gates, ctx.recurrent_n = Scratch(S, 3 * H), Scratch(S, H)
+            kept = {"gates": ctx.gates.tensor, "recurrent_n": ctx.recurrent_n.tensor}
+        plan.forward(inputs, weight_ih, bias_ih, weight=weight, bias=bias, state=h0, out=out, **kept)
+        ctx.plan = plan
         ctx.save_for_backward(inputs, out, weight_ih, weight, h0)
         return out
 
@@ -181,48 +308,31 @@ class GRU(Function):
     @once_differentiable
     def backward(ctx, grad_out):
         """Run them backwards."""
-        plan, H = ctx.plan, ctx.plan.hidden
-        inputs, out, weight_ih, weight, h0 = ctx.saved_tensors
-        grad_scratch, before_scratch = Scratch(len(out), 4 * H), Scratch(*out.shape)
-        grad = grad_scratch.tensor  # n behind the gate, r, z, n
-        before, grad_h0 = before_scratch.tensor, torch.zeros_like(h0)
-        plan.backward(
-            packed=plan.library.pack(torch.cat([weight[2 * H :], weight[: 2 * H]]), transposed=True),
+        plan, (inputs, out, weight_ih, weight, h0) = ctx.plan, ctx.saved_tensors
+        grad, grad_h0 = Scratch(len(out), 4 * plan.hidden), torch.zeros_like(h0)  # n behind the gate, r, z, n
+        grads = plan.backward(
+            ctx,
+            inputs,
+            weight_ih,
+            weight,
             state=h0,
             gates=ctx.gates.tensor,
             out=out,
             recurrent_n=ctx.recurrent_n.tensor,
             grad_out=grad_out.contiguous(),
-            grad_gates=grad,
+            grad_gates=grad.tensor,
             grad_state=grad_h0,
-            before=before,
         )
-        grad_inputs, grad_weight_ih = _project_back(ctx, grad[:, H:], inputs, weight_ih)
-        grad_weight = (grad[:, : 3 * H].t() @ before).roll(-H, 0)  # from n, r, z to r, z, n
-        grad_bias = grad.sum(0)
-        grad_bias_hh = torch.cat([grad_bias[H : 3 * H], grad_bias[:H]])
-        return None, grad_inputs, grad_weight_ih, grad_bias[H:], grad_weight, grad_bias_hh, grad_h0
-
-
-def run_lstm(plan, gates, weight, bias, h0, c0, cell_out=None):
-    """Give the outputs (S, H) and the last cell states (B, H); keep what the way back needs in `cell_out`."""
-    out, cell_state = gates.new_empty(len(gates), plan.hidden), c0.clone()
-    plan.forward(
-        packed=plan.library.pack(weight),
-        bias=bias,
-        state=h0,
-        gates=gates,
-        out=out,
-        cell_out=cell_out,
-        cell_state=cell_state,
-    )
-    return out, cell_state
+        return None, *grads, grad_h0
 
 
 def infer_lstm(plan, inputs, weight_ih, bias_ih, weight, bias, h0, c0):
     """Give the outputs (S, H) and the last cell states (B, H), where nothing is recorded for the way back."""
-    gates = _project(inputs, weight_ih, bias_ih)  # kept until the loops are done with its memory
-    return run_lstm(plan, gates.tensor, weight, bias, h0, c0)
+    out, cell_state = weight.new_empty(len(inputs), plan.hidden), c0.clone()
+    plan.forward(
+        inputs, weight_ih, bias_ih, weight=weight, bias=bias, state=h0, out=out, cell_state=cell_state
+    )
+    return out, cell_state
 
 
 class LSTM(Function):
@@ -231,8 +341,20 @@ class LSTM(Function):
     @staticmethod
     def forward(ctx, plan, inputs, weight_ih, bias_ih, weight, bias, h0, c0):
         """Run all steps."""
-        gates, cell_out = _project(inputs, weight_ih, bias_ih), weight.new_empty(len(inputs), plan.hidden)
-        out, _ = run_lstm(plan, gates.tensor, weight, bias, h0, c0, cell_out)
+        out, cell_out = (weight.new_empty(len(inputs), plan.hidden) for _ in range(2))
+        gates = Scratch(len(inputs), len(weight))
+        plan.forward(
+            inputs,
+            weight_ih,
+            bias_ih,
+            gates.tensor,
+            weight=weight,
+            bias=bias,
+            state=h0,
+            out=out,
+            cell_out=cell_out,
+            cell_state=c0.clone(),
+        )
         ctx.plan, ctx.gates = plan, gates
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(inputs, out, cell_out, weight_ih, weight, h0, c0)
@@ -243,11 +365,12 @@ class LSTM(Function):
     def backward(ctx, grad_out, grad_cell_out):
         """Run them backwards."""
         plan, (inputs, out, cell_out, weight_ih, weight, h0, c0) = ctx.plan, ctx.saved_tensors
-        grad_scratch, before_scratch = Scratch(len(out), 4 * plan.hidden), Scratch(*out.shape)
-        grad, before = grad_scratch.tensor, before_scratch.tensor
-        grad_h0, grad_c0 = torch.zeros_like(h0), torch.zeros_like(c0)
-        plan.backward(
-            packed=plan.library.pack(weight, transposed=True),
+        grad, grad_h0, grad_c0 = Scratch(len(out), len(weight)), torch.zeros_like(h0), torch.zeros_like(c0)
+        grads = plan.backward(
+            ctx,
+            inputs,
+            weight_ih,
+            weight,
             state=h0,
             gates=ctx.gates.tensor,
             out=out,
@@ -255,15 +378,11 @@ class LSTM(Function):
             cell_start=c0,
             grad_out=torch.zeros_like(out) if grad_out is None else grad_out.contiguous(),
             grad_cell_out=_contiguous(grad_cell_out),
-            grad_gates=grad,
+            grad_gates=grad.tensor,
             grad_state=grad_h0,
             grad_cell_state=grad_c0,
-            before=before,
         )
-        grad_inputs, grad_weight_ih = _project_back(ctx, grad, inputs, weight_ih)
-        grad_bias = grad.sum(0)
-        grads_hh = grad.t() @ before, grad_bias.clone()
-        return None, grad_inputs, grad_weight_ih, grad_bias, *grads_hh, grad_h0, grad_c0
+        return None, *grads, grad_h0, grad_c0
 
 
 class Jordan(Function):
@@ -272,15 +391,17 @@ class Jordan(Function):
     @staticmethod
     def forward(ctx, plan, inputs, weight_ih, bias_ih, weight_hy, bias_hy, weight_y, bias_y, y0):
         """Run all steps."""
-        projected, hidden = _project(inputs, weight_ih, bias_ih), Scratch(len(inputs), plan.hidden)
+        hidden = Scratch(len(inputs), plan.hidden)
         scores, answers = (weight_y.new_empty(len(inputs), plan.n_outputs) for _ in range(2))
         plan.forward(
-            packed=plan.library.pack(weight_hy),
-            packed_2=plan.library.pack(weight_y),
+            inputs,
+            weight_ih,
+            bias_ih,
+            weight=weight_hy,
             bias=bias_hy,
+            weight_out=weight_y,
             bias_out=bias_y,
             state=y0,
-            gates=projected.tensor,
             out=hidden.tensor,
             scores=scores,
             answers=answers,
@@ -296,23 +417,23 @@ class Jordan(Function):
         """Run them backwards."""
         plan, hidden = ctx.plan, ctx.hidden.tensor
         inputs, answers, weight_ih, weight_hy, weight_y, y0 = ctx.saved_tensors
-        grad_y, grad_y0 = torch.zeros_like(answers), torch.zeros_like(y0)
-        grad_scratch, before_scratch = Scratch(*hidden.shape), Scratch(*answers.shape)
-        grad, before = grad_scratch.tensor, before_scratch.tensor
-        plan.backward(
-            packed=plan.library.pack(weight_hy, transposed=True),
-            packed_2=plan.library.pack(weight_y, transposed=True),
+        grad, grad_y0 = Scratch(*hidden.shape), torch.zeros_like(y0)
+        grads_y = torch.empty_like(weight_y), weight_y.new_empty(len(weight_y))
+        grads = plan.backward(
+            ctx,
+            inputs,
+            weight_ih,
+            weight_hy,
+            weight_out=weight_y,
             state=y0,
             out=hidden,
             answers=answers,
             grad_out=torch.zeros_like(answers) if grad_scores is None else grad_scores.contiguous(),
             grad_answers=_contiguous(grad_answers),
-            grad_gates=grad,
-            grad_scores=grad_y,
+            grad_gates=grad.tensor,
+            grad_scores=torch.zeros_like(answers),
             grad_state=grad_y0,
-            before=before,
+            grad_weight_out=grads_y[0],
+            grad_bias_out=grads_y[1],
         )
-        grad_inputs, grad_weight_ih = _project_back(ctx, grad, inputs, weight_ih)
-        grad_bias = grad.sum(0)
-        grads_hy, grads_y = (grad.t() @ before, grad_bias.clone()), (grad_y.t() @ hidden, grad_y.sum(0))
-        return None, grad_inputs, grad_weight_ih, grad_bias, *grads_hy, *grads_y, grad_y0
+        return None, *grads, *grads_y, grad_y0

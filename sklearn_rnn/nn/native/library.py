@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from sklearn_rnn.nn.native.memory import Scratch
+
 # Numbers and names as in recurrence.h and recurrence.c.
 INSTRUCTION_SETS = {"avx512": 1, "avx2": 2, "neon": 3}
 CELLS = {"elman": 0, "lstm": 1, "gru": 2, "jordan": 3}
@@ -25,11 +27,13 @@ _is_forked = False
 
 
 # The fields of `struct call`, in order.
-_NUMBERS = "cell activation feedback n_steps hidden n_outputs n_threads"
+_NUMBERS = "cell activation feedback n_steps n_entries n_inputs hidden n_outputs n_threads is_ready"
 _POINTERS = (
-    "sizes packed packed_2 bias bias_out state "
+    "sizes inputs weight_ih bias_ih weight bias weight_out bias_out state work "
     "gates out cell_out recurrent_n scores answers cell_state "
-    "cell_start grad_out grad_cell_out grad_answers grad_gates grad_scores grad_state grad_cell_state before"
+    "cell_start grad_out grad_cell_out grad_answers grad_gates grad_scores grad_state grad_cell_state "
+    "grad_weight_ih grad_bias_ih grad_weight grad_bias grad_weight_out grad_bias_out "
+    "packed packed_2 packed_ih step_gates step_n before packed_inputs packed_hidden"
 )
 
 
@@ -58,9 +62,8 @@ class Library:
         self._set = INSTRUCTION_SETS[instruction_set]
         self._library = library = ctypes.CDLL(path)
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
-        library.rnn_packed_size.restype = integer
-        library.rnn_packed_size.argtypes = [integer] * 3
-        library.rnn_pack.argtypes = [integer, pointer, *[integer] * 4, pointer]
+        library.rnn_work_size.restype = integer
+        library.rnn_work_size.argtypes = [integer, ctypes.POINTER(Call), ctypes.c_int]
         library.rnn_use_openmp.argtypes = [pointer] * 3
         for run in (library.rnn_forward, library.rnn_backward):
             run.argtypes = [integer, ctypes.POINTER(Call)]
@@ -70,25 +73,27 @@ class Library:
             library.rnn_use_openmp(*functions)
             self.has_threads = True
 
-    def pack(self, weight, *, transposed=False):
-        """Lay out a weight (R, C) for products x @ weight.T, or, transposed, x @ weight."""
-        weight = weight.contiguous()
-        n_rows, n_columns = weight.shape
-        if transposed:
-            shape, strides = (n_rows, n_columns), (n_columns, 1)
-        else:
-            shape, strides = (n_columns, n_rows), (1, n_columns)
-        packed = weight.new_empty(self._library.rnn_packed_size(self._set, *shape))
-        self._library.rnn_pack(self._set, weight.data_ptr(), *shape, *strides, packed.data_ptr())
-        return packed
-
     def forward(self, call):
-        """Run all steps."""
+        """Run all steps of a `Call`."""
+        work = self.give_work(call, is_back=False)  # kept until the loops are done with its memory
+        self.run(call)
+        del work
+
+    def run(self, call):
+        """Run all steps of a `Call` that has been given work space."""
         self._library.rnn_forward(self._set, call)
 
     def backward(self, call):
-        """Run all steps backwards."""
+        """Run all steps of a `Call` backwards, then compute the gradients of the weights."""
+        work = self.give_work(call, is_back=True)
         self._library.rnn_backward(self._set, call)
+        del work
+
+    def give_work(self, call, *, is_back):
+        """Give a `Call` the work space that it needs, which whoever runs it has to keep."""
+        work = Scratch(self._library.rnn_work_size(self._set, call, is_back))
+        call.work = work.tensor.data_ptr()
+        return work
 
     def count_threads(self, work):
         """Choose a number of threads for `work` multiplications: all that torch has, or one.

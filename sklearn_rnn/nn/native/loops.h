@@ -17,7 +17,9 @@
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define PANEL 4 /* vectors of columns in a panel of packed weights */
+#define PANEL 4 /* vectors of columns in a panel of a packed matrix */
+#define CHUNK                                                                                                \
+    256 /* entries that are added up before they join a longer sum: their panel stays in the cache */
 
 /* ---- Functions of one vector ---- */
 
@@ -90,9 +92,18 @@ static INLINE vec slope(int64_t activation, vec y)
 
 /* ---- Matrix products ---- */
 
-/* out (MR, NV * V) = a (MR, K) times a panel (K, NV * V), in as many registers as there are results. */
-#define DEFINE_TILE(MR, NV)                                                                                  \
-    static void tile_##MR##_##NV(int64_t K, const float *a, int64_t stride, const float *panel, float *out)  \
+/* The first n numbers at a place; a vector of them is filled up with zeros. */
+#define LOAD(p) v_load_n(p, n)
+#define STORE(p, x) v_store_n(p, x, n)
+#define FOR_EACH_UNIT(u, n, H) for (int64_t u = 0, n; n = MIN((H)-u, V), u < (H); u += V)
+
+/* out (MR, NV * V) = a (MR, K), or the transpose of a (K, MR), times a panel (K, NV * V), in as many
+ * registers as there are results. */
+#define BY_ROWS(r, k) ((r)*stride + (k))
+#define BY_COLUMNS(r, k) ((k)*stride + (r))
+#define DEFINE_TILE(NAME, AT, MR, NV)                                                                        \
+    static void NAME##_##MR##_##NV(int64_t K, const float *a, int64_t stride, const float *panel,            \
+                                   float *out)                                                               \
     {                                                                                                        \
         vec sum[MR][NV];                                                                                     \
         UNROLL                                                                                               \
@@ -104,7 +115,7 @@ static INLINE vec slope(int64_t activation, vec y)
             for (int v = 0; v < NV; v++) w[v] = v_load(panel + v * V);                                       \
             UNROLL                                                                                           \
             for (int r = 0; r < MR; r++) {                                                                   \
-                const vec x = v_set(a[r * stride + k]);                                                      \
+                const vec x = v_set(a[AT(r, k)]);                                                            \
                 UNROLL                                                                                       \
                 for (int v = 0; v < NV; v++) sum[r][v] = v_fma(x, w[v], sum[r][v]);                          \
             }                                                                                                \
@@ -113,7 +124,15 @@ static INLINE vec slope(int64_t activation, vec y)
         for (int r = 0; r < MR; r++) UNROLL                                                                  \
         for (int v = 0; v < NV; v++) v_store(out + (r * NV + v) * V, sum[r][v]);                             \
     }
-#define DEFINE_TILES(MR) DEFINE_TILE(MR, 1) DEFINE_TILE(MR, 2) DEFINE_TILE(MR, 3) DEFINE_TILE(MR, 4)
+#define DEFINE_TILES(MR)                                                                                     \
+    DEFINE_TILE(tile, BY_ROWS, MR, 1)                                                                        \
+    DEFINE_TILE(tile, BY_ROWS, MR, 2)                                                                        \
+    DEFINE_TILE(tile, BY_ROWS, MR, 3)                                                                        \
+    DEFINE_TILE(tile, BY_ROWS, MR, 4)                                                                        \
+    DEFINE_TILE(turned, BY_COLUMNS, MR, 1)                                                                   \
+    DEFINE_TILE(turned, BY_COLUMNS, MR, 2)                                                                   \
+    DEFINE_TILE(turned, BY_COLUMNS, MR, 3)                                                                   \
+    DEFINE_TILE(turned, BY_COLUMNS, MR, 4)
 DEFINE_TILES(1)
 DEFINE_TILES(2)
 DEFINE_TILES(3)
@@ -124,28 +143,64 @@ DEFINE_TILES(7)
 DEFINE_TILES(8)
 
 typedef void (*tile_function)(int64_t, const float *, int64_t, const float *, float *);
-#define TILES(MR)                                                                                            \
+#define TILES(NAME, MR)                                                                                      \
     {                                                                                                        \
-        tile_##MR##_1, tile_##MR##_2, tile_##MR##_3, tile_##MR##_4                                           \
+        NAME##_##MR##_1, NAME##_##MR##_2, NAME##_##MR##_3, NAME##_##MR##_4                                   \
     }
-static const tile_function tiles[8][4] = {TILES(1), TILES(2), TILES(3), TILES(4),
-                                          TILES(5), TILES(6), TILES(7), TILES(8)};
+#define ALL_TILES(NAME)                                                                                      \
+    {                                                                                                        \
+        TILES(NAME, 1), TILES(NAME, 2), TILES(NAME, 3), TILES(NAME, 4), TILES(NAME, 5), TILES(NAME, 6),      \
+            TILES(NAME, 7), TILES(NAME, 8)                                                                   \
+    }
+static const tile_function tiles[8][4] = ALL_TILES(tile), turned_tiles[8][4] = ALL_TILES(turned);
 /* How many rows a tile of 1 to 4 vectors may have, so that its results fit into the registers. */
 static const int tile_rows[4] = TILE_ROWS;
 
+/* Columns of a panel that begins at column `first`: up to PANEL vectors, the last one filled up with zeros.
+ */
+static int64_t panel_width(int64_t columns, int64_t first)
+{
+    return (MIN(columns - first, PANEL * V) + V - 1) / V * V;
+}
+
 static int64_t packed_size(int64_t K, int64_t columns) { return K * ((columns + V - 1) / V * V); }
 
-/* Lays out a matrix (K, columns) whose entry (k, j) is w[k * k_stride + j * j_stride] in panels, each with up
- * to PANEL vectors of columns. */
-static void pack(const float *w, int64_t K, int64_t columns, int64_t k_stride, int64_t j_stride, float *out)
+/* Puts a row of a matrix (K, columns) into its panels. */
+static INLINE void place(const float *row, int64_t k, int64_t K, int64_t columns, float *packed)
 {
     for (int64_t first = 0; first < columns; first += PANEL * V) {
-        const int64_t last = MIN(first + PANEL * V, columns), width = (last - first + V - 1) / V * V;
-        for (int64_t k = 0; k < K; k++, out += width) {
-            for (int64_t j = first; j < last; j++) out[j - first] = w[k * k_stride + j * j_stride];
-            for (int64_t j = last - first; j < width; j++) out[j] = 0.0f;
+        float *to = packed + K * first + k * panel_width(columns, first);
+        FOR_EACH_UNIT (j, n, MIN(columns - first, PANEL * V)) v_store(to + j, LOAD(row + first + j));
+    }
+}
+
+/* Lays out a matrix (K, columns) in panels, and the transpose of one (columns, K). */
+static void pack(const float *w, int64_t K, int64_t columns, float *packed)
+{
+    for (int64_t k = 0; k < K; k++) place(w + k * columns, k, K, columns, packed);
+}
+static void pack_turned(const float *w, int64_t K, int64_t columns, float *packed)
+{
+    for (int64_t first = 0; first < columns; first += PANEL * V) {
+        const int64_t n = MIN(columns - first, PANEL * V), width = panel_width(columns, first);
+        for (int64_t k = 0; k < K; k++, packed += width) {
+            for (int64_t j = 0; j < n; j++) packed[j] = w[(first + j) * K + k];
+            for (int64_t j = n; j < width; j++) packed[j] = 0.0f;
         }
     }
+}
+
+/* out (rows, columns) = or += what a tile gave. */
+static INLINE void put(const float *sum, int64_t rows, int64_t columns, float *out, int64_t stride, int adds)
+{
+    const int64_t nv = (columns + V - 1) / V;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t v = 0; v < nv; v++) {
+            const int n = (int)MIN(columns - v * V, V);
+            float *place = out + r * stride + v * V;
+            const vec s = v_load(sum + (r * nv + v) * V);
+            v_store_n(place, adds ? v_add(s, v_load_n(place, n)) : s, n);
+        }
 }
 
 /* out (rows, columns) = or += a (rows, K) times a packed matrix (K, columns), with strides between rows. */
@@ -154,33 +209,48 @@ static void multiply(int64_t rows, int64_t K, const float *a, int64_t a_stride, 
 {
     float sum[8 * PANEL * V];
     for (int64_t first = 0; first < columns; first += PANEL * V) {
-        const int nv = (int)MIN((columns - first + V - 1) / V, PANEL), most = tile_rows[nv - 1];
+        const int64_t width = panel_width(columns, first), nv = width / V, most = tile_rows[nv - 1];
         for (int64_t r0 = 0; r0 < rows; r0 += most) {
             const int64_t block = MIN(rows - r0, most);
-            tiles[block - 1][nv - 1](K, a + r0 * a_stride, a_stride, packed, sum);
-            for (int64_t r = 0; r < block; r++)
-                for (int v = 0; v < nv; v++) {
-                    const int n = (int)MIN(columns - first - v * V, V);
-                    float *place = out + (r0 + r) * out_stride + first + v * V;
-                    const vec s = v_load(sum + (r * nv + v) * V);
-                    v_store_n(place, adds ? v_add(s, v_load_n(place, n)) : s, n);
-                }
+            tiles[block - 1][nv - 1](K, a + r0 * a_stride, a_stride, packed + K * first, sum);
+            put(sum, block, MIN(columns - first, PANEL * V), out + r0 * out_stride + first, out_stride, adds);
         }
-        packed += K * nv * V;
     }
+}
+
+/* out (rows, columns) = the transpose of a (S, rows), with a stride between its rows, times a packed matrix
+ * (S, columns); a thread's share of the rows. */
+static void multiply_turned(int64_t S, int64_t rows, const float *a, int64_t a_stride, const float *packed,
+                            int64_t columns, float *out, int64_t thread, int64_t n_threads)
+{
+    const int64_t begin = rows * thread / n_threads, end = rows * (thread + 1) / n_threads;
+    const int64_t most = tile_rows[MIN(panel_width(columns, 0) / V, PANEL) - 1];
+    float sum[8 * PANEL * V], part[8 * CHUNK];
+    for (int64_t s = 0; s < S; s += CHUNK)
+        for (int64_t r0 = begin; r0 < end; r0 += most) {
+            const int64_t block = MIN(end - r0, most), K = MIN(S - s, CHUNK);
+            const float *left = a + s * a_stride + r0;
+            int64_t stride = a_stride;
+            if (columns >
+                PANEL * V) { /* read for each panel: far apart, entries drive each other out of cache */
+                for (int64_t k = 0; k < K; k++)
+                    for (int64_t r = 0; r < block; r++) part[k * block + r] = left[k * a_stride + r];
+                left = part, stride = block;
+            }
+            for (int64_t first = 0; first < columns; first += PANEL * V) {
+                const int64_t width = panel_width(columns, first);
+                turned_tiles[block - 1][width / V - 1](K, left, stride, packed + S * first + s * width, sum);
+                put(sum, block, MIN(columns - first, PANEL * V), out + r0 * columns + first, columns, s > 0);
+            }
+        }
 }
 
 /* ---- One row of one step; `at` is its entry among all steps ---- */
 
-#define LOAD(p) v_load_n(p, n)
-#define STORE(p, x) v_store_n(p, x, n)
-#define FOR_EACH_UNIT(u, n, H) for (int64_t u = 0, n; n = MIN((H)-u, V), u < (H); u += V)
-
-static INLINE void elman_row(const struct call *c, int64_t at)
+static INLINE void elman_row(const struct call *c, const float *x, int64_t at)
 {
     const int64_t H = c->hidden;
     float *out = c->out + at * H;
-    const float *x = c->gates + at * H;
     FOR_EACH_UNIT (u, n, H)
         STORE(out + u, activate(c->activation, v_add(v_add(LOAD(out + u), LOAD(c->bias + u)), LOAD(x + u))));
 }
@@ -194,11 +264,11 @@ static INLINE void elman_row_back(const struct call *c, int64_t at, int64_t row)
     }
 }
 
-static INLINE void lstm_row(const struct call *c, int64_t at, int64_t row)
+static INLINE void lstm_row(const struct call *c, float *row_gates, int64_t at, int64_t row)
 {
     const int64_t H = c->hidden;
     FOR_EACH_UNIT (u, n, H) {
-        float *gates = c->gates + at * 4 * H + u, *state = c->cell_state + row * H + u;
+        float *gates = row_gates + u, *state = c->cell_state + row * H + u;
         const float *bias = c->bias + u;
         const vec i = vec_sigmoid(v_add(LOAD(gates), LOAD(bias)));
         const vec f = vec_sigmoid(v_add(LOAD(gates + H), LOAD(bias + H)));
@@ -235,11 +305,12 @@ static INLINE void lstm_row_back(const struct call *c, int64_t at, int64_t row, 
     }
 }
 
-static INLINE void gru_row(const struct call *c, int64_t at, const float *h_before)
+static INLINE void gru_row(const struct call *c, float *row_gates, float *row_n, int64_t at,
+                           const float *h_before)
 {
     const int64_t H = c->hidden;
     FOR_EACH_UNIT (u, n, H) {
-        float *gates = c->gates + at * 3 * H + u, *recurrent_n = c->recurrent_n + at * H + u;
+        float *gates = row_gates + u, *recurrent_n = row_n + u;
         const float *bias = c->bias + u;
         const vec r = vec_sigmoid(v_add(LOAD(gates), LOAD(bias)));
         const vec z = vec_sigmoid(v_add(LOAD(gates + H), LOAD(bias + H)));
@@ -313,32 +384,94 @@ static void hidden_row_back(const struct call *c, int64_t at)
         STORE(grad + u, v_mul(LOAD(grad + u), slope(c->activation, LOAD(c->out + at * H + u))));
 }
 
+/* ---- Before the first step ---- */
+
+static int64_t fed_width(const struct call *c) { return c->cell == JORDAN ? c->n_outputs : c->hidden; }
+static int64_t gates_width(const struct call *c)
+{
+    return c->hidden * (c->cell == LSTM ? 4 : c->cell == GRU ? 3 : 1);
+}
+
+static int64_t take(float *work, int64_t used, int64_t n, float **part)
+{
+    *part = work ? work + used : NULL;
+    return used + n;
+}
+
+static int64_t lay_out(struct call *c, int is_back)
+{
+    const int64_t H = c->hidden, K = c->n_outputs, d = c->n_inputs, S = c->n_entries, B = c->sizes[0];
+    const int64_t F = fed_width(c), G = gates_width(c);
+    int64_t n = 0;
+    if (is_back) {
+        n = take(c->work, n, packed_size(G, F), &c->packed);
+        n = take(c->work, n, packed_size(S, F), &c->before);
+        if (c->cell == JORDAN) {
+            n = take(c->work, n, packed_size(K, H), &c->packed_2);
+            n = take(c->work, n, packed_size(S, H), &c->packed_hidden);
+        }
+        if (c->inputs) n = take(c->work, n, packed_size(S, d), &c->packed_inputs);
+        return n;
+    }
+    n = take(c->work, n, packed_size(F, c->cell == GRU ? 2 * H : G), &c->packed);
+    if (c->cell == GRU) n = take(c->work, n, packed_size(H, H), &c->packed_2);
+    if (c->cell == JORDAN) n = take(c->work, n, packed_size(H, K), &c->packed_2);
+    if (c->inputs) n = take(c->work, n, packed_size(d, G), &c->packed_ih);
+    if (!c->gates) n = take(c->work, n, B * G, &c->step_gates);
+    if (c->cell == GRU && !c->recurrent_n) n = take(c->work, n, B * H, &c->step_n);
+    return n;
+}
+
+static void prepare(const struct call *c, int is_back)
+{
+    const int64_t H = c->hidden, K = c->n_outputs, F = fed_width(c), G = gates_width(c);
+    if (is_back && c->cell == GRU) { /* in the order of gru_row_back: n, r, z */
+        for (int64_t k = 0; k < G; k++) place(c->weight + (k + 2 * H) % G * H, k, G, H, c->packed);
+    } else if (is_back) {
+        pack(c->weight, G, F, c->packed);
+        if (c->cell == JORDAN) pack(c->weight_out, K, H, c->packed_2);
+    } else {
+        pack_turned(c->weight, F, c->cell == GRU ? 2 * H : G, c->packed);
+        if (c->cell == GRU) pack_turned(c->weight + 2 * H * H, H, H, c->packed_2);
+        if (c->cell == JORDAN) pack_turned(c->weight_out, H, K, c->packed_2);
+        if (c->inputs) pack_turned(c->weight_ih, c->n_inputs, G, c->packed_ih);
+    }
+}
+
 /* ---- All steps of the rows of one thread ---- */
 
 static void forward(const struct call *c, int64_t thread, int64_t n_threads)
 {
-    const int64_t H = c->hidden, K = c->n_outputs, by = n_threads; /* from one row to the next */
-    const float *before = c->state;                                /* what is fed back: h, or Jordan's y */
+    const int64_t H = c->hidden, K = c->n_outputs, d = c->n_inputs, G = gates_width(c);
+    const int64_t by = n_threads;   /* from one row to the next */
+    const float *before = c->state; /* what is fed back: h, or Jordan's y */
     int64_t start = 0;
     for (int64_t t = 0; t < c->n_steps; start += c->sizes[t], t++) {
         const int64_t rows = share(c->sizes[t], thread, n_threads), first = start + thread;
         if (rows == 0) return;
+        float *gates = c->gates ? c->gates + first * G : c->step_gates + thread * G;
+        if (c->inputs) {
+            for (int64_t r = 0; r < rows; r++)
+                FOR_EACH_UNIT (j, n, G) STORE(gates + r * by * G + j, LOAD(c->bias_ih + j));
+            multiply(rows, d, c->inputs + first * d, by * d, c->packed_ih, G, gates, by * G, 1);
+        }
         if (c->cell == ELMAN) {
             multiply(rows, H, before + thread * H, by * H, c->packed, H, c->out + first * H, by * H, 0);
-            for (int64_t r = 0; r < rows; r++) elman_row(c, first + r * by);
+            for (int64_t r = 0; r < rows; r++) elman_row(c, gates + r * by * G, first + r * by);
         } else if (c->cell == LSTM) {
-            multiply(rows, H, before + thread * H, by * H, c->packed, 4 * H, c->gates + first * 4 * H,
-                     by * 4 * H, 1);
-            for (int64_t r = 0; r < rows; r++) lstm_row(c, first + r * by, thread + r * by);
+            multiply(rows, H, before + thread * H, by * H, c->packed, G, gates, by * G, 1);
+            for (int64_t r = 0; r < rows; r++)
+                lstm_row(c, gates + r * by * G, first + r * by, thread + r * by);
         } else if (c->cell == GRU) {
-            multiply(rows, H, before + thread * H, by * H, c->packed, 2 * H, c->gates + first * 3 * H,
-                     by * 3 * H, 1);
-            multiply(rows, H, before + thread * H, by * H, c->packed_2, H, c->recurrent_n + first * H, by * H,
-                     0);
-            for (int64_t r = 0; r < rows; r++) gru_row(c, first + r * by, before + (thread + r * by) * H);
+            float *n = c->recurrent_n ? c->recurrent_n + first * H : c->step_n + thread * H;
+            multiply(rows, H, before + thread * H, by * H, c->packed, 2 * H, gates, by * G, 1);
+            multiply(rows, H, before + thread * H, by * H, c->packed_2, H, n, by * H, 0);
+            for (int64_t r = 0; r < rows; r++)
+                gru_row(c, gates + r * by * G, n + r * by * H, first + r * by,
+                        before + (thread + r * by) * H);
         } else {
             multiply(rows, K, before + thread * K, by * K, c->packed, H, c->out + first * H, by * H, 0);
-            for (int64_t r = 0; r < rows; r++) elman_row(c, first + r * by);
+            for (int64_t r = 0; r < rows; r++) elman_row(c, gates + r * by * G, first + r * by);
             multiply(rows, H, c->out + first * H, by * H, c->packed_2, K, c->scores + first * K, by * K, 0);
             for (int64_t r = 0; r < rows; r++) answer_row(c, first + r * by);
         }
@@ -352,8 +485,8 @@ static void backward(const struct call *c, int64_t thread, int64_t n_threads)
     /* Numbers at a step that have a gradient, and how many of them the state went into. */
     const int64_t width = c->cell == LSTM || c->cell == GRU ? 4 * H : H,
                   n_back = c->cell == GRU ? 3 * H : width;
-    const int64_t fed = c->cell == JORDAN ? K : H; /* width of what is fed back */
-    int64_t start = 0, going_on = 0;               /* rows that go on after the step */
+    const int64_t fed = fed_width(c);
+    int64_t start = 0, going_on = 0; /* rows that go on after the step */
     for (int64_t t = 0; t < c->n_steps; t++) start += c->sizes[t];
     for (int64_t t = c->n_steps - 1; t >= 0; t--) {
         const int64_t after = start, size_before = t > 0 ? c->sizes[t - 1] : 0;
@@ -366,7 +499,10 @@ static void backward(const struct call *c, int64_t thread, int64_t n_threads)
                  grad_fed, by * fed, c->cell == GRU);
         for (int64_t r = 0; r < rows; r++) {
             const int64_t at = first + r * by, row = thread + r * by;
-            memcpy(c->before + at * fed, fed_before + row * fed, (size_t)fed * sizeof(float));
+            place(fed_before + row * fed, at, c->n_entries, fed, c->before);
+            if (c->inputs)
+                place(c->inputs + at * c->n_inputs, at, c->n_entries, c->n_inputs, c->packed_inputs);
+            if (c->cell == JORDAN) place(c->out + at * H, at, c->n_entries, H, c->packed_hidden);
             if (c->cell == ELMAN)
                 elman_row_back(c, at, row);
             else if (c->cell == LSTM)
@@ -389,4 +525,43 @@ static void backward(const struct call *c, int64_t thread, int64_t n_threads)
              c->grad_state + thread * fed, by * fed, c->cell == GRU);
 }
 
-const struct loops LOOPS = {packed_size, pack, forward, backward};
+/* ---- The gradients of weights and biases, each row of which is one thread's ---- */
+
+static void sum_entries(int64_t S, int64_t columns, const float *a, int64_t stride, float *out)
+{
+    FOR_EACH_UNIT (u, n, columns) {
+        vec sum = v_set(0.0f);
+        for (int64_t first = 0; first < S; first += CHUNK) {
+            vec part = v_set(0.0f);
+            for (int64_t s = first; s < MIN(first + CHUNK, S); s++)
+                part = v_add(part, LOAD(a + s * stride + u));
+            sum = v_add(sum, part);
+        }
+        STORE(out + u, sum);
+    }
+}
+
+static void weight_gradients(const struct call *c, int64_t thread, int64_t n_threads)
+{
+    const int64_t H = c->hidden, K = c->n_outputs, S = c->n_entries, F = fed_width(c), G = gates_width(c);
+    const int64_t width = c->cell == GRU ? 4 * H : G;
+    const float *grad = c->grad_gates, *grad_ih = c->cell == GRU ? grad + H : grad;
+    if (c->cell == GRU) { /* n, r, z, n become r, z, n */
+        multiply_turned(S, 2 * H, grad + H, width, c->before, H, c->grad_weight, thread, n_threads);
+        multiply_turned(S, H, grad, width, c->before, H, c->grad_weight + 2 * H * H, thread, n_threads);
+    } else {
+        multiply_turned(S, G, grad, width, c->before, F, c->grad_weight, thread, n_threads);
+    }
+    if (c->inputs)
+        multiply_turned(S, G, grad_ih, width, c->packed_inputs, c->n_inputs, c->grad_weight_ih, thread,
+                        n_threads);
+    if (c->cell == JORDAN)
+        multiply_turned(S, K, c->grad_scores, K, c->packed_hidden, H, c->grad_weight_out, thread, n_threads);
+    if (thread > 0) return; /* the rest is little */
+    sum_entries(S, G, grad_ih, width, c->grad_bias_ih);
+    memcpy(c->grad_bias, c->grad_bias_ih, (size_t)G * sizeof(float));
+    if (c->cell == GRU) sum_entries(S, H, grad, width, c->grad_bias + 2 * H);
+    if (c->cell == JORDAN) sum_entries(S, K, c->grad_scores, K, c->grad_bias_out);
+}
+
+const struct loops LOOPS = {lay_out, prepare, forward, backward, weight_gradients};

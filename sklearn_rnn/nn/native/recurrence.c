@@ -37,15 +37,11 @@ EXPORT int rnn_supports(int64_t set)
 /* What a caller checks before it trusts its own idea of `struct call`. */
 EXPORT int64_t rnn_call_size(void) { return (int64_t)sizeof(struct call); }
 
-EXPORT int64_t rnn_packed_size(int64_t set, int64_t K, int64_t columns)
+/* How many floats of `work` a run needs. */
+EXPORT int64_t rnn_work_size(int64_t set, const struct call *call, int is_back)
 {
-    return loops_for(set)->packed_size(K, columns);
-}
-
-EXPORT void rnn_pack(int64_t set, const float *w, int64_t K, int64_t columns, int64_t k_stride,
-                     int64_t j_stride, float *out)
-{
-    loops_for(set)->pack(w, K, columns, k_stride, j_stride, out);
+    struct call c = *call;
+    return loops_for(set)->lay_out(&c, is_back);
 }
 
 /* ---- Threads ---- */
@@ -114,6 +110,19 @@ static void run_team(const struct call *call, void (*run)(const struct call *, i
     restore_denormals(before);
 }
 
-EXPORT void rnn_forward(int64_t set, const struct call *call) { run_team(call, loops_for(set)->forward); }
+EXPORT void rnn_forward(int64_t set, struct call *call)
+{
+    const struct loops *loops = loops_for(set);
+    loops->lay_out(call, 0);
+    if (!call->is_ready) loops->prepare(call, 0);
+    run_team(call, loops->forward);
+}
 
-EXPORT void rnn_backward(int64_t set, const struct call *call) { run_team(call, loops_for(set)->backward); }
+EXPORT void rnn_backward(int64_t set, struct call *call)
+{
+    const struct loops *loops = loops_for(set);
+    loops->lay_out(call, 1);
+    loops->prepare(call, 1);
+    run_team(call, loops->backward);
+    run_team(call, loops->weight_gradients);
+}
