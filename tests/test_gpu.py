@@ -221,3 +221,17 @@ def test_a_loss_that_is_not_finite_changes_nothing(cell):
         model.partial_fit(X, y)
     for name, weight in weights_of(model).items():
         np.testing.assert_array_equal(weight, expected[name])
+
+
+@every_task
+@every_cell
+@every_shape
+def test_mixed_precision(cell, task, shape):
+    X, y = make_data(task)
+    options = SHAPES[shape] | {"max_iter": 20}
+    exact = make(task, cell, **options).fit(X, y)
+    mixed = make(task, cell, dtype="bfloat16", **options).fit(X, y)
+    assert {w.dtype for w in mixed.module_.parameters()} == {torch.float32}
+    np.testing.assert_allclose(mixed.loss_curve_[-1], exact.loss_curve_[-1], rtol=0.1, atol=0.02)
+    assert_close(answers(pickle.loads(pickle.dumps(mixed)), X), answers(mixed, X), 1e-6)
+    assert_close(answers(move(mixed, "cpu"), X), answers(mixed, X), 0.05)

@@ -30,6 +30,7 @@ from sklearn_rnn.training import (
     best_weights,
     make_net,
     resolve_device,
+    resolve_dtype,
 )
 
 _KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
@@ -217,9 +218,11 @@ class BaseRNN(BaseEstimator):
         self.n_iter_ = 0
         self.loss_curve_, self.history_ = [], []
 
-    def _make_net(self, device, stream):
+    def _make_net(self, device, stream, *, fall_back=False):
+        dtype, of_kernels = resolve_dtype(self._setup["dtype"], device, fall_back=fall_back)
         with stream.active():
-            network = RecurrentNetwork(**self._network).to(device, getattr(torch, self._setup["dtype"]))
+            network = RecurrentNetwork(**self._network).to(device, dtype)
+            network.recurrence.kernel_dtype = of_kernels
             self.net_ = make_net(
                 network,
                 optimizer=self._setup["optimizer"],
@@ -340,7 +343,8 @@ class BaseRNN(BaseEstimator):
         super().__setstate__(state)
         if weights is not None:
             device = resolve_device(self.device, fall_back=True)
-            self._make_net(device, RandomStream((self._seed + self.n_iter_) % 2**31, device))
+            stream = RandomStream((self._seed + self.n_iter_) % 2**31, device)
+            self._make_net(device, stream, fall_back=True)
             self.module_.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
             self.net_.schedules = self.__dict__.pop("_schedules")
             self.net_.history.extend(dict(epoch, batches=[]) for epoch in self.history_)

@@ -148,7 +148,7 @@ RULES = {
     "warm_start": _FLAG,
     "padding_value": Optional(Rule(numbers.Real, _always, "a number")),
     "device": Rule((str, torch.device), _always, "'auto' or a torch device or its name"),
-    "dtype": _one_of(("float32", "float64")),
+    "dtype": _one_of(("auto", "float32", "float64", "bfloat16")),
     "callbacks": Optional(Rule((list, tuple), _are_callbacks, "a list of skorch callbacks")),
     "random_state": Rule(object, _always, "an int, a RandomState or None"),
     "verbose": Rule((bool, numbers.Integral), lambda v: v >= 0, "an int of at least 0"),

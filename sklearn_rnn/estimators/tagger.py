@@ -72,9 +72,10 @@ class RNNTagger(BaseRNN):
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
-    dtype : {"float32", "float64"}, default="float32"
-        Type of the weights and of all computation. "float64" is slower; it serves comparisons. `X` is read
-        as float32 in any case.
+    dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
+        Type of the weights and of all computation. "float64" is slower; it serves comparisons. "bfloat16" is
+        mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
+        that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None

@@ -50,6 +50,9 @@ class Recurrence(nn.Module):
     ----------
     output_size : int
         Width of the outputs.
+    kernel_dtype : torch.dtype or None
+        What cuDNN's kernels compute with, if not with the type of the weights. Inputs, outputs, states and
+        gradients keep theirs.
 
     Examples
     --------
@@ -75,6 +78,7 @@ class Recurrence(nn.Module):
         self.output_size = input_size
         self.dropout = nn.Dropout(dropout)
         self.bptt_steps = bptt_steps
+        self.kernel_dtype = None
 
     def forward(self, inputs, packing, state=None, *, need_state=False):
         """Run all layers over a packed batch.
@@ -105,11 +109,32 @@ class Recurrence(nn.Module):
             outputs = []
             for cell, is_reversed in zip(layer, (False, True), strict=False):
                 x = inputs.index_select(0, packing.reverse) if is_reversed else inputs
-                out, final = _run_truncated(cell, x, packing, next(given), need_state, self.bptt_steps)
+                out, final = self._run_truncated(cell, x, packing, next(given), need_state)
                 outputs.append(out.index_select(0, packing.reverse) if is_reversed else out)
                 after.append(final)
             inputs = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
         return inputs, after if need_state else None
+
+    def _run_truncated(self, cell, inputs, packing, state, need_state):
+        """Run a cell chunk by chunk, cutting the graph between chunks."""
+        sizes, bptt_steps, dtype = packing.batch_sizes, self.bptt_steps, self.kernel_dtype
+        if state is None:
+            state = cell.initial_state(sizes[0])
+        if not bptt_steps or bptt_steps >= len(sizes) or not torch.is_grad_enabled():
+            return _run(cell, inputs, packing, sizes, state, need_state, dtype)
+        outputs, finished = [], []
+        start = 0
+        for first in range(0, len(sizes), bptt_steps):
+            chunk = sizes[first : first + bptt_steps]
+            finished.append(tuple(s[chunk[0] :] for s in state))
+            # The first state is not behind a border: it may be learnt, or come from another network.
+            state = tuple(s[: chunk[0]].detach() if first else s for s in state)
+            x = inputs[start : start + sum(chunk)]
+            out, state = _run(cell, x, None, chunk, state, True, dtype)
+            outputs.append(out)
+            start += len(x)
+        finished.append(state)
+        return torch.cat(outputs), _join(finished)
 
 
 class Stepper:
@@ -183,34 +208,12 @@ class Stepper:
         return self._steps[key]
 
 
-def _run_truncated(cell, inputs, packing, state, need_state, bptt_steps):
-    """Run a cell chunk by chunk, cutting the graph between chunks."""
-    sizes = packing.batch_sizes
-    if state is None:
-        state = cell.initial_state(sizes[0])
-    if not bptt_steps or bptt_steps >= len(sizes) or not torch.is_grad_enabled():
-        return _run(cell, inputs, packing, sizes, state, need_state)
-    outputs, finished = [], []
-    start = 0
-    for first in range(0, len(sizes), bptt_steps):
-        chunk = sizes[first : first + bptt_steps]
-        finished.append(tuple(s[chunk[0] :] for s in state))
-        # The first state is not behind a border: it may be learnt, or come from another network.
-        state = tuple(s[: chunk[0]].detach() if first else s for s in state)
-        x = inputs[start : start + sum(chunk)]
-        out, state = _run(cell, x, None, chunk, state, True)
-        outputs.append(out)
-        start += len(x)
-    finished.append(state)
-    return torch.cat(outputs), _join(finished)
-
-
 def _join(finished):
     """Put together the final states of sequences that ended at different steps, the shortest first."""
     return tuple(torch.cat(parts) for parts in zip(*reversed(finished), strict=True))
 
 
-def _run(cell, inputs, packing, sizes, state, need_state):
+def _run(cell, inputs, packing, sizes, state, need_state, kernel_dtype=None):
     """Run a cell over packed inputs; return its outputs and, if asked for, its final state.
 
     Every way to run a cell gives the same result, so that this is a question of speed alone.
@@ -222,7 +225,7 @@ def _run(cell, inputs, packing, sizes, state, need_state):
     if kind is None:
         return _run_plain(cell, inputs, sizes, state)
     if inputs.is_cuda:
-        return _run_cudnn(cell, kind, inputs, sizes, state)
+        return _run_cudnn(cell, kind, inputs, sizes, state, kernel_dtype)
     if inputs.is_floating_point():
         # On a CPU, torch's dense LSTM is oneDNN's and the fastest. Its Elman and GRU are only where
         # no gradient is wanted. A padded run ends with the states of padding: no use if they are needed.
@@ -385,7 +388,7 @@ def _run_dense(cell, kind, inputs, packing, sizes, state):
     return outputs.flatten(0, 1).index_select(0, packing.dense), None
 
 
-def _run_cudnn(cell, kind, inputs, sizes, state):
+def _run_cudnn(cell, kind, inputs, sizes, state, kernel_dtype=None):
     weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
     if not inputs.is_floating_point():  # tokens, which cuDNN does not know: it is given their projections
         inputs = cell.project(inputs)
@@ -396,7 +399,11 @@ def _run_cudnn(cell, kind, inputs, sizes, state):
         warnings.filterwarnings(
             "ignore", message="RNN module weights are not part of single contiguous chunk"
         )
-        return _call_library(kind, (inputs, torch.tensor(sizes)), state, weights, [])
+        dtype = inputs.dtype
+        x, *weights = (t.to(kernel_dtype or dtype) for t in (inputs, *weights))
+        state = [s.to(kernel_dtype or dtype) for s in state]
+        outputs, state = _call_library(kind, (x, torch.tensor(sizes)), state, weights, [])
+        return outputs.to(dtype), tuple(s.to(dtype) for s in state)
 
 
 def _call_library(kind, layout, state, weights, batch_first):

@@ -46,3 +46,49 @@ def resolve_device(device, *, fall_back=False):
             "Use device='auto' or device='cpu'."
         ) from error
     return found
+
+
+def resolve_dtype(dtype, device, *, fall_back=False):
+    """Find the types that a name stands for.
+
+    Parameters
+    ----------
+    dtype : {"auto", "float32", "float64", "bfloat16"}
+        "bfloat16" is mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32.
+        "auto" is that on a GPU that is made for it, else "float32".
+    device : torch.device
+        Where to compute.
+    fall_back : bool, default=False
+        Whether "bfloat16" becomes "float32" where there is no GPU; else it is an error.
+
+    Returns
+    -------
+    weights : torch.dtype
+        Of weights, losses and gradients.
+    kernels : torch.dtype or None
+        Of the recurrent kernels, if it is another.
+
+    Raises
+    ------
+    ValueError
+        If "bfloat16" is asked for on a device other than a GPU.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_rnn.training import resolve_dtype
+    >>> resolve_dtype("auto", torch.device("cpu"))
+    (torch.float32, None)
+    """
+    is_gpu = device.type == "cuda"
+    if dtype == "auto":
+        is_made_for_it = is_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+        dtype = "bfloat16" if is_made_for_it else "float32"
+    if dtype != "bfloat16":
+        return getattr(torch, dtype), None
+    if not is_gpu and not fall_back:
+        raise ValueError(
+            f"dtype='bfloat16' is mixed precision on a GPU, but the device is {str(device)!r}. "
+            "Use dtype='auto', which is 'float32' there."
+        )
+    return torch.float32, torch.bfloat16 if is_gpu else None

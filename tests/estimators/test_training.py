@@ -13,7 +13,7 @@ from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.data import as_sequences
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.datasets import load_japanese_vowels, make_person_sentences
-from sklearn_rnn.training import OPTIMIZERS, callbacks, resolve_device
+from sklearn_rnn.training import OPTIMIZERS, callbacks, resolve_device, resolve_dtype
 
 FAST = {"hidden_size": 8, "max_iter": 4, "random_state": 0}
 
@@ -326,3 +326,29 @@ def test_weights_of_classes_and_of_sequences_are_multiplied():
     both = RNNClassifier(class_weight={0: 3.0}, **FAST).fit(X, y, sample_weight=weights)
     product = RNNClassifier(**FAST).fit(X, y, sample_weight=np.where(y == 0, 3, 1) * weights)
     assert both.loss_curve_ == product.loss_curve_
+
+
+def test_mixed_precision_is_for_a_gpu(vowels):
+    X, y = vowels
+    with pytest.raises(
+        ValueError, match="mixed precision on a GPU, but the device is 'cpu'. Use dtype='auto'"
+    ):
+        RNNClassifier(**(FAST | {"dtype": "bfloat16", "device": "cpu"})).fit(X, y)
+    model = RNNClassifier(**(FAST | {"device": "cpu"})).fit(X, y)
+    automatic = RNNClassifier(**(FAST | {"device": "cpu", "dtype": "auto"})).fit(X, y)
+    np.testing.assert_array_equal(automatic.predict_proba(X), model.predict_proba(X))
+
+
+def test_what_was_trained_in_mixed_precision_loads_without_a_gpu(vowels):
+    X, y = vowels
+    model = RNNClassifier(**(FAST | {"device": "cpu"})).fit(X, y)
+    model.dtype = model._setup["dtype"] = "bfloat16"  # as after a fit on a GPU
+    copied = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copied.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize(("dtype", "has_native"), [("auto", True), ("auto", False), ("bfloat16", False)])
+def test_types_on_a_gpu(dtype, has_native, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_native)
+    expected = torch.bfloat16 if has_native or dtype == "bfloat16" else None
+    assert resolve_dtype(dtype, torch.device("cuda")) == (torch.float32, expected)

@@ -127,6 +127,22 @@ def test_tokens_run_by_hand_as_plain(name):
     close(runs[2], runs[0])
 
 
+@pytest.mark.parametrize("name", KNOWN)
+def test_mixed_precision_is_near_and_leaves_all_else_as_it_is(name):
+    cell = randomize(KNOWN[name](3)).float()
+    sizes = Packing(np.array(RAGGED)).batch_sizes
+    x, kind = noise(sum(RAGGED), 3).float().requires_grad_(), _known_kind(cell)
+    runs = []
+    for dtype in (None, torch.bfloat16):
+        outputs, final = _run_cudnn(cell, kind, x, sizes, cell.initial_state(len(RAGGED)), dtype)
+        grads = gradients((outputs * noise(*outputs.shape)).sum(), x, *cell.parameters())
+        runs.append([outputs, *final, *grads])
+    for exact, mixed in zip(*runs, strict=True):
+        assert mixed.dtype == torch.float32
+        assert not torch.equal(mixed, exact)
+        assert (mixed - exact).norm() < 0.05 * exact.norm()
+
+
 def test_an_unknown_subclass_runs_its_own_step():
     class Doubled(GRUCell):
         def step(self, projected, state):
