@@ -333,7 +333,9 @@ def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
         if tensor is None or tensor.shape != shape or tensor.dtype != torch.float32 or not tensor.is_cpu:
             return None
     plan = functions.Plan(library, name, sizes, cell.hidden_size, has_way_back=has_way_back, **options)
-    return plan, (inputs.contiguous(), *(tensor.contiguous() for tensor, _ in tensors))
+    arguments = [inputs, *(tensor for tensor, _ in tensors)]
+    plan.run_again = lambda: (_collect(cell, inputs, sizes, state), arguments)
+    return plan, tuple(tensor.contiguous() for tensor in arguments)
 
 
 def has_hooks(module):
@@ -355,6 +357,15 @@ def _run_native(plan, arguments, need_state):
     results = results if isinstance(results, tuple) else (results,)
     final = results[1:] if plan.cell == "jordan" else results
     return results[0], tuple(_last_rows(f, plan.sizes) for f in final) if need_state else None
+
+
+def _collect(cell, inputs, sizes, state):
+    """Call `cell.step` once a step for what compiled functions give: outputs, and LSTM's c or Jordan's y."""
+    steps = []
+    for projected in cell.project(inputs).split(sizes):
+        output, state = cell.step(projected, tuple(s[: len(projected)] for s in state))
+        steps.append((output,) if type(cell) in (ElmanCell, GRUCell) else (output, state[-1]))
+    return [torch.cat(parts) for parts in zip(*steps, strict=True)]
 
 
 def _run_plain(cell, inputs, sizes, state):

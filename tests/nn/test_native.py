@@ -397,8 +397,28 @@ def test_backward_twice(name):
     first = torch.autograd.grad(outputs.sum(), cell.weight_ih, retain_graph=True)
     second = torch.autograd.grad(outputs.sum(), cell.weight_ih, retain_graph=True)
     assert torch.equal(first[0], second[0])
-    with pytest.raises(RuntimeError, match="differentiate twice"):
-        torch.autograd.grad((outputs**2).sum(), cell.weight_ih, create_graph=True)[0].sum().backward()
+
+
+@needs_loops
+@every_cell
+@pytest.mark.parametrize("kind", ["features", "tokens"])
+def test_gradients_of_gradients(name, kind):
+    """Those of a penalty on gradients, for example; they are what torch's own operations give."""
+    cell = make_cell(name)
+    x, packing = make_problem(4, 5)
+    if kind == "tokens":
+        x = torch.randint(cell.input_size, (len(x),))
+    else:
+        x.requires_grad_()
+    wanted = [*cell.parameters(), *([x] if kind == "features" else [])]
+
+    def penalty(run):
+        outputs, final = run(cell, x, packing.batch_sizes, cell.initial_state(4))
+        value = (outputs**2).sum() + sum((f**3).sum() for f in final)
+        grads = torch.autograd.grad(value, wanted, create_graph=True)
+        return grads, torch.autograd.grad(sum((g**2).sum() for g in grads), wanted)
+
+    torch.testing.assert_close(penalty(run_native), penalty(_run_plain), rtol=1e-4, atol=1e-4)
 
 
 @needs_loops

@@ -5,10 +5,11 @@ gradients of the weights. For small networks the way through autograd takes as l
 calls of torch.
 """
 
+import functools
+
 import numpy as np
 import torch
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, N_GATES, Call
 from sklearn_rnn.nn.native.memory import Scratch
@@ -37,6 +38,12 @@ class Plan:
         Keys of `FUNCTIONS`.
     has_way_back : bool, default=True
         Whether gradients may be asked for.
+
+    Attributes
+    ----------
+    run_again : callable or None
+        ``run_again()`` gives the outputs of the function, made with torch's own operations, and its arguments
+        but for the plan.
     """
 
     def __init__(
@@ -53,7 +60,7 @@ class Plan:
     ):
         self.library = library
         self.cell, self.sizes, self.hidden, self.n_outputs = cell, sizes, hidden, n_outputs
-        self.has_way_back = has_way_back
+        self.has_way_back, self.run_again = has_way_back, None
         width = n_outputs * 2 if cell == "jordan" else hidden * N_GATES[cell]
         self._sizes = np.array(sizes, dtype=np.int64)
         n_entries = int(self._sizes.sum())
@@ -256,6 +263,24 @@ class Record:
         """Do nothing: no gradient is made up."""
 
 
+def _twice_differentiable(backward):
+    """Where gradients of gradients are wanted, compute the first ones with torch's own operations."""
+
+    @functools.wraps(backward)
+    def differentiate(ctx, *grads):
+        if not torch.is_grad_enabled():
+            return backward(ctx, *grads)
+        outputs, arguments = ctx.plan.run_again()
+        outputs, grads = zip(
+            *((o, g) for o, g in zip(outputs, grads, strict=True) if g is not None), strict=True
+        )
+        wanted = [a for a in arguments if a.requires_grad]
+        found = iter(torch.autograd.grad(outputs, wanted, grads, create_graph=True, allow_unused=True))
+        return None, *(next(found) if a.requires_grad else None for a in arguments)
+
+    return differentiate
+
+
 class Elman(Function):
     """Outputs (S, H) of an Elman cell from inputs (S, d) or tokens (S,)."""
 
@@ -269,7 +294,7 @@ class Elman(Function):
         return out
 
     @staticmethod
-    @once_differentiable
+    @_twice_differentiable
     def backward(ctx, grad_out):
         """Run them backwards."""
         plan, (inputs, out, weight_ih, weight, h0) = ctx.plan, ctx.saved_tensors
@@ -305,7 +330,7 @@ class GRU(Function):
         return out
 
     @staticmethod
-    @once_differentiable
+    @_twice_differentiable
     def backward(ctx, grad_out):
         """Run them backwards."""
         plan, (inputs, out, weight_ih, weight, h0) = ctx.plan, ctx.saved_tensors
@@ -361,7 +386,7 @@ class LSTM(Function):
         return out, cell_out
 
     @staticmethod
-    @once_differentiable
+    @_twice_differentiable
     def backward(ctx, grad_out, grad_cell_out):
         """Run them backwards."""
         plan, (inputs, out, cell_out, weight_ih, weight, h0, c0) = ctx.plan, ctx.saved_tensors
@@ -412,7 +437,7 @@ class Jordan(Function):
         return scores, answers
 
     @staticmethod
-    @once_differentiable
+    @_twice_differentiable
     def backward(ctx, grad_scores, grad_answers):
         """Run them backwards."""
         plan, hidden = ctx.plan, ctx.hidden.tensor
