@@ -1,5 +1,7 @@
 """The compiled time loops: an optional part, without which the package runs on torch alone."""
 
+import sys
+
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -20,6 +22,7 @@ setup(
         Extension(
             "sklearn_rnn.nn.native._loops",
             [f"{FOLDER}/{name}.c" for name in ("recurrence", "avx512", "avx2", "neon")],
+            libraries=[] if sys.platform == "win32" else ["m"],
             depends=[f"{FOLDER}/{name}.h" for name in ("recurrence", "loops")],
             # A product and a sum become one instruction. Nothing that changes the order of sums or loses NaN.
             extra_compile_args=["-O3", "-g0", "-ffp-contract=fast", "-fvisibility=hidden"],

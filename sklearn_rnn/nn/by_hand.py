@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from sklearn_rnn.nn.heads import LinearHead, SigmoidHead, SoftmaxHead
+from sklearn_rnn.nn.native import functions
+from sklearn_rnn.nn.native import library as native
 from sklearn_rnn.nn.network import RecurrentNetwork, TokenInput
 from sklearn_rnn.nn.pooling import LastPooling, MeanPooling
 from sklearn_rnn.nn.recurrent import Recurrence, has_hooks, has_native, run_recorded
@@ -92,20 +94,35 @@ def differentiate(network, batch):
         way_back.append(lambda grad: network.pooling.lead_back(grad, packing))
     if not network.emits_scores:
         values = _drop(network.dropout, values, way_back)
-        values = _score(head.output, values, way_back)
     elif network.bidirectional:
         values = sum(values.chunk(2, dim=1))
         way_back.append(lambda grad: torch.cat([grad, grad], dim=1))
-
-    losses, grad = head.term_losses_with_gradients(values, batch.targets)
-    n_terms = len(losses)
-    if batch.weights is not None:
-        losses = losses * batch.weights
-        grad = grad * batch.weights[:, None]
-    grad = grad / n_terms
+    scores, loss, grad = _read_out(head, values, batch)
     for lead_back in reversed(way_back):
         grad = lead_back(grad)
-    return values, losses.sum() / n_terms, n_terms
+    return scores, loss, len(batch.targets)
+
+
+def _read_out(head, features, batch):
+    """Give scores, loss and the gradient of the features; set those of the output layer."""
+    linear, targets, weights = head.output, batch.targets, batch.weights
+    is_linear = type(linear) is nn.Linear
+    library, work = native.get(), 3 * len(features) * head.n_scores * features.shape[1]
+    if type(head) is SoftmaxHead and is_linear and library.count_threads(work) == 1:
+        scores, loss, grads = functions.read_out(
+            library, features, linear.weight, linear.bias, targets, weights
+        )
+        grad, linear.weight.grad, linear.bias.grad = grads
+        return scores, torch.tensor(loss), grad
+    scores = torch.addmm(linear.bias, features, linear.weight.t()) if is_linear else features
+    losses, grad = head.term_losses_with_gradients(scores, targets)
+    if weights is not None:
+        losses, grad = losses * weights, grad * weights[:, None]
+    loss, grad = losses.sum() / len(losses), grad / len(losses)
+    if is_linear:
+        linear.weight.grad, linear.bias.grad = grad.t() @ features, grad.sum(0)
+        grad = grad @ linear.weight
+    return scores, loss, grad
 
 
 def _look_up(token_input, codes, way_back):
@@ -150,12 +167,3 @@ def _run_layer(layer, values, packing, way_back):
 
     way_back.append(lead_back)
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
-
-
-def _score(linear, features, way_back):
-    def lead_back(grad):
-        linear.weight.grad, linear.bias.grad = grad.t() @ features, grad.sum(0)
-        return grad @ linear.weight
-
-    way_back.append(lead_back)
-    return torch.addmm(linear.bias, features, linear.weight.t())

@@ -22,7 +22,10 @@ _NATIVE_FUNCTIONS = {
     "lstm": functions.LSTM,
     "gru": functions.GRU,
 }
-_HOOKS = ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks")
+_HOOKS = [
+    (f"_{kind}_hooks", f"_global_{kind}_hooks")
+    for kind in ("forward", "forward_pre", "backward", "backward_pre")
+]
 _NATIVE_FEEDBACKS = {nn.Softmax: "softmax", nn.Identity: "identity", nn.Sigmoid: "sigmoid"}
 
 
@@ -266,14 +269,16 @@ def run_recorded(cell, inputs, sizes, needs_input_grad):
     lead_back : callable
         Turns the gradient of the outputs into that of the inputs, or None, and sets `grad` of the parameters.
     """
-    plan, arguments = _plan_native(cell, inputs, sizes, cell.initial_state(sizes[0]))
-    function, record = _NATIVE_FUNCTIONS[plan.cell], functions.Record(needs_input_grad)
+    name, parameters = _NATIVE_CELLS[type(cell)], [weight for weight, _ in _native_parameters(cell)]
+    plan = functions.Plan(native.get(), name, sizes, cell.hidden_size, **_native_options(cell))
+    function, record = _NATIVE_FUNCTIONS[name], functions.Record(needs_input_grad)
+    arguments = inputs, *parameters, *cell.initial_state(sizes[0])
     results = function.forward(record, plan, *arguments)
     is_single = isinstance(results, torch.Tensor)
 
     def lead_back(grad):
         _, grad_inputs, *grads = function.backward(record, grad, *(() if is_single else (None,)))
-        for (weight, _), g in zip(_native_parameters(cell), grads, strict=False):  # then those of the state
+        for weight, g in zip(parameters, grads, strict=False):  # behind them are those of the state
             weight.grad = g.contiguous()
         return grad_inputs
 
@@ -306,6 +311,26 @@ def _native_parameters(cell):
     return parameters
 
 
+def _native_options(cell):
+    """Give what a plan has to know of a cell of `_NATIVE_CELLS`; None if the loops cannot do it."""
+    name = _NATIVE_CELLS[type(cell)]
+    if name in ("lstm", "gru"):
+        return {}
+    options = {"activation": cell.nonlinearity}
+    if cell.nonlinearity not in NONLINEARITIES:
+        return None
+    if name == "jordan":
+        activation = cell.output_activation
+        feedback = _NATIVE_FEEDBACKS.get(type(activation))
+        is_over_scores = getattr(activation, "dim", -1) in (-1, 1)
+        if feedback is None or not is_over_scores or type(cell.output) is not nn.Linear:
+            return None
+        if has_hooks(activation) or has_hooks(cell.output):
+            return None
+        options |= {"n_outputs": cell.output_size, "feedback": feedback}
+    return options
+
+
 def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
     """Plan a run of the compiled loops; None for cells and tensors that they are not for.
 
@@ -314,20 +339,10 @@ def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
     name, library = _NATIVE_CELLS.get(type(cell)), native.get()
     if name is None or library is None or torch.is_autocast_enabled("cpu") or len(inputs) != sum(sizes):
         return None
-    options, fed_back = {}, cell.hidden_size
-    if name in ("elman", "jordan"):
-        options["activation"] = cell.nonlinearity
-        if cell.nonlinearity not in NONLINEARITIES:
-            return None
-    if name == "jordan":
-        fed_back, activation = cell.output_size, cell.output_activation
-        feedback = _NATIVE_FEEDBACKS.get(type(activation))
-        is_over_scores = getattr(activation, "dim", -1) in (-1, 1)
-        if feedback is None or not is_over_scores or type(cell.output) is not nn.Linear:
-            return None
-        if has_hooks(activation) or has_hooks(cell.output):
-            return None
-        options |= {"n_outputs": fed_back, "feedback": feedback}
+    options = _native_options(cell)
+    if options is None:
+        return None
+    fed_back = options.get("n_outputs", cell.hidden_size)
     tensors = [*_native_parameters(cell), *((s, (sizes[0], fed_back)) for s in state)]
     for tensor, shape in tensors:
         if tensor is None or tensor.shape != shape or tensor.dtype != torch.float32 or not tensor.is_cpu:
@@ -340,8 +355,7 @@ def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
 
 def has_hooks(module):
     """Whether something is to be called whenever this module is, or any."""
-    any_module = nn.modules.module
-    return any(getattr(module, f"_{h}") or getattr(any_module, f"_global_{h}") for h in _HOOKS)
+    return any(getattr(module, own) or getattr(nn.modules.module, of_any) for own, of_any in _HOOKS)
 
 
 def _run_native(plan, arguments, need_state):

@@ -8,11 +8,12 @@ import warnings
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer, PrintLog
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, PrintLog
 from torch import nn
 
 from sklearn_rnn.data.batching import plan_training
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
+from sklearn_rnn.training.callbacks import Progress
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -23,7 +24,8 @@ OPTIMIZERS = {
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
-_ONCE = frozenset(OPTIMIZERS.values())
+_ONCE = frozenset(OPTIMIZERS.values())  # of these, a step asks for one gradient
+_HARMLESS = (EpochTimer, EarlyStopping, LRScheduler, Progress)  # callbacks that leave the network alone
 
 
 class BatchIterator:
@@ -112,6 +114,8 @@ class SequenceNet(NeuralNet):
             for method in ("on_batch_begin", "on_batch_end", "on_grad_computed")
             if all(getattr(type(c), method) is getattr(Callback, method) for _, c in self.callbacks_)
         }
+        self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
+        self._by_hand = can_differentiate(self.module_)
         try:
             with self.stream.active():
                 self.partial_fit(dataset, epochs=epochs)
@@ -220,8 +224,10 @@ class SequenceNet(NeuralNet):
         """Run over all batches once; see `skorch.NeuralNet.run_single_epoch`."""
         if iterator is None:
             return
-        self._set_training(training)
-        self._by_hand = training and can_differentiate(self.module_)
+        if self._is_watched or self.module_.training != training:
+            self._set_training(training)
+        if self._is_watched and training:  # somebody may have frozen weights in between
+            self._by_hand = can_differentiate(self.module_)
         losses, counts = [], []
         name, of_size = f"{prefix}_loss", f"{prefix}_batch_size"
         for batch in iterator:

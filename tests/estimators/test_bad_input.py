@@ -93,7 +93,7 @@ def test_bad_y(cls, y, message):
         ({"callbacks": 3}, TypeError, "callbacks must be a list of skorch callbacks"),
         ({"device": "cuda:99"}, ValueError, "device='cuda:99' is not available here"),
         ({"device": "gpu"}, ValueError, "Use device='auto' or device='cpu'"),
-        ({"dtype": "float16"}, ValueError, "did you mean 'float"),
+        ({"dtype": "float16"}, ValueError, "did you mean 'bfloat16'"),
         ({"padding_value": "no"}, TypeError, "padding_value must be a number, or None"),
     ],
 )

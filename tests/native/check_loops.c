@@ -19,6 +19,8 @@ int64_t rnn_work_size(int64_t set, const struct call *call, int is_back);
 void rnn_use_openmp(void *parallel, void *thread, void *team_size);
 void rnn_forward(int64_t set, struct call *call);
 void rnn_backward(int64_t set, struct call *call);
+int64_t rnn_readout_work_size(int64_t set, const struct readout *readout);
+double rnn_read_out(int64_t set, const struct readout *readout);
 
 /* ---- Threads as OpenMP would make them ---- */
 
@@ -334,6 +336,61 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     return failed;
 }
 
+/* The output layer with its loss, against plain loops in double precision. */
+static int check_readout(int64_t set, int64_t n, int64_t H, int64_t K, int is_weighted)
+{
+    float *features = array(n * H, 1), *weight = array(K * H, 1.0f / sqrtf((float)H)), *bias = array(K, 1),
+          *importance = array(n, 1);
+    float *scores = zeros(n * K), *grad_features = zeros(n * H), *grad_weight = zeros(K * H),
+          *grad_bias = zeros(K), *g = zeros(n * K);
+    int64_t *targets = malloc((size_t)n * sizeof(int64_t));
+    for (int64_t i = 0; i < n; i++) targets[i] = i * 7 % K, importance[i] += 1.5f;
+    struct readout o = {.n = n,
+                        .n_features = H,
+                        .n_scores = K,
+                        .features = features,
+                        .weight = weight,
+                        .bias = bias,
+                        .targets = targets,
+                        .importance = is_weighted ? importance : NULL,
+                        .scores = scores,
+                        .grad_features = grad_features,
+                        .grad_weight = grad_weight,
+                        .grad_bias = grad_bias};
+    o.work = malloc((size_t)rnn_readout_work_size(set, &o) * sizeof(float));
+    const double loss = rnn_read_out(set, &o);
+    double expected = 0, error = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double total = 0;
+        const double share = (is_weighted ? importance[i] : 1.0) / (double)n;
+        for (int64_t k = 0; k < K; k++) {
+            double s = bias[k];
+            for (int64_t j = 0; j < H; j++) s += (double)features[i * H + j] * weight[k * H + j];
+            error = fmax(error, fabs(s - scores[i * K + k]) / (1 + fabs(s)));
+            total += exp(s);
+        }
+        for (int64_t k = 0; k < K; k++)
+            g[i * K + k] = (float)(share * (exp(scores[i * K + k]) / total - (k == targets[i])));
+        expected += share * (log(total) - scores[i * K + targets[i]]);
+        for (int64_t j = 0; j < H; j++) {
+            double sum = 0, size = 1e-3;
+            for (int64_t k = 0; k < K; k++)
+                sum += (double)g[i * K + k] * weight[k * H + j], size += fabs(g[i * K + k]);
+            error = fmax(error, fabs(sum - grad_features[i * H + j]) / size);
+        }
+    }
+    error = fmax(error, fabs(loss - expected) / (1 + fabs(expected)));
+    error = fmax(error, product_error(grad_weight, K, H, n, g, K, features) / 10);
+    error = fmax(error, product_error(grad_bias, K, 1, n, g, K, NULL) / 10);
+    float *all[] = {features,      weight, bias,        importance, scores,
+                    grad_features, g,      grad_weight, grad_bias,  o.work};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    free(targets);
+    if (!(error < 5e-5))
+        printf("set %d readout n %d H %d K %d: error %g\n", (int)set, (int)n, (int)H, (int)K, error);
+    return !(error < 5e-5);
+}
+
 int main(void)
 {
     const int64_t shapes[][4] = {{1, 1, 1, 1},    {1, 4, 3, 2},    {3, 2, 8, 8},   {2, 5, 16, 17},
@@ -343,6 +400,10 @@ int main(void)
     rnn_use_openmp((void *)parallel, (void *)thread_number, (void *)team_size);
     for (int64_t set = 1; set <= 3; set++) {
         if (!rnn_supports(set)) continue;
+        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++, n_checks += 2)
+            for (int is_weighted = 0; is_weighted < 2; is_weighted++)
+                failed += check_readout(set, shapes[s][0] * shapes[s][1],
+                                        shapes[s][2] > 200 ? 40 : shapes[s][2], shapes[s][3], is_weighted);
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
             for (int64_t cell = ELMAN; cell <= JORDAN; cell++)
                 for (int64_t f = TANH; f <= (cell == ELMAN || cell == JORDAN ? SIGMOID : TANH); f++)

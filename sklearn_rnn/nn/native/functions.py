@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.autograd import Function
 
-from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, N_GATES, Call
+from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, N_GATES, Call, Readout
 from sklearn_rnn.nn.native.memory import Scratch
 
 # Weights with more numbers than this do not stay in the cache from step to step: all inputs are then
@@ -156,6 +156,45 @@ def address(name, tensor):
 
 def _contiguous(tensor):
     return None if tensor is None else tensor.contiguous()
+
+
+def read_out(library, features, weight, bias, targets, importance):
+    """Apply a linear layer, softmax and cross-entropy, there and back, on one thread.
+
+    Parameters
+    ----------
+    library : Library
+        The loops.
+    features : Tensor of shape (n, H)
+        What comes in.
+    weight, bias : Tensor of shape (K, H), (K,)
+        Of the layer.
+    targets : int64 Tensor of shape (n,)
+        Class codes.
+    importance : Tensor of shape (n,) or None
+        Of each row in the loss.
+
+    Returns
+    -------
+    scores : Tensor of shape (n, K)
+        What the layer gives.
+    loss : float
+        The mean over the rows.
+    gradients : list of Tensor
+        Of the features, of the weight and of the bias.
+    """
+    features, targets = features.contiguous(), targets.contiguous()
+    (n, n_features), n_scores = features.shape, len(weight)
+    scores = features.new_empty(n, n_scores)
+    grads = [torch.empty_like(t) for t in (features, weight, bias)]
+    tensors = {"features": features, "weight": weight, "bias": bias, "scores": scores}
+    tensors |= dict(zip(("grad_features", "grad_weight", "grad_bias"), grads, strict=True))
+    if importance is not None:
+        tensors["importance"] = importance
+    readout = Readout(n, n_features, n_scores, targets=targets.data_ptr())
+    for name, tensor in tensors.items():
+        setattr(readout, name, address(name, tensor))
+    return scores, library.read_out(readout), grads
 
 
 class Step:

@@ -35,6 +35,7 @@ _POINTERS = (
     "grad_weight_ih grad_bias_ih grad_weight grad_bias grad_weight_out grad_bias_out "
     "packed packed_2 packed_ih step_gates step_n before packed_inputs packed_hidden"
 )
+_READOUT_POINTERS = "features weight bias targets importance work scores grad_features grad_weight grad_bias"
 
 
 class Call(ctypes.Structure):
@@ -43,6 +44,15 @@ class Call(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int64) for name in _NUMBERS.split()),
         *((name, ctypes.c_void_p) for name in _POINTERS.split()),
+    ]
+
+
+class Readout(ctypes.Structure):
+    """The arguments of an output layer with its loss; see recurrence.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("n", "n_features", "n_scores")),
+        *((name, ctypes.c_void_p) for name in _READOUT_POINTERS.split()),
     ]
 
 
@@ -67,6 +77,10 @@ class Library:
         library.rnn_use_openmp.argtypes = [pointer] * 3
         for run in (library.rnn_forward, library.rnn_backward):
             run.argtypes = [integer, ctypes.POINTER(Call)]
+        library.rnn_readout_work_size.restype = integer
+        library.rnn_read_out.restype = ctypes.c_double
+        for run in (library.rnn_readout_work_size, library.rnn_read_out):
+            run.argtypes = [integer, ctypes.POINTER(Readout)]
         self.has_threads = False
         functions = _find_openmp()
         if functions:
@@ -88,6 +102,12 @@ class Library:
         work = self.give_work(call, is_back=True)
         self._library.rnn_backward(self._set, call)
         del work
+
+    def read_out(self, readout):
+        """Run a `Readout` there and back and give the loss."""
+        work = Scratch(self._library.rnn_readout_work_size(self._set, readout))
+        readout.work = work.tensor.data_ptr()
+        return self._library.rnn_read_out(self._set, readout)
 
     def give_work(self, call, *, is_back):
         """Give a `Call` the work space that it needs, which whoever runs it has to keep."""
@@ -148,12 +168,12 @@ def load(instruction_set=None):
         return None
     try:
         library = ctypes.CDLL(spec.origin)
-        supports, call_size = library.rnn_supports, library.rnn_call_size
+        supports, sizes = library.rnn_supports, (library.rnn_call_size, library.rnn_readout_size)
     except (OSError, AttributeError):
         return None
-    supports.argtypes, call_size.restype = [ctypes.c_int64], ctypes.c_int64
-    if call_size() != ctypes.sizeof(Call):  # built before the sources changed
-        return None
+    supports.argtypes = [ctypes.c_int64]
+    if [size() for size in sizes] != [ctypes.sizeof(Call), ctypes.sizeof(Readout)]:
+        return None  # built before the sources changed
     for name in INSTRUCTION_SETS if wanted == "1" else [wanted]:
         if supports(INSTRUCTION_SETS[name]):
             return Library(spec.origin, name)

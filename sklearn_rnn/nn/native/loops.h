@@ -564,4 +564,40 @@ static void weight_gradients(const struct call *c, int64_t thread, int64_t n_thr
     if (c->cell == JORDAN) sum_entries(S, K, c->grad_scores, K, c->grad_bias_out);
 }
 
-const struct loops LOOPS = {lay_out, prepare, forward, backward, weight_gradients};
+/* ---- The output layer and its loss ---- */
+
+static int64_t readout_work_size(const struct readout *o)
+{
+    const int64_t n = o->n, H = o->n_features, K = o->n_scores, there = packed_size(H, K),
+                  back = packed_size(K, H);
+    return (there > back ? there : back) + packed_size(n, H) + n * K;
+}
+
+static double read_out(const struct readout *o)
+{
+    const int64_t n = o->n, H = o->n_features, K = o->n_scores;
+    float *grad = o->work, *packed_features = grad + n * K, *packed = packed_features + packed_size(n, H);
+    double loss = 0.0;
+    pack_turned(o->weight, H, K, packed);
+    multiply(n, H, o->features, H, packed, K, o->scores, K, 0);
+    for (int64_t i = 0; i < n; i++) {
+        float *scores = o->scores + i * K, *g = grad + i * K, most = -INFINITY, total = 0.0f;
+        FOR_EACH_UNIT (k, n, K) STORE(scores + k, v_add(LOAD(scores + k), LOAD(o->bias + k)));
+        for (int64_t k = 0; k < K; k++) most = scores[k] > most ? scores[k] : most;
+        FOR_EACH_UNIT (k, n, K) STORE(g + k, vec_exp_of_negative(v_sub(LOAD(scores + k), v_set(most))));
+        for (int64_t k = 0; k < K; k++) total += g[k];
+        const float importance = o->importance ? o->importance[i] : 1.0f, share = importance / (float)n;
+        loss += importance * (log((double)total) - ((double)scores[o->targets[i]] - (double)most));
+        FOR_EACH_UNIT (k, n, K) STORE(g + k, v_mul(LOAD(g + k), v_set(share / total)));
+        g[o->targets[i]] -= share;
+    }
+    pack(o->weight, K, H, packed);
+    multiply(n, K, grad, K, packed, H, o->grad_features, H, 0);
+    pack(o->features, n, H, packed_features);
+    multiply_turned(n, K, grad, K, packed_features, H, o->grad_weight, 0, 1);
+    sum_entries(n, K, grad, K, o->grad_bias);
+    return (double)((float)loss / (float)n); /* infinite where a sum in float32 is */
+}
+
+const struct loops LOOPS = {lay_out,          prepare,           forward, backward,
+                            weight_gradients, readout_work_size, read_out};

@@ -34,8 +34,10 @@ EXPORT int rnn_supports(int64_t set)
 #endif
 }
 
-/* What a caller checks before it trusts its own idea of `struct call`. */
+/* What a caller checks before it trusts its own idea of the structs. */
 EXPORT int64_t rnn_call_size(void) { return (int64_t)sizeof(struct call); }
+
+EXPORT int64_t rnn_readout_size(void) { return (int64_t)sizeof(struct readout); }
 
 /* How many floats of `work` a run needs. */
 EXPORT int64_t rnn_work_size(int64_t set, const struct call *call, int is_back)
@@ -125,4 +127,18 @@ EXPORT void rnn_backward(int64_t set, struct call *call)
     loops->prepare(call, 1);
     run_team(call, loops->backward);
     run_team(call, loops->weight_gradients);
+}
+
+EXPORT int64_t rnn_readout_work_size(int64_t set, const struct readout *readout)
+{
+    return loops_for(set)->readout_work_size(readout);
+}
+
+/* Gives the loss. */
+EXPORT double rnn_read_out(int64_t set, const struct readout *readout)
+{
+    const uint64_t before = flush_denormals();
+    const double loss = loops_for(set)->read_out(readout);
+    restore_denormals(before);
+    return loss;
 }

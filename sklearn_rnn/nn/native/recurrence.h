@@ -53,6 +53,17 @@ struct call {
     float *packed_hidden; /* (S, H) Jordan */
 };
 
+/* A linear layer with n rows of H features and K scores, softmax and cross-entropy, there and back. */
+struct readout {
+    int64_t n, n_features, n_scores;
+    const float *features, *weight, *bias;          /* (n, H), (K, H), (K) */
+    const int64_t *targets;                         /* (n) classes */
+    const float *importance;                        /* (n) of each row in the loss, or NULL */
+    float *work;                                    /* of the size that rnn_readout_work_size gives */
+    float *scores;                                  /* (n, K) */
+    float *grad_features, *grad_weight, *grad_bias; /* of the loss, which is a mean over the rows */
+};
+
 /* The loops for one instruction set. */
 struct loops {
     int64_t (*lay_out)(struct call *, int is_back); /* sets the parts of `work` and gives its size */
@@ -60,6 +71,8 @@ struct loops {
     void (*forward)(const struct call *, int64_t thread, int64_t n_threads);
     void (*backward)(const struct call *, int64_t thread, int64_t n_threads);
     void (*weight_gradients)(const struct call *, int64_t thread, int64_t n_threads);
+    int64_t (*readout_work_size)(const struct readout *);
+    double (*read_out)(const struct readout *);
 };
 extern const struct loops loops_avx512, loops_avx2, loops_neon;
 
