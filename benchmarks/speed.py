@@ -5,7 +5,9 @@ fit      RNNClassifier.fit; a loop in bare torch over the same batches, padded, 
          a Keras model with Masking on padded arrays, compiled beforehand (if Keras and JAX are there).
 step     forward and backward pass of one batch through one layer: ours; torch's layer on padded and on packed
          input; and the matrix products alone that no implementation can do without.
-predict  one sequence of 50 steps; the bare module's forward pass on a tensor.
+predict  one sequence of 50 steps; the bare module's forward pass on a tensor; the recurrent layer alone; layers
+         one step at a time, as in a language model.
+beside   an operation of torch's right after a step of ours and right after one of torch's own layers.
 import   what `import sklearn_rnn` adds to `import torch`, in fresh processes.
 
 All ways are timed in turn in one process; the tables give medians. On a machine that does other things too,
@@ -31,7 +33,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_sequenc
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.data.batching import Packing, plan_training
 from sklearn_rnn.datasets import load_japanese_vowels
-from sklearn_rnn.nn import CELLS, Recurrence
+from sklearn_rnn.nn import CELLS, Recurrence, Stepper
 from sklearn_rnn.nn.native import library
 
 HIDDEN, BATCH, RATE, CLIP = 64, 32, 0.003, 1.0
@@ -208,7 +210,7 @@ def make_steps(cell, packing, d, H):
     dense, dense_grad = (torch.randn(len(sizes), len(packing), width) for width in (d, H))
     packed = PackedSequence(x, torch.tensor(sizes))
     layer = TORCH_CELLS[cell](d, H)
-    recurrence = Recurrence(lambda size, is_top: CELLS[cell](size, H), d)
+    recurrence = make_recurrence(cell, d, H)
     n_gates = len(layer.weight_ih_l0) // H
 
     def run(forward, gradient):
@@ -261,6 +263,65 @@ def compare_predictions(repeats, clock):
     print_table(["cell", "predict, µs", "bare forward, µs", "difference, µs", "ratio", "at most"], rows)
 
 
+def compare_layers_in_prediction(repeats, clock):
+    """Time a layer without gradients: one sequence of 50 steps, then single steps."""
+    bars = {"elman": "0.3", "gru": "0.3", "lstm": "0.65"}
+    rows, step_rows = [], []
+    x, packing = torch.randn(50, 8), Packing(np.array([50]))
+    for cell in TORCH_CELLS:
+        layer, recurrence = TORCH_CELLS[cell](8, HIDDEN), make_recurrence(cell, 8, HIDDEN)
+        ways = {
+            "ours": partial(recurrence, x, packing),
+            "torch": partial(layer, x[:, None]),
+        }
+        with torch.inference_mode():
+            times = time_interleaved(ways, 200 * repeats, clock)
+        ours, theirs = (1e6 * np.median(times[way]) for way in ways)
+        rows.append([cell, f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.2f}", bars[cell]])
+        for B in (1, 64):
+            layer, recurrence = TORCH_CELLS[cell](64, 128, 2), make_recurrence(cell, 64, 128, num_layers=2)
+            step, inputs = Stepper(recurrence), torch.randn(B, 64)
+            with torch.inference_mode():
+                _, state = step(inputs)
+                _, torch_state = layer(inputs[None])
+                ways = {
+                    "ours": partial(step, inputs, state),
+                    "torch": partial(layer, inputs[None], torch_state),
+                }
+                times = time_interleaved(ways, 200 * repeats, clock)
+            ours, theirs = (1e6 * np.median(times[way]) for way in ways)
+            step_rows.append([cell, B, f"{ours:.0f}", f"{theirs:.0f}", f"{theirs / ours:.1f}"])
+    print_table(["cell", "50 steps, µs", "torch's layer, µs", "ours / torch", "at most"], rows)
+    print_table(
+        ["cell, 2 layers, H 128", "sequences", "one step, µs", "torch's layers, µs", "torch / ours"],
+        step_rows,
+    )
+
+
+def make_recurrence(cell, d, H, **options):
+    return Recurrence(lambda size, is_top: CELLS[cell](size, H), d, **options)
+
+
+def compare_neighbours(repeats, clock):
+    """Time operations of torch's that follow a training step of ours or of torch's layer."""
+    lengths = np.full(32, 50)
+    steps = make_steps("lstm", Packing(lengths), 32, 128)
+    a, b = torch.randn(512, 512), torch.randn(2_000_000)
+    operations = {"product of 512 x 512": lambda: a @ a, "tanh of 2,000,000": lambda: b.tanh()}
+    times = {(name, before): [] for name in operations for before in ("ours", "padded")}
+    for _ in range(60 * repeats):
+        for name, before in times:
+            steps[before]()
+            start = clock()
+            operations[name]()
+            times[name, before].append(clock() - start)
+    rows = []
+    for name in operations:
+        ours, theirs = (1e6 * np.median(times[name, before]) for before in ("ours", "padded"))
+        rows.append([name, f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.2f}"])
+    print_table(["operation", "after ours, µs", "after torch's LSTM, µs", "ratio"], rows)
+
+
 def compare_imports(repeats):
     lines = [
         "import torch",
@@ -284,7 +345,7 @@ def compare_imports(repeats):
 
 def main():
     parser = make_parser(__doc__)
-    parser.add_argument("parts", nargs="*", help="fit, step, predict, import; by default all")
+    parser.add_argument("parts", nargs="*", help="fit, step, predict, beside, import; by default all")
     parser.add_argument("--repeats", type=int, default=5, help="measured rounds")
     parser.add_argument(
         "--clock", choices=["wall", "cpu"], default="wall", help="what is timed, imports excepted"
@@ -293,7 +354,7 @@ def main():
     clock = {"wall": time.perf_counter, "cpu": time.process_time}[options.clock]
     print(describe_setting())
     print(f"Time loops: {library.describe()}\n")
-    parts = options.parts or ["fit", "step", "predict", "import"]
+    parts = options.parts or ["fit", "step", "predict", "beside", "import"]
     start = time.perf_counter()
     if "fit" in parts:
         vowels, speakers = load_japanese_vowels(subset="train", return_X_y=True)
@@ -308,6 +369,9 @@ def main():
         compare_steps(options.repeats, clock)
     if "predict" in parts:
         compare_predictions(options.repeats, clock)
+        compare_layers_in_prediction(options.repeats, clock)
+    if "beside" in parts:
+        compare_neighbours(options.repeats, clock)
     if "import" in parts:
         compare_imports(options.repeats)
     print(f"Took {(time.perf_counter() - start) / 60:.1f} minutes.")

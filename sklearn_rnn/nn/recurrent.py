@@ -349,7 +349,8 @@ def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
             return None
     plan = functions.Plan(library, name, sizes, cell.hidden_size, has_way_back=has_way_back, **options)
     arguments = [inputs, *(tensor for tensor, _ in tensors)]
-    plan.run_again = lambda: (_collect(cell, inputs, sizes, state), arguments)
+    if has_way_back:
+        plan.run_again = lambda: (_collect(cell, inputs, sizes, state), arguments)
     return plan, tuple(tensor.contiguous() for tensor in arguments)
 
 
