@@ -5,8 +5,8 @@ fit      RNNClassifier.fit; a loop in bare torch over the same batches, padded, 
          a Keras model with Masking on padded arrays, compiled beforehand (if Keras and JAX are there).
 step     forward and backward pass of one batch through one layer: ours; torch's layer on padded and on packed
          input; and the matrix products alone that no implementation can do without.
-predict  one sequence of 50 steps; the bare module's forward pass on a tensor; the recurrent layer alone; layers
-         one step at a time, as in a language model.
+predict  one sequence of 50 steps, the bare module; the recurrent layer alone; layers one step at a time,
+         as in a language model.
 beside   an operation of torch's right after a step of ours and right after one of torch's own layers.
 import   what `import sklearn_rnn` adds to `import torch`, in fresh processes.
 
