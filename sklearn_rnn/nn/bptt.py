@@ -11,7 +11,25 @@ step `t`. The letters are those of the cells' equations.
 
 import torch
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
+
+from sklearn_rnn.nn.second_order import twice_differentiable
+
+
+class Options:
+    """What the functions are given besides tensors.
+
+    Parameters
+    ----------
+    sizes : list of int
+        Rows alive at each step.
+    replay : callable
+        See `twice_differentiable`.
+    is_relu : bool, default=False
+        Whether Elman's activation is the rectifier.
+    """
+
+    def __init__(self, sizes, replay, *, is_relu=False):
+        self.sizes, self.replay, self.is_relu = sizes, replay, is_relu
 
 
 def _before(first, packed, sizes):
@@ -29,8 +47,9 @@ class Elman(Function):
     """Outputs (S_b, H) of an Elman cell from projected inputs (S_b, H), including both biases."""
 
     @staticmethod
-    def forward(ctx, projected, weight, h0, sizes, is_relu):
+    def forward(ctx, options, projected, weight, h0):
         """Run the time loop."""
+        sizes, is_relu = options.sizes, options.is_relu
         out = projected.clone()
         weight_t = weight.t()
         activate_ = torch.relu_ if is_relu else torch.tanh_
@@ -38,33 +57,34 @@ class Elman(Function):
         for step in out.split(sizes):
             activate_(step.addmm_(h[: len(step)], weight_t))
             h = step
-        ctx.save_for_backward(out, weight, h0)
-        ctx.sizes, ctx.is_relu = sizes, is_relu
+        ctx.save_for_backward(projected, weight, h0, out)
+        ctx.options, ctx.n_arguments = options, 3
         return out
 
     @staticmethod
-    @once_differentiable
+    @twice_differentiable
     def backward(ctx, grad_out):
         """Run it backwards."""
-        out, weight, h0 = ctx.saved_tensors
-        slope = ((out > 0).to(out.dtype) if ctx.is_relu else 1 - out * out).split(ctx.sizes)
+        _, weight, h0, out = ctx.saved_tensors
+        sizes = ctx.options.sizes
+        slope = ((out > 0).to(out.dtype) if ctx.options.is_relu else 1 - out * out).split(sizes)
         grad = grad_out.clone()  # becomes the gradient of the pre-activations
-        grads = grad.split(ctx.sizes)
+        grads = grad.split(sizes)
         for t in range(len(grads) - 1, 0, -1):
             grads[t].mul_(slope[t])
             grads[t - 1][: len(grads[t])].addmm_(grads[t], weight)
         grads[0].mul_(slope[0])
-        grad_weight = grad.t() @ _before(h0, out, ctx.sizes)
-        return grad, grad_weight, grads[0] @ weight, None, None
+        grad_weight = grad.t() @ _before(h0, out, sizes)
+        return None, grad, grad_weight, grads[0] @ weight
 
 
 class GRU(Function):
     """Outputs (S_b, H) of a GRU from projected inputs (S_b, 3H) without the recurrent bias."""
 
     @staticmethod
-    def forward(ctx, projected, weight, bias, h0, sizes):
+    def forward(ctx, options, projected, weight, bias, h0):
         """Run the time loop."""
-        H = weight.shape[1]
+        H, sizes = weight.shape[1], options.sizes
         gates = projected.clone()  # r, z, n
         out, recurrent_n = (projected.new_empty(len(projected), H) for _ in range(2))
         weight_t = weight.t()
@@ -77,16 +97,16 @@ class GRU(Function):
             q.copy_(recurrent[:, 2 * H :])
             n.addcmul_(rz[:, :H], q).tanh_()
             h = torch.lerp(n, h, rz[:, H:], out=step)
-        ctx.save_for_backward(gates, out, recurrent_n, weight, h0)
-        ctx.sizes = sizes
+        ctx.save_for_backward(projected, weight, bias, h0, gates, out, recurrent_n)
+        ctx.options, ctx.n_arguments = options, 4
         return out
 
     @staticmethod
-    @once_differentiable
+    @twice_differentiable
     def backward(ctx, grad_out):
         """Run it backwards."""
-        gates, out, recurrent_n, weight, h0 = ctx.saved_tensors
-        H, sizes = weight.shape[1], ctx.sizes
+        _, weight, _, h0, gates, out, recurrent_n = ctx.saved_tensors
+        H, sizes = weight.shape[1], ctx.options.sizes
         r, z, n = gates.chunk(3, dim=1)
         before = _before(h0, out, sizes)
         # What the gradient of h is to be multiplied with, for each pre-activation.
@@ -102,22 +122,22 @@ class GRU(Function):
             grad_gates = locals_[t].mul_(hs[t].unsqueeze(1)).flatten(1)  # (b, 3H), in place
             if t > 0:
                 hs[t - 1][: sizes[t]].addcmul_(hs[t], zs[t]).addmm_(grad_gates, weight)
-            elif ctx.needs_input_grad[3]:
+            elif ctx.needs_input_grad[4]:
                 grad_h0 = torch.addmm(hs[0] * zs[0], grad_gates, weight)
         grad_gates = local.flatten(1)
         grad_weight, grad_bias = grad_gates.t() @ before, grad_gates.sum(0)
         # The input's part of n is not behind the reset gate.
         torch.mul(grad_h, to_n, out=local[:, 2])
-        return grad_gates, grad_weight, grad_bias, grad_h0, None
+        return None, grad_gates, grad_weight, grad_bias, grad_h0
 
 
 class LSTM(Function):
     """Outputs and cell states, (S_b, H) each, from projected inputs (S_b, 4H) with both biases."""
 
     @staticmethod
-    def forward(ctx, projected, weight, h0, c0, sizes):
+    def forward(ctx, options, projected, weight, h0, c0):
         """Run the time loop."""
-        H = weight.shape[1]
+        H, sizes = weight.shape[1], options.sizes
         gates = projected.clone()  # i, f, g, o
         out, cell, tanh_cell = (projected.new_empty(len(projected), H) for _ in range(3))
         weight_t = weight.t()
@@ -132,16 +152,16 @@ class LSTM(Function):
             o.sigmoid_()
             c = torch.mul(f, c[: len(step)], out=c_next).addcmul_(i, g)
             h = torch.mul(o, torch.tanh(c, out=tanh_c), out=step)
-        ctx.save_for_backward(gates, out, cell, tanh_cell, weight, h0, c0)
-        ctx.sizes = sizes
+        ctx.save_for_backward(projected, weight, h0, c0, gates, out, cell, tanh_cell)
+        ctx.options, ctx.n_arguments = options, 4
         return out, cell
 
     @staticmethod
-    @once_differentiable
+    @twice_differentiable
     def backward(ctx, grad_out, grad_cell):
         """Run it backwards."""
-        gates, out, cell, tanh_cell, weight, h0, c0 = ctx.saved_tensors
-        sizes = ctx.sizes
+        _, weight, h0, c0, gates, out, cell, tanh_cell = ctx.saved_tensors
+        sizes = ctx.options.sizes
         i, f, g, o = gates.chunk(4, dim=1)
         # What the gradients of c (for i, f, g) and of h (for o) are to be multiplied with.
         local = gates.new_empty(len(gates), 4, gates.shape[1] // 4)
@@ -162,7 +182,7 @@ class LSTM(Function):
             if t > 0:
                 cs[t - 1][: sizes[t]].addcmul_(cs[t], fs[t])
                 hs[t - 1][: sizes[t]].addmm_(grad_gates, weight)
-            elif ctx.needs_input_grad[2] or ctx.needs_input_grad[3]:
+            elif ctx.needs_input_grad[3] or ctx.needs_input_grad[4]:
                 grad_h0, grad_c0 = grad_gates @ weight, cs[0] * fs[0]
         grad_gates = local.flatten(1)
-        return grad_gates, grad_gates.t() @ _before(h0, out, sizes), grad_h0, grad_c0, None
+        return None, grad_gates, grad_gates.t() @ _before(h0, out, sizes), grad_h0, grad_c0

@@ -46,15 +46,30 @@ def can_differentiate(network):
         (token_input, (TokenInput, type(None))),
         (getattr(token_input, "embedding", None), (nn.Embedding, type(None))),
     ]
-    cells = [cell for layer in recurrence.layers for cell in layer]
+    if not all(type(part) in types for part, types in expected):
+        return False
+    embedding = getattr(token_input, "embedding", None)
+    is_plain = embedding is None or (
+        embedding.padding_idx is None
+        and embedding.max_norm is None
+        and not embedding.scale_grad_by_freq
+        and not embedding.sparse
+    )
+    weights = list(network.parameters())
     return (
-        all(type(part) in types for part, types in expected)
+        is_plain
+        and (network.emits_scores or head.output.bias is not None)
         and recurrence.bptt_steps is None
-        and all(has_native(cell) for cell in cells)
-        and not any(has_hooks(module) for module in network.modules())
+        and all(has_native(cell) for layer in recurrence.layers for cell in layer)
+        and not any(has_hooks(m) or "forward" in vars(m) or not m.training for m in network.modules())
+        and len(weights) == sum(1 for _ in network.named_parameters(remove_duplicate=False))  # none is shared
         and all(
-            w.requires_grad and not w._backward_hooks and not w._post_accumulate_grad_hooks
-            for w in network.parameters()
+            w.requires_grad
+            and w.is_contiguous()
+            and w.dtype == torch.float32
+            and not w._backward_hooks
+            and not w._post_accumulate_grad_hooks
+            for w in weights
         )
     )
 

@@ -89,7 +89,8 @@ class Recurrence(nn.Module):
         Parameters
         ----------
         inputs : Tensor of shape (n_steps_total, input_size), or int64 of shape (n_steps_total,)
-            Features or tokens.
+            Features or tokens: the first step of all sequences, then the second of those that have one, and
+            so on, the longest sequence first.
         packing : Packing
             The layout of the batch.
         state : list of tuple of Tensor, optional
@@ -103,7 +104,13 @@ class Recurrence(nn.Module):
             The top layer's outputs.
         state : list of tuple of Tensor, or None
             The state after the last step of each sequence, if asked for.
+
+        Raises
+        ------
+        ValueError
+            If the shape of the inputs or of the state is not that.
         """
+        self._check(inputs, packing, state)
         given = iter(itertools.repeat(None) if state is None else state)
         after = []
         for depth, layer in enumerate(self.layers):
@@ -117,6 +124,23 @@ class Recurrence(nn.Module):
                 after.append(final)
             inputs = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
         return inputs, after if need_state else None
+
+    def _check(self, inputs, packing, state):
+        """Check shapes: torch's own kernels read past the end of what is too small."""
+        first = self.layers[0][0]
+        width = (first.input_size,) if inputs.is_floating_point() else ()
+        if inputs.shape != (packing.n_steps_total, *width):
+            raise ValueError(
+                f"inputs have shape {tuple(inputs.shape)}, but the packing has {packing.n_steps_total} steps "
+                f"and the first layer reads {first.input_size} features (or tokens, without a second axis)."
+            )
+        if state is None:
+            return
+        found = [[tuple(s.shape) for s in part] for part in state]
+        cells = [cell for layer in self.layers for cell in layer]
+        expected = [[tuple(s.shape) for s in cell.initial_state(len(packing))] for cell in cells]
+        if found != expected:
+            raise ValueError(f"state has shapes {found}, but the layers need {expected}.")
 
     def _run_truncated(self, cell, inputs, packing, state, need_state):
         """Run a cell chunk by chunk, cutting the graph between chunks."""
@@ -143,8 +167,8 @@ class Recurrence(nn.Module):
 class Stepper:
     """A stack of recurrent layers that is run one step at a time, without gradients.
 
-    For loops in which the next input depends on the last output. What the weights are when a batch size first
-    comes up is what counts: after further training, make another.
+    For loops in which the next input depends on the last output. Weights are copied when a batch size first
+    comes up: after further training, make another stepper.
 
     Parameters
     ----------
@@ -171,7 +195,11 @@ class Stepper:
         if any(len(layer) > 1 for layer in recurrence.layers):
             raise ValueError("A layer that reads a sequence from its end as well cannot go step by step.")
         self._cells = [layer[0] for layer in recurrence.layers]
-        self._steps = {}  # by the number of sequences, the kind of input, and the place in the stack
+        self._steps = {}  # by place in the stack, number of sequences, and kind of input
+
+    def __getstate__(self):
+        """Leave out what is bound to this process."""
+        return self.__dict__ | {"_steps": {}}
 
     @torch.no_grad()
     def __call__(self, inputs, state=None):
@@ -199,7 +227,7 @@ class Stepper:
         return inputs, after
 
     def _choose(self, depth, cell, inputs, state):
-        key = depth, len(inputs), inputs.dtype
+        key = depth, len(inputs), inputs.dtype, native.get() is not None
         if key not in self._steps:
             planned = _plan_native(cell, inputs, [len(inputs)], state, has_way_back=False)
             if planned is None:
@@ -293,22 +321,22 @@ def has_native(cell):
     return _plan_native(cell, inputs, [1], cell.initial_state(1)) is not None
 
 
+def _parameter_names(cell):
+    """Name the parameters of a cell of `_NATIVE_CELLS` in the order of its function."""
+    if type(cell) is JordanCell:
+        return ["weight_ih", "bias_ih", "weight_hy", "bias_hy", "output.weight", "output.bias"]
+    return ["weight_ih", "bias_ih", "weight_hh", "bias_hh"]
+
+
 def _native_parameters(cell):
     """Give the parameters of a cell of `_NATIVE_CELLS` in the order of its function, and their shapes."""
-    name, H = _NATIVE_CELLS[type(cell)], cell.hidden_size
-    n_gated = native.N_GATES[name] * H
-    parameters = [(cell.weight_ih, (n_gated, cell.input_size)), (cell.bias_ih, (n_gated,))]
-    if name == "jordan":
+    G, H = native.N_GATES[_NATIVE_CELLS[type(cell)]] * cell.hidden_size, cell.hidden_size
+    parameters = [(cell.weight_ih, (G, cell.input_size)), (cell.bias_ih, (G,))]
+    if type(cell) is JordanCell:
         K, output = cell.output_size, cell.output
-        parameters += [
-            (cell.weight_hy, (H, K)),
-            (cell.bias_hy, (H,)),
-            (output.weight, (K, H)),
-            (output.bias, (K,)),
-        ]
-    else:
-        parameters += [(cell.weight_hh, (n_gated, H)), (cell.bias_hh, (n_gated,))]
-    return parameters
+        parameters += [(cell.weight_hy, (H, K)), (cell.bias_hy, (H,))]
+        return [*parameters, (output.weight, (K, H)), (output.bias, (K,))]
+    return [*parameters, (cell.weight_hh, (G, H)), (cell.bias_hh, (G,))]
 
 
 def _native_options(cell):
@@ -337,7 +365,11 @@ def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
     All is looked at before an address is taken: what another path would refuse, it is left to refuse.
     """
     name, library = _NATIVE_CELLS.get(type(cell)), native.get()
-    if name is None or library is None or torch.is_autocast_enabled("cpu") or len(inputs) != sum(sizes):
+    if name is None or library is None or torch.is_autocast_enabled("cpu"):
+        return None
+    width = (cell.input_size,) if inputs.is_floating_point() else ()
+    has_type = inputs.dtype in (torch.float32, torch.int64) and inputs.is_cpu
+    if inputs.shape != (sum(sizes), *width) or not has_type:
         return None
     options = _native_options(cell)
     if options is None:
@@ -347,11 +379,9 @@ def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
     for tensor, shape in tensors:
         if tensor is None or tensor.shape != shape or tensor.dtype != torch.float32 or not tensor.is_cpu:
             return None
-    plan = functions.Plan(library, name, sizes, cell.hidden_size, has_way_back=has_way_back, **options)
-    arguments = [inputs, *(tensor for tensor, _ in tensors)]
-    if has_way_back:
-        plan.run_again = lambda: (_collect(cell, inputs, sizes, state), arguments)
-    return plan, tuple(tensor.contiguous() for tensor in arguments)
+    options |= {"has_way_back": has_way_back, "replay": _make_replay(cell, sizes) if has_way_back else None}
+    plan = functions.Plan(library, name, sizes, cell.hidden_size, **options)
+    return plan, (inputs.contiguous(), *(tensor.contiguous() for tensor, _ in tensors))
 
 
 def has_hooks(module):
@@ -374,13 +404,40 @@ def _run_native(plan, arguments, need_state):
     return results[0], tuple(_last_rows(f, plan.sizes) for f in final) if need_state else None
 
 
-def _collect(cell, inputs, sizes, state):
-    """Call `cell.step` once a step for what compiled functions give: outputs, and LSTM's c or Jordan's y."""
-    steps = []
-    for projected in cell.project(inputs).split(sizes):
-        output, state = cell.step(projected, tuple(s[: len(projected)] for s in state))
-        steps.append((output,) if type(cell) in (ElmanCell, GRUCell) else (output, state[-1]))
-    return [torch.cat(parts) for parts in zip(*steps, strict=True)]
+class _Steps(nn.Module):
+    """The steps of a cell as a module, whose parameters torch can exchange for others."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell
+
+    def forward(self, inputs, sizes, state, *, is_projected):
+        """Give the outputs, and LSTM's c or Jordan's y of each step."""
+        steps = []
+        for projected in (inputs if is_projected else self.cell.project(inputs)).split(sizes):
+            output, state = self.cell.step(projected, tuple(s[: len(projected)] for s in state))
+            steps.append((output,) if type(self.cell) in (ElmanCell, GRUCell) else (output, state[-1]))
+        return tuple(torch.cat(parts) for parts in zip(*steps, strict=True))
+
+
+def _make_replay(cell, sizes, names=None):
+    """Make the `replay` of `twice_differentiable` for a function of inputs, parameters and state.
+
+    With `names`, the inputs are projected ones, biases included, and these the parameters that remain.
+    """
+    is_projected = names is not None
+
+    def replay(inputs, *tensors):
+        given = _parameter_names(cell) if names is None else names
+        parameters = dict(zip((f"cell.{name}" for name in given), tensors, strict=False))
+        if is_projected and "bias_hh" not in names:
+            parameters["cell.bias_hh"] = torch.zeros_like(cell.bias_hh)
+        state = tensors[len(given) :]
+        return torch.func.functional_call(
+            _Steps(cell), parameters, (inputs, sizes, state), {"is_projected": is_projected}
+        )
+
+    return replay
 
 
 def _run_plain(cell, inputs, sizes, state):
@@ -449,14 +506,16 @@ def _call_library(kind, layout, state, weights, batch_first):
 
 
 def _run_by_hand(cell, inputs, sizes, state):
-    projected = cell.project(inputs)
+    projected, weight = cell.project(inputs), cell.weight_hh
+    names = ["weight_hh", "bias_hh"] if isinstance(cell, GRUCell) else ["weight_hh"]
+    is_relu = isinstance(cell, ElmanCell) and cell.nonlinearity == "relu"
+    options = bptt.Options(sizes, _make_replay(cell, sizes, names), is_relu=is_relu)
     if isinstance(cell, GRUCell):
-        packed = (bptt.GRU.apply(projected, cell.weight_hh, cell.bias_hh, state[0], sizes),)
+        packed = (bptt.GRU.apply(options, projected, weight, cell.bias_hh, *state),)
     elif isinstance(cell, LSTMCell):
-        packed = bptt.LSTM.apply(projected + cell.bias_hh, cell.weight_hh, *state, sizes)
+        packed = bptt.LSTM.apply(options, projected + cell.bias_hh, weight, *state)
     else:
-        is_relu = cell.nonlinearity == "relu"
-        packed = (bptt.Elman.apply(projected + cell.bias_hh, cell.weight_hh, state[0], sizes, is_relu),)
+        packed = (bptt.Elman.apply(options, projected + cell.bias_hh, weight, *state),)
     return packed[0], tuple(_last_rows(p, sizes) for p in packed)
 
 

@@ -115,6 +115,7 @@ class SequenceNet(NeuralNet):
             if all(getattr(type(c), method) is getattr(Callback, method) for _, c in self.callbacks_)
         }
         self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
+        self._set_training(True)
         self._by_hand = can_differentiate(self.module_)
         try:
             with self.stream.active():
@@ -226,8 +227,6 @@ class SequenceNet(NeuralNet):
             return
         if self._is_watched or self.module_.training != training:
             self._set_training(training)
-        if self._is_watched and training:  # somebody may have frozen weights in between
-            self._by_hand = can_differentiate(self.module_)
         losses, counts = [], []
         name, of_size = f"{prefix}_loss", f"{prefix}_batch_size"
         for batch in iterator:
@@ -262,14 +261,17 @@ class SequenceNet(NeuralNet):
 
     def train_step(self, batch, **fit_params):
         """Compute loss and gradients and move the weights; see `skorch.NeuralNet.train_step`."""
-        if not self._by_hand or "on_grad_computed" not in self._unheard or type(self.optimizer_) not in _ONCE:
+        if "on_grad_computed" not in self._unheard or type(self.optimizer_) not in _ONCE:
             return super().train_step(batch, **fit_params)
+        self._zero_grad_optimizer()
         step = self.train_step_single(batch)
         self.optimizer_.step()
         return step
 
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients; see `skorch.NeuralNet.train_step_single`."""
+        if self._is_watched:  # somebody may have frozen weights, or listen to them
+            self._by_hand = can_differentiate(self.module_)
         if self._by_hand:
             scores, loss, n_terms = differentiate(self.module_, batch)
             step = {"loss": loss, "y_pred": scores, "n_terms": n_terms}

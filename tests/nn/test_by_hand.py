@@ -11,7 +11,7 @@ from sklearn_rnn.data import Sequences
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.nn import CRFHead, SoftmaxHead, use_native
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.native import functions, library
 from sklearn_rnn.nn.network import RecurrentNetwork
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="needs the compiled loops")
@@ -144,6 +144,43 @@ def replace_output(network):
     network.head.output = nn.Sequential(nn.Linear(7, 3))
 
 
+def share_a_cell(network):
+    network.recurrence.layers[0][1] = network.recurrence.layers[0][0]
+
+
+def share_a_weight(network):
+    network.input.embedding.weight = network.head.output.weight
+
+
+def without_bias(network):
+    network.head.output = nn.Linear(7, 3, bias=False)
+
+
+def transpose(network):
+    weight = network.head.output.weight
+    weight.data = weight.data.t().contiguous().t()
+
+
+def change_embedding(**options):
+    def change(network):
+        vars(network.input.embedding).update(options)
+
+    return change
+
+
+def stop_dropping(network):
+    network.dropout.eval()
+
+
+def replace_forward(network):
+    network.head.forward = lambda features: features
+
+
+def listen_after_a_gradient(network):
+    network.like.register_post_accumulate_grad_hook(lambda w: None)
+
+
+TOKENS = {"is_tokens": True, "embedding_size": 7, "n_outputs": 5}
 OTHERS = {
     "head of a subclass": {"head": Tempered},
     "crf": {"head": "crf", "pooling": None},
@@ -154,17 +191,30 @@ OTHERS = {
     "a hook of a module": listen,
     "a hook of a gradient": listen_to_a_gradient,
     "another output layer": replace_output,
+    "a hook after a gradient": listen_after_a_gradient,
     "float64": lambda network: network.double(),
+    "a cell for both directions": ({"bidirectional": True}, share_a_cell),
+    "a weight in two places": (TOKENS, share_a_weight),
+    "output layer without bias": without_bias,
+    "transposed weight": transpose,
+    "padding": (TOKENS, change_embedding(padding_idx=0)),
+    "bounded embedding": (TOKENS, change_embedding(max_norm=1.0)),
+    "gradient by frequency": (TOKENS, change_embedding(scale_grad_by_freq=True)),
+    "sparse gradient": (TOKENS, change_embedding(sparse=True)),
+    "dropout that is switched off": ({"dropout": 0.5}, stop_dropping),
+    "another forward": replace_forward,
 }
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_networks_are_left_to_autograd(name):
-    change = OTHERS[name]
-    network = make_network(**(change if isinstance(change, dict) else {}))
-    if not isinstance(change, dict):
-        assert can_differentiate(network)
-        change(network)
+    options, change = OTHERS[name] if isinstance(OTHERS[name], tuple) else ({}, OTHERS[name])
+    if isinstance(change, dict):
+        assert not can_differentiate(make_network(**change))
+        return
+    network = make_network(**options)
+    assert can_differentiate(network)
+    change(network)
     assert not can_differentiate(network)
 
 
@@ -218,3 +268,50 @@ def test_an_optimizer_that_asks_several_times_is_given_several_steps(optimizer, 
     X = [np.full((3, 1), i) for i in range(8)]
     RNNRegressor(optimizer=optimizer, max_iter=1, random_state=0).fit(X, np.arange(8.0))
     assert (len(calls) > 1) == (optimizer is torch.optim.LBFGS)
+
+
+@pytest.mark.parametrize("event", ["on_batch_begin", "on_epoch_begin"])
+def test_what_a_callback_does_between_batches_counts_at_once(event):
+    heard, weights = [], []
+
+    class Freeze(Callback):
+        def act(self, net, **kwargs):
+            head = net.module_.head.output
+            weights.append(head.weight.detach().clone())
+            if len(weights) == 2:
+                head.weight.requires_grad_(False)
+                head.bias.register_hook(lambda grad: heard.append(grad))
+
+    setattr(Freeze, event, Freeze.act)
+    X = [np.full((3, 2), i) for i in range(8)]
+    RNNClassifier(max_iter=4, batch_size=4, callbacks=[Freeze()], random_state=0).fit(X, np.arange(8) % 2)
+    assert not torch.equal(weights[0], weights[1])
+    assert all(torch.equal(w, weights[1]) for w in weights[2:])
+    assert len(heard) == (7 if event == "on_batch_begin" else 6)
+
+
+def test_modules_are_set_to_train_in_each_epoch_if_a_callback_may_change_that():
+    seen = []
+
+    class Stop(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.module_.dropout.eval()
+
+        def on_batch_end(self, net, **kwargs):
+            seen.append(net.module_.dropout.training)
+
+    RNNClassifier(max_iter=3, callbacks=[Stop()], random_state=0).fit([[[1.0]], [[2.0]]], [0, 1])
+    assert seen == [True] * 3
+
+
+def test_the_output_layer_is_compiled_where_it_is_small(monkeypatch):
+    calls = []
+    read_out = functions.read_out
+    monkeypatch.setattr(functions, "read_out", lambda *args: calls.append(1) or read_out(*args))
+    for is_small in (True, False):
+        monkeypatch.setattr(
+            type(library.get()), "count_threads", lambda self, work, n=is_small: 1 if n else 2
+        )
+        network = make_network()
+        take_step(differentiate, network, make_batch(network))
+    assert len(calls) == 1

@@ -21,7 +21,7 @@ from sklearn_rnn.data.batching import Packing
 from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, Stepper, use_native
 from sklearn_rnn.nn import recurrent as recurrent_module
 from sklearn_rnn.nn.native import library, memory
-from sklearn_rnn.nn.native.functions import address
+from sklearn_rnn.nn.native.functions import address, read_out
 from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -342,8 +342,9 @@ def test_data_that_takes_another_path():
     assert plan(cell, torch.zeros(3, 3)) is None
     with torch.autocast("cpu"):
         assert plan(cell) is None
-    with pytest.raises(RuntimeError, match="split"):
-        Recurrence(lambda size, is_top: cell, 3)(torch.ones(4, 3), Packing(np.array([5, 5])))
+    assert plan(cell, torch.zeros(2, 2)) is None
+    assert plan(cell, torch.zeros(2, 3, dtype=torch.float64)) is None
+    assert plan(cell, torch.zeros(2, 3, dtype=torch.int64)) is None
 
 
 @needs_loops
@@ -703,3 +704,113 @@ def test_steps_refuse_what_does_not_fit():
             step(x, given)
     with pytest.raises(TypeError, match="state is torch.float64"):
         step(torch.ones(2, 3), [(torch.ones(2, 4, dtype=torch.float64),)])
+
+
+@needs_loops
+def test_a_stepper_keeps_the_weights_that_it_began_with_and_can_be_copied():
+    recurrence = make_stack("gru")
+    step, x = Stepper(recurrence), torch.randn(4, 3)
+    expected, _ = step(x)
+    with torch.no_grad():
+        for w in recurrence.parameters():
+            w.mul_(1.5)
+    assert torch.equal(step(x)[0], expected)
+    fresh, _ = Stepper(recurrence)(x)
+    assert not torch.allclose(fresh, expected)
+    for twin in (copy.deepcopy(step), pickle.loads(pickle.dumps(step))):
+        assert torch.equal(twin(x)[0], fresh)
+    with use_native(False):
+        torch.testing.assert_close(step(x)[0], fresh)  # torch reads the weights as they are
+
+
+@needs_loops
+def test_one_stepper_in_several_threads():
+    step = Stepper(make_stack("lstm"))
+    X = torch.randn(6, 4, 3)
+    expected = [step(x)[0] for x in X]
+    wrong = []
+
+    def work(k):
+        for _ in range(300):
+            if not torch.equal(step(X[k])[0], expected[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(len(X))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@needs_loops
+def test_a_stepper_uses_as_many_threads_as_are_set_now(monkeypatch):
+    step, x = Stepper(make_stack("gru")), torch.randn(4, 3)
+    step(x)
+    (loops,) = {id(f._plan.library): f._plan.library for f in step._steps.values()}.values()
+    seen = []
+    run = loops.run
+    monkeypatch.setattr(loops, "run", lambda call: seen.append(call.n_threads) or run(call))
+    monkeypatch.setattr(loops, "count_threads", lambda work: 2)
+    step(x)
+    monkeypatch.setattr(library, "_is_forked", True)
+    monkeypatch.undo()
+    step(x)
+    assert seen[:2] == [2, 2]
+
+
+@needs_loops
+@every_cell
+def test_gradients_of_gradients_where_the_state_comes_from_the_weights(name):
+    cell = make_cell(name)
+    x, packing = make_problem(4, 5)
+    sizes = packing.batch_sizes
+
+    def first_gradients(run, create_graph):
+        _, state = run(cell, x, sizes, cell.initial_state(4))
+        outputs, _ = run(cell, x + state[0][:1].sum(), sizes, state)
+        return torch.autograd.grad((outputs**2).sum(), list(cell.parameters()), create_graph=create_graph)
+
+    expected = first_gradients(run_native, create_graph=False)
+    torch.testing.assert_close(first_gradients(run_native, create_graph=True), expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(first_gradients(_run_plain, create_graph=True), expected, rtol=1e-3, atol=1e-3)
+
+
+@needs_loops
+def test_a_weight_changed_before_the_way_back_is_noticed():
+    cell = make_cell("gru")
+    x, packing = make_problem(4, 5)
+    outputs, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(4))
+    with torch.no_grad():
+        cell.weight_hh.mul_(2)
+    for create_graph in (False, True):
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            torch.autograd.grad(outputs.sum(), cell.weight_ih, create_graph=create_graph, retain_graph=True)
+
+
+@needs_loops
+def test_targets_of_the_output_layer_are_checked():
+    loops, features, weight = library.load(), torch.ones(2, 3), torch.ones(4, 3)
+    for targets, error in [
+        (torch.tensor([0, 4]), IndexError),
+        (torch.tensor([-100, 0]), IndexError),
+        (torch.tensor([0, 1], dtype=torch.int32), TypeError),
+        (torch.tensor([0]), TypeError),
+    ]:
+        with pytest.raises(error, match="targets must be"):
+            read_out(loops, features, weight, torch.ones(4), targets, None)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_memory_begins_anew_in_a_forked_child():
+    kept = memory.Scratch(memory._SMALLEST)
+    del kept
+    assert memory._free
+    with memory._lock:  # as another thread would hold it
+        child = os.fork()
+        if child == 0:
+            thread = threading.Thread(target=memory.Scratch, args=(memory._SMALLEST,), daemon=True)
+            thread.start()
+            thread.join(20)
+            os._exit(thread.is_alive())
+    assert os.waitpid(child, 0)[1] == 0

@@ -62,6 +62,10 @@ def gradients(total, *tensors):
     return torch.autograd.grad(total, tensors, retain_graph=True, allow_unused=True, materialize_grads=True)
 
 
+def way(lengths, **options):
+    return bptt.Options(Packing(np.array(lengths)).batch_sizes, replay=None, **options)
+
+
 def close(ours, theirs):
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
@@ -165,7 +169,7 @@ def test_gradient_of_elman(lengths, is_relu, is_given):
     B, H = len(lengths), 3
     h0 = noise(B, H, seed=2).requires_grad_() if is_given else noise(B, H) * 0
     arguments = [noise(sum(lengths), H).requires_grad_(), noise(H, H, seed=1).requires_grad_(), h0]
-    assert gradcheck(bptt.Elman.apply, (*arguments, Packing(np.array(lengths)).batch_sizes, is_relu))
+    assert gradcheck(bptt.Elman.apply, (way(lengths, is_relu=is_relu), *arguments))
 
 
 @pytest.mark.parametrize("is_given", [False, True], ids=["zero state", "given state"])
@@ -175,7 +179,7 @@ def test_gradient_of_gru(lengths, is_given):
     h0 = noise(B, H, seed=3).requires_grad_() if is_given else noise(B, H) * 0
     arguments = [noise(sum(lengths), 3 * H), noise(3 * H, H, seed=1), noise(3 * H, seed=2)]
     arguments = [a.requires_grad_() for a in arguments]
-    assert gradcheck(bptt.GRU.apply, (*arguments, h0, Packing(np.array(lengths)).batch_sizes))
+    assert gradcheck(bptt.GRU.apply, (way(lengths), *arguments, h0))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +192,7 @@ def test_gradient_of_lstm(lengths, learnt):
     for name, s in zip("hc", state, strict=True):
         s.requires_grad_(name in learnt)
     arguments = [noise(sum(lengths), 4 * H).requires_grad_(), noise(4 * H, H, seed=1).requires_grad_()]
-    assert gradcheck(bptt.LSTM.apply, (*arguments, *state, Packing(np.array(lengths)).batch_sizes))
+    assert gradcheck(bptt.LSTM.apply, (way(lengths), *arguments, *state))
 
 
 N_OUTPUTS = {"multi_softmax": [2, 3]}  # by default 3
@@ -445,3 +449,51 @@ def test_dropout_leaves_a_single_layer_alone(cell):
     x, packing = noise(sum(RAGGED), 3), Packing(np.array(RAGGED))
     dropped, _ = make_recurrence(cell, dropout=0.5).train()(x, packing)
     close(dropped, make_recurrence(cell)(x, packing)[0])
+
+
+@pytest.mark.parametrize("loss", [torch.sum, lambda outputs: (outputs**2).sum()], ids=["sum", "squares"])
+@pytest.mark.parametrize("name", KNOWN)
+def test_gradients_of_gradients_by_hand(name, loss):
+    cell = randomize(KNOWN[name](3))
+    sizes = Packing(np.array(RAGGED)).batch_sizes
+    x = noise(sum(RAGGED), 3).requires_grad_()
+    state = tuple(noise(*s.shape, seed=5).requires_grad_() for s in cell.initial_state(len(RAGGED)))
+    leaves = [x, *cell.parameters(), *state]
+    found = []
+    for run in (_run_plain, _run_by_hand):
+        outputs, final = run(cell, x, sizes, state)
+        first = torch.autograd.grad(loss(outputs) + (final[-1] ** 3).sum(), leaves, create_graph=True)
+        found.append((first, gradients(sum((g**2).sum() for g in first), *leaves)))
+    close(found[1], found[0])
+
+
+# Shapes that do not fit, which torch's own kernels do not notice
+
+
+@pytest.mark.parametrize("cell", CELLS.values())
+def test_inputs_that_do_not_fit(cell):
+    recurrence, packing = Recurrence(lambda size, is_top: cell(size, 8), 3), Packing(np.array([4, 2]))
+    for shape in [(6, 4), (6, 2), (6, 60_000), (5, 3), (7, 3), (6,), (6, 3, 1)]:
+        with pytest.raises(
+            ValueError, match=r"inputs have shape .* 6 steps and the first layer reads 3 features"
+        ):
+            recurrence(torch.ones(shape), packing)
+    for shape in [(5,), (6, 3)]:
+        with pytest.raises(ValueError, match="inputs have shape"):
+            recurrence(torch.ones(shape, dtype=torch.int64), packing)
+
+
+@pytest.mark.parametrize("cell", CELLS.values())
+def test_a_state_that_does_not_fit(cell):
+    recurrence, packing = Recurrence(lambda size, is_top: cell(size, 8), 3), Packing(np.array([4, 2]))
+    parts = len(recurrence.layers[0][0].initial_state(2))
+    for state in (
+        [(torch.zeros(1, 8),) * parts],
+        [(torch.zeros(3, 8),) * parts],
+        [(torch.zeros(2, 6),) * parts],
+        [(torch.zeros(2, 8),) * (parts + 1)],
+        [(torch.zeros(2, 8),) * parts] * 2,
+        [],
+    ):
+        with pytest.raises(ValueError, match="state has shapes .* but the layers need"):
+            recurrence(torch.zeros(6, 3), packing, state=state)

@@ -5,7 +5,8 @@ gradients of the weights. For small networks the way through autograd takes as l
 calls of torch.
 """
 
-import functools
+import math
+import threading
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch.autograd import Function
 
 from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, N_GATES, Call, Readout
 from sklearn_rnn.nn.native.memory import Scratch
+from sklearn_rnn.nn.second_order import twice_differentiable
 
 # Weights with more numbers than this do not stay in the cache from step to step: all inputs are then
 # projected at once, by torch.
@@ -38,12 +40,8 @@ class Plan:
         Keys of `FUNCTIONS`.
     has_way_back : bool, default=True
         Whether gradients may be asked for.
-
-    Attributes
-    ----------
-    run_again : callable or None
-        ``run_again()`` gives the outputs of the function, made with torch's own operations, and its arguments
-        but for the plan.
+    replay : callable, optional
+        See `twice_differentiable`.
     """
 
     def __init__(
@@ -57,13 +55,15 @@ class Plan:
         activation="tanh",
         feedback="identity",
         has_way_back=True,
+        replay=None,
     ):
         self.library = library
         self.cell, self.sizes, self.hidden, self.n_outputs = cell, sizes, hidden, n_outputs
-        self.has_way_back, self.run_again = has_way_back, None
+        self.has_way_back, self.replay = has_way_back, replay
         width = n_outputs * 2 if cell == "jordan" else hidden * N_GATES[cell]
         self._sizes = np.array(sizes, dtype=np.int64)
         n_entries = int(self._sizes.sum())
+        self._work = n_entries * hidden * width
         self._numbers = {
             "cell": CELLS[cell],
             "activation": FUNCTIONS[activation],
@@ -72,9 +72,12 @@ class Plan:
             "n_entries": n_entries,
             "hidden": hidden,
             "n_outputs": n_outputs,
-            "n_threads": library.count_threads(n_entries * hidden * width),
             "sizes": self._sizes.ctypes.data,
         }
+
+    def count_threads(self):
+        """Choose the number of threads, as things are now."""
+        return self.library.count_threads(self._work)
 
     def forward(self, inputs, weight_ih, bias_ih, gates=None, **tensors):
         """Project the inputs and run all steps; what a tensor is called is said in recurrence.h.
@@ -141,7 +144,8 @@ class Plan:
         """Give what the loops are called with; a tensor that is None is left out."""
         pointers = {name: address(name, tensor) for name, tensor in tensors.items() if tensor is not None}
         inputs = tensors.get("inputs")
-        return Call(**self._numbers, **pointers, n_inputs=0 if inputs is None else inputs.shape[1])
+        n_inputs = 0 if inputs is None else inputs.shape[1]
+        return Call(**self._numbers, **pointers, n_inputs=n_inputs, n_threads=self.count_threads())
 
 
 def address(name, tensor):
@@ -191,10 +195,15 @@ def read_out(library, features, weight, bias, targets, importance):
     tensors |= dict(zip(("grad_features", "grad_weight", "grad_bias"), grads, strict=True))
     if importance is not None:
         tensors["importance"] = importance
+    if targets.dtype != torch.int64 or not targets.is_cpu or len(targets) != n:
+        raise TypeError(f"targets must be {n} int64 on the CPU, but are {len(targets)} {targets.dtype}.")
     readout = Readout(n, n_features, n_scores, targets=targets.data_ptr())
     for name, tensor in tensors.items():
         setattr(readout, name, address(name, tensor))
-    return scores, library.read_out(readout), grads
+    loss = library.read_out(readout)
+    if math.isnan(loss) and ((targets < 0) | (targets >= n_scores)).any():  # where the loops stop
+        raise IndexError(f"targets must be classes from 0 to {n_scores - 1}.")
+    return scores, loss, grads
 
 
 class Step:
@@ -211,7 +220,7 @@ class Step:
     """
 
     def __init__(self, plan, weight_ih, bias_ih, weight, bias, weight_out=None, bias_out=None, *, is_token):
-        self._plan, self._bias_ih = plan, bias_ih
+        self._plan, self._lock = plan, threading.Lock()
         n_rows = plan.sizes[0]
         self._shape = (n_rows,) if is_token else (n_rows, weight_ih.shape[1])
         self._fed_shape = (n_rows, plan.n_outputs if plan.cell == "jordan" else plan.hidden)
@@ -219,6 +228,9 @@ class Step:
         with torch.inference_mode(False):  # what inference mode makes cannot be written to outside of it
             self._gates = torch.empty(n_rows, len(weight)) if is_token else None
         hidden = weight.new_empty(n_rows, plan.hidden)
+        # Copies: the weights are laid out anew, and biases are not to change without them.
+        bias_ih, bias = bias_ih.clone(), bias.clone()
+        bias_out = None if bias_out is None else bias_out.clone()
         fixed = {
             "weight": weight,
             "bias": bias,
@@ -258,24 +270,26 @@ class Step:
                 f"Input and state have shapes {shapes}, not {self._shape} and {self._fed_shape}."
             )
         call, plan = self._call, self._plan
-        if self._table is None:
-            inputs = inputs.contiguous()
-            call.inputs = address("inputs", inputs)
-        else:
-            torch.index_select(self._table, 0, inputs, out=self._gates)
-        first = state[0].contiguous()
-        call.state = address("state", first)
+        inputs, first = inputs.contiguous(), state[0].contiguous()
         output = first.new_empty(self._fed_shape)
-        if plan.cell == "jordan":
-            after = (torch.empty_like(output),)
-            call.scores, call.answers = output.data_ptr(), after[0].data_ptr()
-        else:
-            call.out, after = output.data_ptr(), (output,)
+        after = (torch.empty_like(output) if plan.cell == "jordan" else output,)
         if plan.cell == "lstm":
-            cell_state = state[1].clone(memory_format=torch.contiguous_format)
-            call.cell_state, after = address("state", cell_state), (output, cell_state)
-        plan.library.run(call)
-        call.is_ready = 1
+            after = (output, state[1].clone(memory_format=torch.contiguous_format))
+        with self._lock:  # the work space is one
+            if self._table is None:
+                call.inputs = address("inputs", inputs)
+            else:
+                torch.index_select(self._table, 0, inputs, out=self._gates)
+            call.state = address("state", first)
+            if plan.cell == "jordan":
+                call.scores, call.answers = output.data_ptr(), after[0].data_ptr()
+            else:
+                call.out = output.data_ptr()
+            if plan.cell == "lstm":
+                call.cell_state = address("state", after[1])
+            call.n_threads = plan.count_threads()  # another number may be set now, or this be a forked child
+            plan.library.run(call)
+            call.is_ready = 1
         return output, after
 
 
@@ -302,24 +316,6 @@ class Record:
         """Do nothing: no gradient is made up."""
 
 
-def _twice_differentiable(backward):
-    """Where gradients of gradients are wanted, compute the first ones with torch's own operations."""
-
-    @functools.wraps(backward)
-    def differentiate(ctx, *grads):
-        if not torch.is_grad_enabled():
-            return backward(ctx, *grads)
-        outputs, arguments = ctx.plan.run_again()
-        outputs, grads = zip(
-            *((o, g) for o, g in zip(outputs, grads, strict=True) if g is not None), strict=True
-        )
-        wanted = [a for a in arguments if a.requires_grad]
-        found = iter(torch.autograd.grad(outputs, wanted, grads, create_graph=True, allow_unused=True))
-        return None, *(next(found) if a.requires_grad else None for a in arguments)
-
-    return differentiate
-
-
 class Elman(Function):
     """Outputs (S, H) of an Elman cell from inputs (S, d) or tokens (S,)."""
 
@@ -328,15 +324,15 @@ class Elman(Function):
         """Run all steps."""
         out = weight.new_empty(len(inputs), plan.hidden)
         plan.forward(inputs, weight_ih, bias_ih, weight=weight, bias=bias, state=h0, out=out)
-        ctx.plan = plan
-        ctx.save_for_backward(inputs, out, weight_ih, weight, h0)
+        ctx.options, ctx.n_arguments = plan, 6
+        ctx.save_for_backward(inputs, weight_ih, bias_ih, weight, bias, h0, out)
         return out
 
     @staticmethod
-    @_twice_differentiable
+    @twice_differentiable
     def backward(ctx, grad_out):
         """Run them backwards."""
-        plan, (inputs, out, weight_ih, weight, h0) = ctx.plan, ctx.saved_tensors
+        plan, (inputs, weight_ih, _, weight, _, h0, out) = ctx.options, ctx.saved_tensors
         grad, grad_h0 = Scratch(*out.shape), torch.zeros_like(h0)
         grads = plan.backward(
             ctx,
@@ -364,15 +360,15 @@ class GRU(Function):
             ctx.gates, ctx.recurrent_n = Scratch(S, 3 * H), Scratch(S, H)
             kept = {"gates": ctx.gates.tensor, "recurrent_n": ctx.recurrent_n.tensor}
         plan.forward(inputs, weight_ih, bias_ih, weight=weight, bias=bias, state=h0, out=out, **kept)
-        ctx.plan = plan
-        ctx.save_for_backward(inputs, out, weight_ih, weight, h0)
+        ctx.options, ctx.n_arguments = plan, 6
+        ctx.save_for_backward(inputs, weight_ih, bias_ih, weight, bias, h0, out)
         return out
 
     @staticmethod
-    @_twice_differentiable
+    @twice_differentiable
     def backward(ctx, grad_out):
         """Run them backwards."""
-        plan, (inputs, out, weight_ih, weight, h0) = ctx.plan, ctx.saved_tensors
+        plan, (inputs, weight_ih, _, weight, _, h0, out) = ctx.options, ctx.saved_tensors
         grad, grad_h0 = Scratch(len(out), 4 * plan.hidden), torch.zeros_like(h0)  # n behind the gate, r, z, n
         grads = plan.backward(
             ctx,
@@ -419,16 +415,16 @@ class LSTM(Function):
             cell_out=cell_out,
             cell_state=c0.clone(),
         )
-        ctx.plan, ctx.gates = plan, gates
+        ctx.options, ctx.gates, ctx.n_arguments = plan, gates, 7
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs, out, cell_out, weight_ih, weight, h0, c0)
+        ctx.save_for_backward(inputs, weight_ih, bias_ih, weight, bias, h0, c0, out, cell_out)
         return out, cell_out
 
     @staticmethod
-    @_twice_differentiable
+    @twice_differentiable
     def backward(ctx, grad_out, grad_cell_out):
         """Run them backwards."""
-        plan, (inputs, out, cell_out, weight_ih, weight, h0, c0) = ctx.plan, ctx.saved_tensors
+        plan, (inputs, weight_ih, _, weight, _, h0, c0, out, cell_out) = ctx.options, ctx.saved_tensors
         grad, grad_h0, grad_c0 = Scratch(len(out), len(weight)), torch.zeros_like(h0), torch.zeros_like(c0)
         grads = plan.backward(
             ctx,
@@ -470,17 +466,17 @@ class Jordan(Function):
             scores=scores,
             answers=answers,
         )
-        ctx.plan, ctx.hidden = plan, hidden
+        ctx.options, ctx.hidden, ctx.n_arguments = plan, hidden, 8
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(inputs, answers, weight_ih, weight_hy, weight_y, y0)
+        ctx.save_for_backward(inputs, weight_ih, bias_ih, weight_hy, bias_hy, weight_y, bias_y, y0, answers)
         return scores, answers
 
     @staticmethod
-    @_twice_differentiable
+    @twice_differentiable
     def backward(ctx, grad_scores, grad_answers):
         """Run them backwards."""
-        plan, hidden = ctx.plan, ctx.hidden.tensor
-        inputs, answers, weight_ih, weight_hy, weight_y, y0 = ctx.saved_tensors
+        plan, hidden = ctx.options, ctx.hidden.tensor
+        inputs, weight_ih, _, weight_hy, _, weight_y, _, y0, answers = ctx.saved_tensors
         grad, grad_y0 = Scratch(*hidden.shape), torch.zeros_like(y0)
         grads_y = torch.empty_like(weight_y), weight_y.new_empty(len(weight_y))
         grads = plan.backward(

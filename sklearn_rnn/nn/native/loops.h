@@ -223,6 +223,7 @@ static void multiply(int64_t rows, int64_t K, const float *a, int64_t a_stride, 
 static void multiply_turned(int64_t S, int64_t rows, const float *a, int64_t a_stride, const float *packed,
                             int64_t columns, float *out, int64_t thread, int64_t n_threads)
 {
+    if (columns == 0) return;
     const int64_t begin = rows * thread / n_threads, end = rows * (thread + 1) / n_threads;
     const int64_t most = tile_rows[MIN(panel_width(columns, 0) / V, PANEL) - 1];
     float sum[8 * PANEL * V], part[8 * CHUNK];
@@ -581,6 +582,7 @@ static double read_out(const struct readout *o)
     pack_turned(o->weight, H, K, packed);
     multiply(n, H, o->features, H, packed, K, o->scores, K, 0);
     for (int64_t i = 0; i < n; i++) {
+        if (o->targets[i] < 0 || o->targets[i] >= K) return (double)NAN;
         float *scores = o->scores + i * K, *g = grad + i * K, most = -INFINITY, total = 0.0f;
         FOR_EACH_UNIT (k, n, K) STORE(scores + k, v_add(LOAD(scores + k), LOAD(o->bias + k)));
         for (int64_t k = 0; k < K; k++) most = scores[k] > most ? scores[k] : most;

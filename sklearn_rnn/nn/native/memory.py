@@ -1,6 +1,7 @@
 """Memory that is used again in the next batch: to get it anew from the system takes as long as filling it."""
 
 import math
+import os
 import threading
 
 import torch
@@ -53,6 +54,17 @@ class Scratch:
             with _lock:
                 if len(_free) < _MOST_BUFFERS:
                     _free.append(self._buffer)
+
+
+def _forget():
+    """Begin anew in a forked child, where another thread's hold on the lock would never end."""
+    global _lock
+    _lock = threading.RLock()
+    _free.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def _take(n):
