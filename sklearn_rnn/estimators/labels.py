@@ -1,6 +1,7 @@
 """Labels and their codes."""
 
 import numbers
+import warnings
 
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
@@ -162,6 +163,14 @@ def balance(class_weight, codes, classes, weights):
             raise ValueError(
                 f"class_weight has the labels {list(class_weight)}; none of them is in y, "
                 f"whose labels are {classes.tolist()}."
+            )
+        unknown = [label for label in class_weight if label not in set(classes.tolist())]
+        without = [label for label in classes.tolist() if label not in class_weight]
+        if unknown and without:
+            warnings.warn(
+                f"class_weight has weights for {unknown}, which y does not hold, and none for {without}; "
+                "is that a misspelling?",
+                stacklevel=2,
             )
         bad = [w for w in class_weight.values() if not (isinstance(w, numbers.Real) and 0 <= w < np.inf)]
         if bad:

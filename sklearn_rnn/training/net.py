@@ -287,7 +287,7 @@ class SequenceNet(NeuralNet):
     def _clip_gradient(self):
         """Scale the gradient down to `clip_norm`, with fewer calls than torch's function needs."""
         gradients = [w.grad for w in self._weights if w.grad is not None]
-        norm = torch.stack(torch._foreach_norm(gradients)).norm().item()
+        norm = math.hypot(*torch.stack(torch._foreach_norm(gradients)).tolist())
         self._stop_unless_finite(norm, "the gradient")
         if norm > self.clip_norm:
             torch._foreach_mul_(gradients, self.clip_norm / norm)

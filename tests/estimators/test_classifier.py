@@ -152,3 +152,9 @@ def test_a_head_of_ones_own(signs):
     smoothed = RNNClassifier(head=Smoothed, **FAST).fit(X, y)
     assert smoothed.score(X, y) > 0.95
     assert smoothed.predict_proba(X).max() < plain.predict_proba(X).max()
+
+
+def test_weights_of_labels_that_are_not_there_are_warned_of():
+    X = [np.full((2, 1), i) for i in range(6)]
+    with pytest.warns(UserWarning, match=r"class_weight has weights for \['A'\], which y does not hold"):
+        RNNClassifier(max_iter=1, class_weight={"A": 9, "b": 2}).fit(X, list("ababab"))
