@@ -70,7 +70,7 @@ def fit_bare(cell, X, y, epochs):
             nn.utils.clip_grad_norm_(module.parameters(), CLIP)
             optimizer.step()
             losses.append(loss.item())
-    return module
+    return np.mean(losses)
 
 
 class Packed(nn.Module):
@@ -129,6 +129,10 @@ def make_keras(cell, n_features, n_classes):
     return model
 
 
+def keep(results, name, run):
+    results[name] = run()
+
+
 def compare_fits(sets, repeats, clock):
     rows = []
     names = ["ours", "bare", "skorch"] + (["keras"] if has_keras() else [])
@@ -151,9 +155,10 @@ def compare_fits(sets, repeats, clock):
                 random_state=0,
             )
             net = make_skorch(cell, n_features, n_classes, epochs)
+            losses = {}
             ways = {
                 "ours": partial(model.fit, X, y),
-                "bare": partial(fit_bare, cell, tensors, codes, epochs),
+                "bare": partial(keep, losses, "bare", partial(fit_bare, cell, tensors, codes, epochs)),
                 "skorch": partial(net.fit, padded, y),
             }
             if has_keras():
@@ -166,11 +171,15 @@ def compare_fits(sets, repeats, clock):
                 for way, seconds in time_interleaved(ways, rounds * repeats, clock).items()
             }
             ratios = [f"{times[way] / times['ours']:.1f}" for way in names[1:]]
-            rows.append([title, cell, *(f"{times[way]:.2f}" for way in names), *ratios])
+            losses |= {"ours": model.loss_curve_[-1], "skorch": net.history[-1]["train_loss"]}
+            if has_keras():
+                losses["keras"] = keras_model.history.history["loss"][-1]
+            in_order = " / ".join(f"{losses[way]:.3f}" for way in names)
+            rows.append([title, cell, *(f"{times[way]:.2f}" for way in names), *ratios, in_order])
             print(*rows[-1], sep="; ", file=sys.stderr, flush=True)
     titles = {"ours": "fit", "bare": "bare torch", "skorch": "skorch", "keras": "Keras on JAX"}
     header = [f"{titles[way]}, s" for way in names] + [f"{titles[way]} / fit" for way in names[1:]]
-    print_table(["data", "cell", *header], rows)
+    print_table(["data", "cell", *header, "training losses of the last epoch"], rows)
 
 
 def compare_steps(repeats, clock):

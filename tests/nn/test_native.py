@@ -814,3 +814,14 @@ def test_memory_begins_anew_in_a_forked_child():
             thread.join(20)
             os._exit(thread.is_alive())
     assert os.waitpid(child, 0)[1] == 0
+
+
+@needs_loops
+def test_threads_are_for_several_sequences(monkeypatch):
+    monkeypatch.setattr(library.Library, "count_threads", lambda self, work: 2)
+    cell = make_cell("gru")
+    for n_rows, has_way_back, expected in [(1, False, 1), (1, True, 2), (3, False, 2)]:
+        state = cell.initial_state(n_rows)
+        x = torch.zeros(n_rows, cell.input_size)
+        planned, _ = _plan_native(cell, x, [n_rows], state, has_way_back=has_way_back)
+        assert planned.count_threads() == expected
