@@ -367,9 +367,11 @@ def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
     name, library = _NATIVE_CELLS.get(type(cell)), native.get()
     if name is None or library is None or torch.is_autocast_enabled("cpu"):
         return None
-    width = (cell.input_size,) if inputs.is_floating_point() else ()
-    has_type = inputs.dtype in (torch.float32, torch.int64) and inputs.is_cpu
-    if inputs.shape != (sum(sizes), *width) or not has_type:
+    if inputs.dtype == torch.float32:
+        shape = sum(sizes), cell.input_size
+    else:
+        shape = (sum(sizes),) if inputs.dtype == torch.int64 else None
+    if inputs.shape != shape or not inputs.is_cpu:
         return None
     options = _native_options(cell)
     if options is None:

@@ -62,7 +62,7 @@ class Plan:
         self.has_way_back, self.replay = has_way_back, replay
         width = n_outputs * 2 if cell == "jordan" else hidden * N_GATES[cell]
         self._sizes = np.array(sizes, dtype=np.int64)
-        n_entries = int(self._sizes.sum())
+        n_entries = sum(sizes)
         self._work = n_entries * hidden * width
         self._numbers = {
             "cell": CELLS[cell],
