@@ -798,6 +798,7 @@ class AtStep:
 
 
 def press_ctrl_c():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     signal.raise_signal(signal.SIGINT)
 
 
