@@ -61,22 +61,7 @@ def squared_error(scores, targets):
 
 
 def cross_entropy_with_gradient(scores, targets):
-    """Give `cross_entropy` and its gradient with respect to the scores: the softmax less the one-hot target.
-
-    Parameters
-    ----------
-    scores : Tensor of shape (n, K)
-        Unnormalised log-probabilities.
-    targets : int64 Tensor of shape (n,)
-        Class codes.
-
-    Returns
-    -------
-    losses : Tensor of shape (n,)
-        One term a row, in nats.
-    gradients : Tensor of shape (n, K)
-        Of each term.
-    """
+    """Give `cross_entropy` and its gradient, (n,) and (n, K): the softmax less the one-hot targets."""
     logs, at = torch.log_softmax(scores, 1), targets[:, None]
     losses = -logs.gather(1, at)[:, 0]
     return losses, logs.exp_().scatter_add_(1, at, logs.new_full(at.shape, -1))

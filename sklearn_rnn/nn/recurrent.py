@@ -494,13 +494,8 @@ def _run_cudnn(cell, kind, inputs, sizes, state, kernel_dtype=None):
 def _call_library(kind, layout, state, weights, batch_first):
     """Call torch's kernel on dense inputs (T, B, d), or on packed inputs and their batch sizes."""
     hx = [s.unsqueeze(0) for s in state]
-    options = [
-        True,
-        1,
-        0.0,
-        torch.is_grad_enabled(),
-        False,
-    ]  # biases, layers, dropout, training, bidirectional
+    # Biases, layers, dropout, training, both directions.
+    options = [True, 1, 0.0, torch.is_grad_enabled(), False]
     outputs, *state = getattr(torch, kind)(
         *layout, hx if kind == "lstm" else hx[0], weights, *options, *batch_first
     )

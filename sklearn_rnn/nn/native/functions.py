@@ -305,10 +305,8 @@ class Record:
     """
 
     def __init__(self, needs_input_grad=False):
-        self.needs_input_grad = (
-            False,
-            needs_input_grad,
-        )  # in the order of the arguments: the plan, the inputs
+        # In the order of the arguments: the plan, the inputs.
+        self.needs_input_grad = (False, needs_input_grad)
 
     def save_for_backward(self, *tensors):
         """Keep tensors."""
