@@ -2,7 +2,8 @@
 
 fit      RNNClassifier.fit; a loop in bare torch over the same batches, padded, data at hand as tensors;
          a skorch NeuralNetClassifier on padded arrays and lengths, whose module packs them;
-         a Keras model with Masking on padded arrays, compiled beforehand (if Keras and JAX are there).
+         a Keras model with Masking on padded arrays, compiled beforehand (if Keras and JAX are there);
+         all begin with the same weights, and all but ours shuffle anew in each round: hence the ranges.
 step     forward and backward pass of one batch through one layer: ours; torch's layer on padded and on packed
          input; and the matrix products alone that no implementation can do without.
 predict  one sequence of 50 steps, the bare module; the recurrent layer alone; layers one step at a time,
@@ -24,6 +25,7 @@ from functools import partial
 import numpy as np
 import torch
 from common import describe_setting, draw_sequences, make_parser, parse, print_table, time_interleaved
+from sklearn.base import clone
 from skorch import NeuralNetClassifier
 from skorch.callbacks import GradientNormClipping
 from torch import nn
@@ -40,25 +42,30 @@ HIDDEN, BATCH, RATE, CLIP = 64, 32, 0.003, 1.0
 TORCH_CELLS = {"elman": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
+def fit_ours(model, X, y):
+    return model.fit(X, y).loss_curve_[-1]
+
+
 class Bare(nn.Module):
     """What one writes in torch: padded input, time first; the output at each sequence's last step."""
 
-    def __init__(self, cell, n_features, n_classes):
+    def __init__(self, cell, n_features, n_classes, start=None):
         super().__init__()
         self.recurrent = TORCH_CELLS[cell](n_features, HIDDEN)
         self.linear = nn.Linear(HIDDEN, n_classes)
+        if start is not None:
+            self.load_state_dict(start)
 
     def forward(self, X, lengths):
         outputs, _ = self.recurrent(X)  # (T, B, H)
         return self.linear(outputs[lengths - 1, torch.arange(len(lengths))])
 
 
-def fit_bare(cell, X, y, epochs):
+def fit_bare(cell, X, y, epochs, start, rng):
     lengths = np.array([len(x) for x in X])
     lengths_tensor = torch.from_numpy(lengths)
-    module = Bare(cell, X[0].shape[1], int(y.max()) + 1)
+    module = Bare(cell, X[0].shape[1], int(y.max()) + 1, start)
     optimizer = torch.optim.Adam(module.parameters(), lr=RATE, fused=True)
-    rng = np.random.RandomState(0)
     for _ in range(epochs):
         losses = []
         for members in plan_training(lengths, BATCH, rng):
@@ -76,10 +83,11 @@ def fit_bare(cell, X, y, epochs):
 class Packed(nn.Module):
     """What skorch's documentation leads to: padded arrays and lengths, packed in the module."""
 
-    def __init__(self, cell, n_features, n_classes):
+    def __init__(self, cell, n_features, n_classes, start):
         super().__init__()
         self.recurrent = TORCH_CELLS[cell](n_features, HIDDEN, batch_first=True)
         self.linear = nn.Linear(HIDDEN, n_classes)
+        self.load_state_dict(start)
 
     def forward(self, X, lengths):
         packed = pack_padded_sequence(X, lengths.cpu(), batch_first=True, enforce_sorted=False)
@@ -87,12 +95,13 @@ class Packed(nn.Module):
         return self.linear((state[0] if isinstance(state, tuple) else state)[-1])
 
 
-def make_skorch(cell, n_features, n_classes, epochs):
+def make_skorch(cell, n_features, n_classes, epochs, start):
     return NeuralNetClassifier(
         Packed,
         module__cell=cell,
         module__n_features=n_features,
         module__n_classes=n_classes,
+        module__start=start,
         criterion=nn.CrossEntropyLoss,
         optimizer=torch.optim.Adam,
         lr=RATE,
@@ -103,6 +112,10 @@ def make_skorch(cell, n_features, n_classes, epochs):
         callbacks=[GradientNormClipping(CLIP)],
         verbose=0,
     )
+
+
+def fit_skorch(net, X, y):
+    return net.fit(X, y).history[-1]["train_loss"]
 
 
 KERAS_LAYERS = {"elman": "SimpleRNN", "gru": "GRU", "lstm": "LSTM"}
@@ -129,8 +142,37 @@ def make_keras(cell, n_features, n_classes):
     return model
 
 
+def fit_keras(model, X, y, epochs, start):
+    """Fit a compiled model from given weights, as if it were new."""
+    model.set_weights(start)
+    rate = model.optimizer.learning_rate
+    for variable in model.optimizer.variables:
+        if variable is not rate:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+    return model.fit(X, y, batch_size=BATCH, epochs=epochs, verbose=0).history["loss"][-1]
+
+
+def give_start(model, X, y):
+    """Give the weights that `model` begins with, under the names of `Bare` and `Packed`, and for Keras."""
+    cell = clone(model).set_params(max_iter=1, learning_rate=1e-30).fit(X, y).module_
+    layer, linear = cell.recurrence.layers[0][0], cell.head.output
+    start = {f"recurrent.{name}_l0": weight for name, weight in layer.state_dict().items()}
+    start |= {f"linear.{name}": weight for name, weight in linear.state_dict().items()}
+    weights = [w.numpy() for w in (layer.weight_ih, layer.weight_hh, layer.bias_ih, layer.bias_hh)]
+    if model.cell == "gru":  # r, z, n here; z, r, n there
+        weights = [np.concatenate([np.split(w, 3)[k] for k in (1, 0, 2)]) for w in weights]
+    kernel, recurrent, *biases = weights
+    bias = np.stack(biases) if model.cell == "gru" else sum(biases)
+    return start, [kernel.T, recurrent.T, bias, linear.weight.numpy().T, linear.bias.numpy()]
+
+
+def describe_range(values):
+    low, high = f"{min(values):.3f}", f"{max(values):.3f}"
+    return low if low == high else f"{low} to {high}"
+
+
 def keep(results, name, run):
-    results[name] = run()
+    results[name].append(run())
 
 
 def compare_fits(sets, repeats, clock):
@@ -154,27 +196,25 @@ def compare_fits(sets, repeats, clock):
                 device="cpu",
                 random_state=0,
             )
-            net = make_skorch(cell, n_features, n_classes, epochs)
-            losses = {}
-            ways = {
-                "ours": partial(model.fit, X, y),
-                "bare": partial(keep, losses, "bare", partial(fit_bare, cell, tensors, codes, epochs)),
-                "skorch": partial(net.fit, padded, y),
+            with torch.no_grad():
+                start, keras_start = give_start(model, X, y)
+            net = make_skorch(cell, n_features, n_classes, epochs, start)
+            losses = {name: [] for name in names}
+            runs = {
+                "ours": partial(fit_ours, model, X, y),
+                "bare": partial(fit_bare, cell, tensors, codes, epochs, start, np.random.RandomState(0)),
+                "skorch": partial(fit_skorch, net, padded, y),
             }
             if has_keras():
                 keras_model = make_keras(cell, n_features, n_classes)
-                ways["keras"] = partial(
-                    keras_model.fit, padded["X"], y, batch_size=BATCH, epochs=epochs, verbose=0
-                )
+                runs["keras"] = partial(fit_keras, keras_model, padded["X"], y, epochs, keras_start)
+            ways = {name: partial(keep, losses, name, run) for name, run in runs.items()}
             times = {
                 way: np.median(seconds)
                 for way, seconds in time_interleaved(ways, rounds * repeats, clock).items()
             }
             ratios = [f"{times[way] / times['ours']:.1f}" for way in names[1:]]
-            losses |= {"ours": model.loss_curve_[-1], "skorch": net.history[-1]["train_loss"]}
-            if has_keras():
-                losses["keras"] = keras_model.history.history["loss"][-1]
-            in_order = " / ".join(f"{losses[way]:.3f}" for way in names)
+            in_order = " / ".join(describe_range(losses[way]) for way in names)
             rows.append([title, cell, *(f"{times[way]:.2f}" for way in names), *ratios, in_order])
             print(*rows[-1], sep="; ", file=sys.stderr, flush=True)
     titles = {"ours": "fit", "bare": "bare torch", "skorch": "skorch", "keras": "Keras on JAX"}

@@ -110,10 +110,11 @@ class Recurrence(nn.Module):
         ValueError
             If the shape of the inputs or of the state is not that.
         """
-        self._check(inputs, packing, state)
+        layers = [list(layer) for layer in self.layers]
+        _check(layers, inputs, packing, state)
         given = iter(itertools.repeat(None) if state is None else state)
         after = []
-        for depth, layer in enumerate(self.layers):
+        for depth, layer in enumerate(layers):
             if depth:
                 inputs = self.dropout(inputs)
             outputs = []
@@ -124,23 +125,6 @@ class Recurrence(nn.Module):
                 after.append(final)
             inputs = outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
         return inputs, after if need_state else None
-
-    def _check(self, inputs, packing, state):
-        """Check shapes: torch's own kernels read past the end of what is too small."""
-        first = self.layers[0][0]
-        width = (first.input_size,) if inputs.is_floating_point() else ()
-        if inputs.shape != (packing.n_steps_total, *width):
-            raise ValueError(
-                f"inputs have shape {tuple(inputs.shape)}, but the packing has {packing.n_steps_total} steps "
-                f"and the first layer reads {first.input_size} features (or tokens, without a second axis)."
-            )
-        if state is None:
-            return
-        found = [[tuple(s.shape) for s in part] for part in state]
-        cells = [cell for layer in self.layers for cell in layer]
-        expected = [[tuple(s.shape) for s in cell.initial_state(len(packing))] for cell in cells]
-        if found != expected:
-            raise ValueError(f"state has shapes {found}, but the layers need {expected}.")
 
     def _run_truncated(self, cell, inputs, packing, state, need_state):
         """Run a cell chunk by chunk, cutting the graph between chunks."""
@@ -162,6 +146,24 @@ class Recurrence(nn.Module):
             start += len(x)
         finished.append(state)
         return torch.cat(outputs), _join(finished)
+
+
+def _check(layers, inputs, packing, state):
+    """Check shapes: torch's own kernels read past the end of what is too small."""
+    n_steps, first = packing.n_steps_total, layers[0][0]
+    expected = (n_steps, first.input_size) if inputs.is_floating_point() else (n_steps,)
+    if inputs.shape != expected:
+        raise ValueError(
+            f"inputs have shape {tuple(inputs.shape)}, but the packing has {n_steps} steps "
+            f"and the first layer reads {first.input_size} features (or tokens, without a second axis)."
+        )
+    if state is None:
+        return
+    found = [[tuple(s.shape) for s in part] for part in state]
+    cells = [cell for layer in layers for cell in layer]
+    expected = [[tuple(s.shape) for s in cell.initial_state(len(packing))] for cell in cells]
+    if found != expected:
+        raise ValueError(f"state has shapes {found}, but the layers need {expected}.")
 
 
 class Stepper:

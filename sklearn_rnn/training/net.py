@@ -4,6 +4,7 @@ import copy
 import inspect
 import math
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 from sklearn_rnn.data.batching import plan_training
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
 from sklearn_rnn.training.callbacks import Progress
+from sklearn_rnn.training.flat import flattened
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -24,7 +26,8 @@ OPTIMIZERS = {
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
-_ONCE = frozenset(OPTIMIZERS.values())  # of these, a step asks for one gradient
+# Of these, a step asks for one gradient, and treats each number alike.
+_PLAIN = frozenset(OPTIMIZERS.values())
 _HARMLESS = (EpochTimer, EarlyStopping, LRScheduler, Progress)  # callbacks that leave the network alone
 
 
@@ -84,6 +87,7 @@ class SequenceNet(NeuralNet):
         self.score_validation = None
         self.schedules = {}
         self._unheard = frozenset()  # what no callback listens to in a batch
+        self._flat = None  # all weights as one parameter
 
     @property
     def _default_callbacks(self):
@@ -117,13 +121,17 @@ class SequenceNet(NeuralNet):
         self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
         self._set_training(True)
         self._by_hand = can_differentiate(self.module_)
+        is_plain = self._by_hand and not self._is_watched and type(self.optimizer_) in _PLAIN
         try:
-            with self.stream.active():
+            with (
+                self.stream.active(),
+                flattened(self.optimizer_) if is_plain else nullcontext() as self._flat,
+            ):
                 self.partial_fit(dataset, epochs=epochs)
         finally:
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
-            self._unheard = frozenset()
+            self._unheard, self._flat = frozenset(), None
             self.score_validation = None
         self._remember_schedules()
         largest = torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max()
@@ -261,7 +269,7 @@ class SequenceNet(NeuralNet):
 
     def train_step(self, batch, **fit_params):
         """Compute loss and gradients and move the weights; see `skorch.NeuralNet.train_step`."""
-        if "on_grad_computed" not in self._unheard or type(self.optimizer_) not in _ONCE:
+        if "on_grad_computed" not in self._unheard or type(self.optimizer_) not in _PLAIN:
             return super().train_step(batch, **fit_params)
         self._zero_grad_optimizer()
         step = self.train_step_single(batch)
@@ -276,6 +284,8 @@ class SequenceNet(NeuralNet):
             scores, loss, n_terms = differentiate(self.module_, batch)
             step = {"loss": loss, "y_pred": scores, "n_terms": n_terms}
             self._stop_unless_finite(loss.item(), "the loss")
+            if self._flat is not None:
+                self._flat.grad = torch.cat([w.grad.flatten() for w in self._weights])
         else:
             step = self._loss(batch)
             self._stop_unless_finite(step["loss"].item(), "the loss")
@@ -286,7 +296,8 @@ class SequenceNet(NeuralNet):
 
     def _clip_gradient(self):
         """Scale the gradient down to `clip_norm`, with fewer calls than torch's function needs."""
-        gradients = [w.grad for w in self._weights if w.grad is not None]
+        weights = self._weights if self._flat is None else [self._flat]
+        gradients = [w.grad for w in weights if w.grad is not None]
         norm = math.hypot(*torch.stack(torch._foreach_norm(gradients)).tolist())
         self._stop_unless_finite(norm, "the gradient")
         if norm > self.clip_norm:

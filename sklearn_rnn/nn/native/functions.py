@@ -7,8 +7,8 @@ calls of torch.
 
 import math
 import threading
+from array import array
 
-import numpy as np
 import torch
 from torch.autograd import Function
 
@@ -61,7 +61,7 @@ class Plan:
         self.cell, self.sizes, self.hidden, self.n_outputs = cell, sizes, hidden, n_outputs
         self.has_way_back, self.replay = has_way_back, replay
         width = n_outputs * 2 if cell == "jordan" else hidden * N_GATES[cell]
-        self._sizes = np.array(sizes, dtype=np.int64)
+        self._sizes = array("q", sizes)
         n_entries = sum(sizes)
         self._work = n_entries * hidden * width
         self._numbers = {
@@ -72,7 +72,7 @@ class Plan:
             "n_entries": n_entries,
             "hidden": hidden,
             "n_outputs": n_outputs,
-            "sizes": self._sizes.ctypes.data,
+            "sizes": self._sizes.buffer_info()[0],
         }
 
     def count_threads(self):

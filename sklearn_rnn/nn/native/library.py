@@ -3,12 +3,14 @@
 import ctypes
 import importlib.util
 import os
+import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 import torch
+from joblib.parallel import get_active_backend
 
 from sklearn_rnn.nn.native.memory import Scratch
 
@@ -236,10 +238,11 @@ def use_native(enabled):
 
 @contextmanager
 def safe_after_fork():
-    """Use one thread inside a ``with`` block (or a function decorated with this) in a forked child.
+    """Use one thread inside a ``with`` block (or a function decorated with this) where others need the cores.
 
-    The threads of a parallel region do not live on in a child, where the next region, torch's or ours,
-    would wait for them for ever.
+    That is in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in processes of its own
+    joblib itself sees to that), and in a forked child: the threads of a parallel region do not live on there,
+    and the next region, torch's or ours, would wait for them for ever.
 
     Examples
     --------
@@ -248,14 +251,21 @@ def safe_after_fork():
     ...     pass
     """
     threads = torch.get_num_threads()
-    if not _is_forked or threads == 1:
+    if threads == 1 or not (_is_forked or _is_beside_others()):
         yield
         return
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # of this thread alone
     try:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def _is_beside_others():
+    """Whether this is one of several threads that joblib runs."""
+    if threading.current_thread() is threading.main_thread():
+        return False
+    return get_active_backend()[0].nesting_level > 0
 
 
 def _note_fork():
