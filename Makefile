@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 NATIVE := sklearn_rnn/nn/native
 # Calling the environment's own programs by path makes it irrelevant which environment is active.
 
-.PHONY: help demo test test-native lint format clean
+.PHONY: help demo docs test test-native lint format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -15,6 +15,11 @@ help:  ## show this list
 
 demo: $(VENV)/installed-plot  ## run examples/demo.py
 	@$(BIN)/python examples/demo.py
+
+docs: $(VENV)/installed-docs  ## build the documentation: docs/_build/html/index.html
+	@rm -rf docs/generated
+	@$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	@echo 'Built docs/_build/html/index.html'
 
 test: lint  ## lint, then run the tests and the examples in the docstrings
 	@$(BIN)/python -m pytest
@@ -35,7 +40,7 @@ format: $(VENV)/installed-test  ## lay out the code anew and make the repairs th
 	@$(BIN)/ruff format .
 
 clean:  ## remove what the tools leave behind (the environment, .venv, stays)
-	@rm -rf build dist $(NATIVE)/_loops.* *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf build dist docs/_build docs/generated $(NATIVE)/_loops.* *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # installed-X: the package, editable, with the extra X. The version is in sklearn_rnn/__init__.py. The compiled

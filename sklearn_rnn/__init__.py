@@ -12,7 +12,17 @@ _PUBLIC = {
     "Sequences": "sklearn_rnn.data.sequences",
     "show_versions": "sklearn_rnn._show_versions",
 }
-_SUBPACKAGES = ("data", "datasets", "estimators", "inspection", "nn", "preprocessing", "training")
+_SUBPACKAGES = (
+    "data",
+    "datasets",
+    "estimators",
+    "inspection",
+    "metrics",
+    "nn",
+    "persistence",
+    "preprocessing",
+    "training",
+)
 
 __all__ = ["RNNClassifier", "RNNRegressor", "RNNTagger", "Sequences", "__version__", "show_versions"]
 

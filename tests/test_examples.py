@@ -1,4 +1,4 @@
-"""The demo and the README's code run as they stand."""
+"""The demo and the code in the README and the guide run as they stand."""
 
 import importlib.util
 import re
@@ -10,15 +10,49 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def load_example(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    return example
+
+
 def test_demo(tmp_path, capfd):
-    spec = importlib.util.spec_from_file_location("demo", ROOT / "examples" / "demo.py")
-    demo = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(demo)
-    demo.main(["--quick", "--output", str(tmp_path)])
+    load_example("demo").main(["--quick", "--output", str(tmp_path)])
     out = capfd.readouterr().out
     assert "Test accuracy on 370 utterances" in out
     assert "In a new process: an utterance of 19 steps is by speaker" in out
     assert {path.name for path in tmp_path.glob("*.png")} == {"confusion_matrix.png", "loss_curve.png"}
+
+
+def test_padding_in_a_pipeline(capsys):
+    assert load_example("padding_in_a_pipeline").main(["--epochs", "3"]) == 0
+    assert "exactly what went in" in capsys.readouterr().out
+
+
+def test_search_over_cells():
+    assert load_example("search_over_cells").main(["--epochs", "2", "--jobs", "1"]) > 0.3
+
+
+def test_names_by_spans():
+    found = load_example("names_by_spans").main(["--epochs", "5"])
+    assert min(found["both directions"], found["both, with a CRF"]) > found["left to right"] + 0.2
+
+
+def test_rain_tomorrow():
+    area = load_example("rain_tomorrow").main([])
+    assert area["network"] > area["as today"] + 0.03
+    assert area["always dry"] == 0.5
+
+
+def test_hidden_states_in_a_forest():
+    scores = load_example("hidden_states_in_a_forest").main(["--epochs", "5"])
+    assert min(scores.values()) > 0.8
+
+
+def test_every_example_has_a_test():
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert {path.stem for path in (ROOT / "examples").glob("*.py")} <= tested
 
 
 def run_code_of(page):
@@ -37,11 +71,39 @@ def test_readme():
     assert names["search"].best_score_ > 0.8
 
 
-def test_user_guide(capsys):
-    names = run_code_of("docs/user_guide.md")
-    assert "weighted avg" in capsys.readouterr().out
-    assert names["windows"].shape == (1461 - 14, 14, 4)
-    np.testing.assert_array_equal(names["windows"][3, -1], names["days"][16])
+# What the pages say of their code, beyond that it runs.
+CLAIMS = {
+    "docs/guide/cross_validation.md": ["by_recording > 0.9", "by_patient < 0.6", "mixed > ahead + 0.1"],
+    "docs/guide/data.md": [
+        "repr(sequences) == 'Sequences(3 sequences of 2 to 7 steps, 3 features)'",
+        "patients.tolist() == ['a', 'b']",
+        "series[0].tolist() == [[61.0], [64.0], [66.0]]",
+        "windows.shape == (1461 - 14, 14, 4)",
+        "(windows[3, -1] == days[16]).all() and y[3] == days[17, 1]",
+    ],
+    "docs/guide/pipelines.md": [
+        "search.best_score_ > 0.8",
+        "[len(p) for p in predicted] == [len(x) for x in X]",
+    ],
+    "docs/index.md": ["clf.score(X_test, y_test) > 0.9"],
+}
+PAGES = [
+    path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/guide/*.md")]
+]
+
+
+@pytest.mark.parametrize(
+    "page", sorted(page for page in PAGES if "```python" in (ROOT / page).read_text("utf8"))
+)
+def test_page(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # for the files that a page writes
+    names = run_code_of(page)
+    for claim in CLAIMS.get(page, []):
+        assert eval(claim, names), claim
+
+
+def test_claims_are_of_pages():
+    assert CLAIMS.keys() <= set(PAGES)
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])

@@ -70,7 +70,7 @@ def test_constraints_pin_what_is_needed():
     pins = [Requirement(line) for line in lines if not line.startswith("#")]
     pinned = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
     extras = PROJECT["project"]["optional-dependencies"]
-    for text in [*PROJECT["project"]["dependencies"], *extras["plot"], *extras["test"]]:
+    for text in [*PROJECT["project"]["dependencies"], *extras["docs"], *extras["plot"], *extras["test"]]:
         need = Requirement(text)
         if need.name != "sklearn-rnn":
             assert need.specifier.contains(pinned[canonicalize_name(need.name)]), text

@@ -1,8 +1,9 @@
 """Data forms: the container, the door through which every user form enters, and batches."""
 
 from sklearn_rnn.data.sequences import Sequences as Sequences
+from sklearn_rnn.data.validation import as_column as as_column
 from sklearn_rnn.data.validation import as_sequences as as_sequences
 from sklearn_rnn.data.validation import flatten_steps as flatten_steps
 from sklearn_rnn.data.validation import is_ragged as is_ragged
 
-__all__ = ["Sequences", "as_sequences", "flatten_steps", "is_ragged"]
+__all__ = ["Sequences", "as_column", "as_sequences", "flatten_steps", "is_ragged"]

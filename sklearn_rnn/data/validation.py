@@ -50,6 +50,7 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, name="X"):
         - 2-D numeric array or DataFrame (n_sequences, n_steps): series of one feature;
         - list of str: tokens, one character a step;
         - list of lists of str, list of 1-D integer arrays: tokens, one word or code a step;
+        - object array or DataFrame (n_sequences, 1): a column with a sequence in each cell, see `as_column`;
         - `Sequences`: itself, without a copy;
         - masked array: trailing masked steps are padding.
     padding_value : float, optional
@@ -119,9 +120,53 @@ def _read(X, padding_value, allow_nan, name):
             f"{name} is a DataFrame that holds text; a row of one is a series of numbers. Encode text as "
             "numbers, or give one column as a list of str, or words as a list of lists of str."
         )
+    if isinstance(X, np.ndarray) and _is_column(X):
+        X = X[:, 0]
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OUS"):
         return _read_array(X, padding_value, name)
     return _read_list(list(X), padding_value, allow_nan, name)
+
+
+def _is_column(X):
+    """Whether an array is a column with a sequence in each cell."""
+    return X.shape[1:] == (1,) and X.dtype.kind == "O" and len(X) > 0 and _is_list(X[0, 0])
+
+
+def as_column(X):
+    """Put sequences into a column, for tools of scikit-learn that ask for a table.
+
+    `BaggingClassifier` and `BaggingRegressor` take rows of such a table as they take rows of any other.
+
+    Parameters
+    ----------
+    X : sequences in any form
+        See `as_sequences`.
+
+    Returns
+    -------
+    ndarray of object of shape (n_sequences, 1)
+        A sequence in each cell, which every estimator here reads; views, not copies, of its values.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As from `as_sequences`. NaN is allowed, since a later station may impute it.
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import BaggingClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import FunctionTransformer
+    >>> from sklearn_rnn import RNNClassifier
+    >>> from sklearn_rnn.data import as_column
+    >>> X = [[[0.0], [1.0]], [[2.0]], [[3.0], [4.0], [5.0]]]
+    >>> as_column(X).shape
+    (3, 1)
+    >>> bag = BaggingClassifier(RNNClassifier(max_iter=1), n_estimators=2)
+    >>> make_pipeline(FunctionTransformer(as_column), bag).fit(X, [0, 1, 0]).predict(X).shape
+    (3,)
+    """
+    return object_array(as_sequences(X, allow_nan=True))[:, np.newaxis]
 
 
 def _read_sequences(X, name):
@@ -440,7 +485,7 @@ def array_shape(X):
     Returns
     -------
     tuple of int, or None
-        The shape; None for lists, `Sequences` and masked arrays.
+        The shape; None for lists, `Sequences`, masked arrays, and a column with a sequence in each cell.
 
     Examples
     --------
@@ -453,7 +498,41 @@ def array_shape(X):
         return None
     if not hasattr(X, "shape"):
         X = np.asarray(X) if hasattr(X, "__array__") else np.empty(0)
-    return tuple(X.shape) if len(X.shape) > 1 else None
+    if len(X.shape) < 2 or (X.shape[1:] == (1,) and _is_column(_to_array(X, "X"))):
+        return None
+    return tuple(X.shape)
+
+
+def check_unit(X, sequences, vocabulary, owner):
+    """Refuse whole texts where words were fitted, and words where characters were.
+
+    Parameters
+    ----------
+    X : text in any form
+        What `sequences` were read from.
+    sequences : Sequences
+        Tokens that are str.
+    vocabulary : array of str
+        The tokens that were fitted.
+    owner : object
+        What was fitted; named in the message.
+
+    Raises
+    ------
+    TypeError
+        If the tokens of X are of the other kind.
+    """
+    longest = max(map(len, vocabulary.tolist()))
+    if longest > 1 and isinstance(next(iter(X)), str):
+        raise TypeError(
+            f"X holds str, which are read character by character, but {type(owner).__name__} was fitted "
+            "on words. Split each text into a list of words; if X is one sequence, give [X]."
+        )
+    if longest == 1 and min(map(len, sequences.values.tolist())) > 1:
+        raise TypeError(
+            f"X holds words, but {type(owner).__name__} was fitted on single characters. "
+            "Give each text as one str."
+        )
 
 
 def check_width(sequences, expected, owner):

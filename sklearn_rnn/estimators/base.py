@@ -1,29 +1,33 @@
 """What all estimators share: reading X, training, prediction, persistence."""
 
 import copy
+import sys
 import warnings
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import (
     array_shape,
     as_sequences,
+    check_same_number,
     check_sample_weight,
+    check_unit,
     check_width,
     object_array,
 )
 from sklearn_rnn.estimators.parameters import RULES
-from sklearn_rnn.nn.inference import answer
-from sklearn_rnn.nn.native.library import safe_after_fork
+from sklearn_rnn.nn.inference import answer, hidden_states
+from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.network import RecurrentNetwork
+from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.training import (
     Progress,
     RandomStream,
@@ -49,7 +53,7 @@ _ARCHITECTURE = (
 _FIXED = ("optimizer", "weight_decay", "dtype", "device")
 
 
-class BaseRNN(BaseEstimator):
+class BaseRNN(Versioned, BaseEstimator):
     """Base of the estimators: the template of `fit`; a subclass codes targets and chooses a head.
 
     A subclass defines `_flatten_target`, `_code_target`, `_describe_head`, `_score_answers` and its
@@ -91,34 +95,21 @@ class BaseRNN(BaseEstimator):
                     "give it the same form."
                 )
         if kind == "text tokens":
-            self._check_unit(X, sequences)
+            check_unit(X, sequences, self.vocabulary_, self)
         width = 1 if self._was_table or self._kind != "numbers" else self.n_features_in_
         if not sequences.is_tokens:
             check_width(sequences, width, self)
         return sequences
 
-    def _check_unit(self, X, sequences):
-        """Refuse whole texts where words were fitted, and words where characters were."""
-        longest = max(map(len, self.vocabulary_))
-        if longest > 1 and isinstance(next(iter(X)), str):
-            raise TypeError(
-                f"X holds str, which are read character by character, but {type(self).__name__} was fitted "
-                "on words. Split each text into a list of words; if X is one sequence, give [X]."
-            )
-        if longest == 1 and min(map(len, sequences.values)) > 1:
-            raise TypeError(
-                f"X holds words, but {type(self).__name__} was fitted on single characters. "
-                "Give each text as one str."
-            )
-
-    def _learn_vocabulary(self, sequences):
+    def _learn_vocabulary(self, sequences, X):
         """Learn which tokens there are, and which of them came once only."""
         self.__dict__.pop("vocabulary_", None)
         if not sequences.is_tokens:
             return None
         self.vocabulary_, codes = np.unique(sequences.values, return_inverse=True)
         n_tokens, n_steps = len(self.vocabulary_), len(codes)
-        if sequences.values.dtype.kind == "i" and n_tokens > max(50, 0.2 * n_steps):
+        are_codes = isinstance(X, Sequences)  # whoever made these knew what integers mean
+        if sequences.values.dtype.kind == "i" and not are_codes and n_tokens > max(50, 0.2 * n_steps):
             warnings.warn(
                 f"X holds integers, which are read as tokens: {n_tokens} different ones in {n_steps} steps. "
                 "If they are measurements, make them float: X = [np.asarray(x, dtype=float) for x in X].",
@@ -161,8 +152,8 @@ class BaseRNN(BaseEstimator):
             if name in rules:  # a subclass may have parameters of its own
                 rules[name].check(name, value)
 
-    @safe_after_fork()
-    def _fit(self, X, y, sample_weight, *, goes_on, epochs, classes=None):
+    @fair_threads()
+    def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, goes_on, epochs, classes=None):
         """Check everything, then train; the estimator changes only if all went well."""
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
@@ -174,17 +165,41 @@ class BaseRNN(BaseEstimator):
                 raise ValueError("y must hold one target a step, or one a sequence, as in the first fit.")
             self._per_step = per_step
             weights = check_sample_weight(sample_weight, sequences.lengths, per_step=per_step)
-            sequences, targets, weights = _drop_weightless(sequences, targets, weights, per_step)
+            *validation, groups = validation
+            groups = _check_groups(groups, validation, sequences)
+            sequences, targets, weights, groups = _drop_weightless(
+                sequences, targets, weights, groups, per_step
+            )
             codes = self._code_target(targets, weights, reset=not goes_on, classes=classes)
             weights = self._weigh_classes(codes, weights, sequences.lengths)
-            sequences, codes, weights = _drop_weightless(sequences, codes, weights, per_step)
+            sequences, codes, weights, groups = _drop_weightless(sequences, codes, weights, groups, per_step)
             if weights is not None:
                 weights = weights / weights.mean()  # what counts is how they compare
-            rare = None if goes_on else self._learn_vocabulary(sequences)
+            rare = None if goes_on else self._learn_vocabulary(sequences, X)
             sequences = self._encode(sequences)
+            held_out = self._read_validation(*validation)
             self._prepare(device, rare, goes_on)
-            self._train(sequences, codes, weights, epochs)
+            dataset = SequenceDataset(sequences, codes, weights, per_step=per_step)
+            self._train(dataset, held_out, groups, epochs)
         return self
+
+    def _read_validation(self, X, y):
+        """Read what is to be validated on, as what is trained on was read."""
+        if X is None and y is None:
+            return None
+        if X is None or y is None:
+            raise ValueError("X_val and y_val belong together, but only one of them is given.")
+        try:
+            sequences = self._read(X, reset=False)
+            targets, per_step = self._flatten_target(y, X, sequences)
+            if per_step != self._per_step:
+                raise ValueError("y must hold one target a step, or one a sequence, as y in training.")
+            codes = self._code_target(targets, None, reset=False, classes=None)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"For X_val and y_val: {error}") from error
+        if len(codes) < 2:
+            raise ValueError("X_val and y_val hold a single target; to score it takes at least 2.")
+        return SequenceDataset(self._encode(sequences), codes, per_step=per_step)
 
     def _weigh_classes(self, codes, weights, lengths):
         return weights
@@ -218,10 +233,14 @@ class BaseRNN(BaseEstimator):
         self.n_iter_ = 0
         self.loss_curve_, self.history_ = [], []
 
-    def _make_net(self, device, stream, *, fall_back=False):
-        dtype, of_kernels = resolve_dtype(self._setup["dtype"], device, fall_back=fall_back)
+    def _make_net(self, device, stream, weights=None):
+        """Make a network, new or with weights from a state, and the net to train it with."""
+        dtype, of_kernels = resolve_dtype(self._setup["dtype"], device, fall_back=weights is not None)
         with stream.active():
-            network = RecurrentNetwork(**self._network).to(device, dtype)
+            if weights is None:
+                network = RecurrentNetwork(**self._network).to(device, dtype)
+            else:
+                network = RecurrentNetwork.from_weights(weights, device, dtype, **self._network)
             network.recurrence.kernel_dtype = of_kernels
             self.net_ = make_net(
                 network,
@@ -238,13 +257,11 @@ class BaseRNN(BaseEstimator):
             )
         self.module_ = network.eval()
 
-    def _train(self, sequences, codes, weights, epochs):
-        dataset = SequenceDataset(sequences, codes, weights, per_step=self._per_step)
+    def _train(self, dataset, validation, groups, epochs):
         callbacks = users = list(copy.deepcopy(self.callbacks) or [])
-        validation = score = None
         if self.early_stopping and epochs > 1:
-            dataset, validation = self._split(dataset)
-            score = partial(self._score_dataset, validation)
+            if validation is None:
+                dataset, validation = self._split(dataset, groups)
             callbacks = [*callbacks, ("_early_stopping", best_weights(self.n_iter_no_change, self.tol))]
         progress = Progress()
         if self.verbose == 1:
@@ -254,6 +271,7 @@ class BaseRNN(BaseEstimator):
         net.batch_size = len(dataset) if self.batch_size == "all" else min(self.batch_size, len(dataset))
         net.callbacks = callbacks
         net.initialize_callbacks()
+        score = None if validation is None else partial(self._score_dataset, validation)
         try:
             net.train(dataset, validation, epochs, score)
         finally:
@@ -263,8 +281,22 @@ class BaseRNN(BaseEstimator):
         net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if name not in ours]
         self._write_down()
 
-    def _split(self, dataset):
+    def _split(self, dataset, groups):
         """Set sequences aside for validation; they are copied, the others are not."""
+        rows = np.arange(len(dataset))
+        seed = self.net_.stream.order.randint(np.iinfo(np.int32).max)
+        if groups is not None:
+            splitter = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
+            train, held = next(splitter.split(rows, groups=groups))
+        else:
+            n_validation, strata = self._plan_split(dataset)
+            train, held = train_test_split(rows, test_size=n_validation, stratify=strata, random_state=seed)
+        kept = SequenceDataset(
+            dataset.sequences, dataset.targets, dataset.weights, per_step=self._per_step, rows=np.sort(train)
+        )
+        return kept, dataset.subset(np.sort(held))
+
+    def _plan_split(self, dataset):
         n = len(dataset)
         n_validation = max(2, round(self.validation_fraction * n))  # R^2 needs two
         if n_validation >= n:
@@ -277,14 +309,7 @@ class BaseRNN(BaseEstimator):
             counts = np.unique(strata, return_counts=True)[1]
             if counts.min() < 2 or len(counts) > min(n_validation, n - n_validation):
                 strata = None
-        seed = self.net_.stream.order.randint(np.iinfo(np.int32).max)
-        train, held = train_test_split(
-            np.arange(n), test_size=n_validation, stratify=strata, random_state=seed
-        )
-        kept = SequenceDataset(
-            dataset.sequences, dataset.targets, dataset.weights, per_step=self._per_step, rows=np.sort(train)
-        )
-        return kept, dataset.subset(np.sort(held))
+        return n_validation, strata
 
     def _strata(self, codes):
         return None
@@ -297,7 +322,10 @@ class BaseRNN(BaseEstimator):
         new = self.net_.history[len(self.history_) :]
         for epoch in new:
             epoch["batches"] = []  # summed up in the epoch
-        self.history_ = self.history_ + [{k: v for k, v in epoch.items() if k != "batches"} for epoch in new]
+        # Interned, the names are written into a pickle once, and not for each epoch.
+        self.history_ = self.history_ + [
+            {sys.intern(name): value for name, value in epoch.items() if name != "batches"} for epoch in new
+        ]
         finished = [epoch for epoch in self.history_ if "dur" in epoch]  # not the one that was interrupted
         self.n_iter_ = len(finished)
         self.loss_curve_ = [float(epoch["train_loss"]) for epoch in finished]
@@ -306,7 +334,7 @@ class BaseRNN(BaseEstimator):
 
     # Prediction
 
-    @safe_after_fork()
+    @fair_threads()
     def _answer(self, X, method):
         """Give the head's answers for X in the user's order, and the sequences that they are for."""
         if not hasattr(self, "module_"):  # asking scikit-learn takes longer than a short prediction may
@@ -321,12 +349,59 @@ class BaseRNN(BaseEstimator):
             return flat.reshape(len(sequences), -1, *flat.shape[1:])
         return object_array(np.split(flat, sequences.offsets[1:-1]))
 
+    @fair_threads()
+    def hidden_states(self, X, *, per_step=None):
+        """Give what the recurrent layers make of each sequence, or of each step: what the output layer reads.
+
+        It is what the top layer puts out, D numbers: ``hidden_size``, or twice that with
+        ``bidirectional=True``, the forward direction first. A Jordan network is different: its top layer puts
+        out scores, and these are given, one for each class or output, of both directions side by side.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+        per_step : bool, optional
+            Whether to give one vector a step, or one a sequence. By default what the estimator answers:
+            sequences, or steps. The vector of a sequence is pooled as `pooling` says; in an estimator that
+            answers steps it is what each direction puts out when it has read the whole sequence.
+
+        Returns
+        -------
+        ndarray of float32 of shape (n_sequences, D), or object array
+            For steps: an object array of arrays of shape (n_steps_i, D); an array of shape
+            (n_sequences, n_steps, D) if `X` was one array without padding. A row depends on its own sequence
+            alone, and there is no dropout.
+
+        Raises
+        ------
+        TypeError
+            If `per_step` is neither True, False nor None.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import RNNRegressor
+        >>> X = [[0.1, 0.2, 0.3], [0.5]]
+        >>> model = RNNRegressor(hidden_size=8, max_iter=1).fit(X, [0.6, 0.5])
+        >>> model.hidden_states(X).shape
+        (2, 8)
+        >>> [h.shape for h in model.hidden_states(X, per_step=True)]
+        [(3, 8), (1, 8)]
+        """
+        check_is_fitted(self, "module_")
+        if not (per_step is None or isinstance(per_step, (bool, np.bool_))):
+            raise TypeError(f"per_step must be True, False or None, but it is {per_step!r}.")
+        per_step = self._per_step if per_step is None else per_step
+        sequences = self._read(X, reset=False)
+        states = hidden_states(self.module_, SequenceDataset(self._encode(sequences), per_step=per_step))
+        return self._cut(states, sequences, X) if per_step else states
+
     # Persistence
 
-    @safe_after_fork()
+    @fair_threads()
     def __getstate__(self):
         """Give the state as NumPy arrays and plain Python; the optimizer's memory is left out."""
-        state = dict(super().__getstate__())
+        state = super().__getstate__()
         if "module_" in state:
             state["_schedules"] = copy.deepcopy(state.pop("net_").schedules)
             network = state.pop("module_")
@@ -335,7 +410,7 @@ class BaseRNN(BaseEstimator):
             }
         return state
 
-    @safe_after_fork()
+    @fair_threads()
     def __setstate__(self, state):
         """Build the network anew and give it its weights, on a device that is there."""
         state = dict(state)
@@ -344,8 +419,7 @@ class BaseRNN(BaseEstimator):
         if weights is not None:
             device = resolve_device(self.device, fall_back=True)
             stream = RandomStream((self._seed + self.n_iter_) % 2**31, device)
-            self._make_net(device, stream, fall_back=True)
-            self.module_.load_state_dict({name: torch.tensor(w) for name, w in weights.items()})
+            self._make_net(device, stream, weights)
             self.net_.schedules = self.__dict__.pop("_schedules")
             self.net_.history.extend(dict(epoch, batches=[]) for epoch in self.history_)
 
@@ -384,13 +458,29 @@ def _are_same(a, b):
     return a == b
 
 
-def _drop_weightless(sequences, targets, weights, per_step):
+def _check_groups(groups, validation, sequences):
+    """Check what says where sequences come from."""
+    if groups is None:
+        return None
+    if any(part is not None for part in validation):
+        raise ValueError("Give X_val and y_val, or validation_groups to set sequences aside by, not both.")
+    groups = column_or_1d(groups)
+    check_same_number(groups, sequences, "validation_groups")
+    if len(np.unique(groups)) < 2:
+        raise ValueError(
+            "validation_groups names one group for all sequences; some have to be left to train on. "
+            "Leave it out, or give more groups."
+        )
+    return groups
+
+
+def _drop_weightless(sequences, targets, weights, groups, per_step):
     """Leave out sequences without any weight, as if they had not been given."""
     if weights is None:
-        return sequences, targets, weights
+        return sequences, targets, weights, groups
     heaviest = np.maximum.reduceat(weights, sequences.offsets[:-1]) if per_step else weights
     keep = heaviest > 0
     if keep.all():
-        return sequences, targets, weights
+        return sequences, targets, weights, groups
     rows = np.repeat(keep, sequences.lengths) if per_step else keep
-    return sequences[keep], targets[rows], weights[rows]
+    return sequences[keep], targets[rows], weights[rows], None if groups is None else groups[keep]

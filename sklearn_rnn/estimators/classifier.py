@@ -90,8 +90,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (n_classes,), or list of ndarray
-        The labels; for several outputs a list with the labels of each.
+    classes_ : ndarray of shape (n_classes,), list of ndarray, or ndarray of shape (n_outputs, 2)
+        The labels; for several outputs a list with the labels of each; if these are all 0 and 1 (multi-label)
+        an array with a row for each.
     n_features_in_ : int
         Number of features d; the number of columns if X was a 2-D array or a DataFrame; 1 for tokens.
     feature_names_in_ : ndarray of str
@@ -171,7 +172,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     ):
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, validation_groups=None):
         """Train on sequences and their labels.
 
         Parameters
@@ -187,6 +188,12 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             Labels of any type.
         sample_weight : array of shape (n_sequences,), optional
             Weights of the sequences.
+        X_val, y_val : like `X` and `y`, optional
+            Data to validate on: scored after each epoch, in `validation_scores_`, and what `early_stopping`
+            goes by instead of a part of `X`.
+        validation_groups : array of shape (n_sequences,), optional
+            Where each sequence comes from (a patient, a machine). What `early_stopping` sets aside of `X` to
+            validate on is then all that comes from some of these, and nothing else.
 
         Returns
         -------
@@ -198,17 +205,20 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ValueError, TypeError
             If a parameter, `X` or `y` is not legal; the estimator is then as it was.
         """
-        return self._fit(X, y, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
+        validation = X_val, y_val, validation_groups
+        return self._fit(X, y, sample_weight, validation, goes_on=self.warm_start, epochs=self.max_iter)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch, from where training stopped.
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y
             See :meth:`fit`.
         classes : array of shape (n_classes,), optional
             All labels that may ever come; used by the first call, if `y` does not hold them all.
+        sample_weight
+            See :meth:`fit`.
 
         Returns
         -------
@@ -237,7 +247,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             if self._target_type == "single":
                 self.classes_ = np.unique(y if classes is None else np.asarray(classes))
             elif self._target_type == "multilabel-indicator":
-                self.classes_ = np.arange(y.shape[1])
+                # One row an output: in np.arange(2) scorers of two outputs would see a binary target.
+                self.classes_ = np.tile([0, 1], (y.shape[1], 1))
             else:
                 self._target_type = "multioutput"
                 self.classes_ = [np.unique(column) for column in y.T]

@@ -180,7 +180,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     ):
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, validation_groups=None):
         """Train on sequences and their numbers.
 
         Parameters
@@ -197,6 +197,12 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             (n_steps_i, n_outputs): numbers of the steps.
         sample_weight : array of shape (n_sequences,), or ragged list, optional
             Weights of the sequences (or, for numbers of steps, of the steps).
+        X_val, y_val : like `X` and `y`, optional
+            Data to validate on: scored after each epoch, in `validation_scores_`, and what `early_stopping`
+            goes by instead of a part of `X`.
+        validation_groups : array of shape (n_sequences,), optional
+            Where each sequence comes from (a patient, a machine). What `early_stopping` sets aside of `X` to
+            validate on is then all that comes from some of these, and nothing else.
 
         Returns
         -------
@@ -208,7 +214,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         ValueError, TypeError
             If a parameter, `X` or `y` is not legal; the estimator is then as it was.
         """
-        return self._fit(X, y, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
+        validation = X_val, y_val, validation_groups
+        return self._fit(X, y, sample_weight, validation, goes_on=self.warm_start, epochs=self.max_iter)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one more epoch, from where training stopped.

@@ -168,7 +168,7 @@ class RNNTagger(BaseRNN):
     ):
         self._store(locals())
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, validation_groups=None):
         """Train on sequences and the labels of their steps.
 
         Parameters
@@ -185,6 +185,12 @@ class RNNTagger(BaseRNN):
             (n_sequences,) each label is taken for all steps of its sequence, with a warning.
         sample_weight : array of shape (n_sequences,), or ragged list, optional
             Weights of the sequences, or of the steps.
+        X_val, y_val : like `X` and `y`, optional
+            Data to validate on: scored after each epoch, in `validation_scores_`, and what `early_stopping`
+            goes by instead of a part of `X`.
+        validation_groups : array of shape (n_sequences,), optional
+            Where each sequence comes from (a patient, a machine). What `early_stopping` sets aside of `X` to
+            validate on is then all that comes from some of these, and nothing else.
 
         Returns
         -------
@@ -196,17 +202,20 @@ class RNNTagger(BaseRNN):
         ValueError, TypeError
             If a parameter, `X` or `y` is not legal; the estimator is then as it was.
         """
-        return self._fit(X, y, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
+        validation = X_val, y_val, validation_groups
+        return self._fit(X, y, sample_weight, validation, goes_on=self.warm_start, epochs=self.max_iter)
 
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one more epoch, from where training stopped.
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y
             See :meth:`fit`.
         classes : array of shape (n_classes,), optional
             All labels that may ever come; used by the first call, if `y` does not hold them all.
+        sample_weight
+            See :meth:`fit`.
 
         Returns
         -------

@@ -17,3 +17,23 @@ from sklearn_rnn.nn.native.library import use_native as use_native
 from sklearn_rnn.nn.network import RecurrentNetwork as RecurrentNetwork
 from sklearn_rnn.nn.recurrent import Recurrence as Recurrence
 from sklearn_rnn.nn.recurrent import Stepper as Stepper
+
+__all__ = [
+    "CELLS",
+    "CRFHead",
+    "Cell",
+    "ElmanCell",
+    "GRUCell",
+    "HEADS",
+    "Head",
+    "JordanCell",
+    "LSTMCell",
+    "LinearHead",
+    "MultiSoftmaxHead",
+    "Recurrence",
+    "RecurrentNetwork",
+    "SigmoidHead",
+    "SoftmaxHead",
+    "Stepper",
+    "use_native",
+]

@@ -67,17 +67,31 @@ class RecurrentNetwork(nn.Module):
         See `TokenInput`.
     cell : str, type or functools.partial
         A name in `CELLS`, a `Cell` class, or one with options of its own bound to it.
-    hidden_size, num_layers, bidirectional, dropout, bptt_steps
-        See `Recurrence`. Dropout acts on all that goes from one layer to the next, the input layer's
-        embedding and the head included.
+    hidden_size, num_layers, bidirectional
+        See `Recurrence`.
     nonlinearity : {"tanh", "relu", "sigmoid"}
         For the cells that have one to choose.
+    dropout : float in [0, 1)
+        See `Recurrence`. It acts on all that goes from one layer to the next, the input layer's embedding
+        and the head included.
     pooling : {"last", "mean", "max", "attention"} or None
         How steps become one vector; None where each step is answered.
+    bptt_steps : int or None
+        See `Recurrence`.
     head : str or type
         A name in `HEADS`, or a `Head` class.
     n_outputs : int or list of int
         See `Head`.
+
+    Examples
+    --------
+    The network of a fitted estimator:
+
+    >>> from sklearn_rnn import RNNClassifier
+    >>> X = [[0.0, 1.0], [2.0, 3.0, 4.0]]
+    >>> network = RNNClassifier(hidden_size=4, max_iter=1).fit(X, ["rises", "goes on"]).module_
+    >>> network.recurrence.output_size, network.head.n_outputs
+    (4, 2)
     """
 
     def __init__(
@@ -140,6 +154,61 @@ class RecurrentNetwork(nn.Module):
         self.head = head(None if emits_scores else size, n_outputs, per_step=per_step)
 
         self._first = (next(self.parameters()),)  # a tuple, so that it is not registered twice
+
+    @classmethod
+    def from_weights(cls, weights, device, dtype, **architecture):
+        """Make a network of weights that are there, without drawing others first.
+
+        Parameters
+        ----------
+        weights : dict of str to ndarray
+            The arrays of the `state_dict` of such a network. They are copied.
+        device : torch.device
+            Where the network is to be.
+        dtype : torch.dtype
+            Type of its numbers.
+        **architecture
+            The parameters of the class.
+
+        Returns
+        -------
+        RecurrentNetwork
+            The network.
+
+        Raises
+        ------
+        RuntimeError
+            If weights are missing, or have other names or shapes than the network's.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from sklearn_rnn.nn.network import RecurrentNetwork
+        >>> architecture = dict(
+        ...     input_size=3, is_tokens=False, rare=None, embedding_size=None, cell="gru", hidden_size=4,
+        ...     num_layers=1, bidirectional=False, nonlinearity="tanh", dropout=0.0, pooling="last",
+        ...     bptt_steps=None, head="softmax", n_outputs=2,
+        ... )
+        >>> weights = {name: w.numpy() for name, w in RecurrentNetwork(**architecture).state_dict().items()}
+        >>> network = RecurrentNetwork.from_weights(weights, "cpu", torch.float32, **architecture)
+        >>> bool((network.head.output.weight.detach().numpy() == weights["head.output.weight"]).all())
+        True
+        """
+        tensors = {
+            name: torch.tensor(w, device=device, dtype=dtype if w.dtype.kind == "f" else None)
+            for name, w in weights.items()
+        }
+        if not (isinstance(architecture["cell"], str) and isinstance(architecture["head"], str)):
+            network = cls(**architecture).to(device, dtype)  # a user's class: it may hold other tensors, too
+            network.load_state_dict(tensors)
+            return network
+        # On the meta device nothing is drawn and no memory is taken. To draw orthogonal weights would take
+        # longer than to read them from a file.
+        with torch.device("meta"):
+            network = cls(**architecture)
+        network.load_state_dict(tensors, assign=True)
+        network._first = (next(network.parameters()),)
+        return network
 
     @property
     def like(self):

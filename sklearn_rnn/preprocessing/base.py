@@ -1,21 +1,39 @@
 """What the transformers of sequences share: reading X, and which form came in."""
 
+import difflib
+import numbers
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
 from sklearn_rnn.data.validation import array_shape, as_sequences, check_width
+from sklearn_rnn.persistence import Versioned
+
+_KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
 
 
-class SequenceTransformer(TransformerMixin, BaseEstimator):
+class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
     """Base of the transformers of sequences.
 
-    Subclasses say ``auto_wrap_output_keys=None``, as sequences are no table to be wrapped into a DataFrame.
+    Subclasses say ``auto_wrap_output_keys=None`` if sequences come out, which are no table to be wrapped into
+    a DataFrame.
     """
 
+    @property
+    def set_output(self):
+        """Refuse DataFrames of sequences, which an estimator would read as (n_sequences, n_steps)."""
+        if self._sklearn_auto_wrap_output_keys:
+            return super().set_output
+        raise AttributeError(
+            f"{type(self).__name__} has no set_output: sequences are no table with one row a sequence. Of "
+            "Sequences X a table with one row a step is pandas.DataFrame(X.values).assign(sequence="
+            "np.repeat(np.arange(len(X)), X.lengths)); Sequences.from_long(table, 'sequence') reads it back."
+        )
+
     def _read(self, X, *, reset):
-        """Read numeric sequences; learn their width if `reset`, else check it.
+        """Read sequences; learn their kind and width if `reset`, else check them.
 
         Returns
         -------
@@ -24,31 +42,46 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
         shape : tuple of int, or None
             The shape of X if it is an array or a DataFrame.
         """
-        sequences = self._read_numbers(X, reset=reset)
+        sequences = self._convert(X, reset=reset)
         shape = array_shape(X)
-        is_table = shape is not None and len(shape) == 2
+        is_table = shape is not None and len(shape) == 2 and not is_text(sequences)
+        kind = _KINDS[sequences.values.dtype.kind]
         if reset:
+            self._kind = kind
             self._was_table = is_table
             # scikit-learn's bookkeeping of columns: n_features_in_ and feature_names_in_.
-            validate_data(self, X if is_table else sequences.values, reset=True, skip_check_array=True)
-        elif is_table and self._was_table:
+            columns = X if is_table else sequences.values.reshape(len(sequences.values), -1)
+            validate_data(self, columns, reset=True, skip_check_array=True)
+            return sequences, shape
+        if kind != self._kind:
+            if (kind, self._kind) != ("integer tokens", "numbers"):
+                raise TypeError(
+                    f"X holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
+                    "give it the same form."
+                )
+            sequences = _as_numbers(sequences)
+        if is_table and self._was_table:
             validate_data(self, X, reset=False, skip_check_array=True)
-        else:
+        elif not sequences.is_tokens:
             check_width(sequences, 1 if self._was_table else self.n_features_in_, self)
         return sequences, shape
+
+    def _convert(self, X, *, reset):
+        """Read X as what the transformer needs, numbers unless a subclass says otherwise."""
+        return self._read_numbers(X, reset=reset)
 
     def _read_numbers(self, X, *, reset):
         sequences = as_sequences(X, allow_nan=get_tags(self).input_tags.allow_nan)
         if not sequences.is_tokens:
             return sequences
-        kind = "str" if sequences.values.dtype.kind in "UO" else "integer"
+        kind = "str" if is_text(sequences) else "integer"
         if kind == "str" or reset:
             raise ValueError(
-                f"X holds {kind} tokens, but {type(self).__name__} needs numbers. The recurrent estimators "
-                "read tokens as they are, without a transformer. If integers are measurements, make them "
-                "float: X = [np.asarray(x, dtype=float) for x in X]."
+                f"X holds {kind} tokens, but {type(self).__name__} needs numbers. "
+                "The recurrent estimators read tokens as they are, without a transformer. If integers are "
+                "measurements, make them float: X = [np.asarray(x, dtype=float) for x in X]."
             )
-        return sequences.with_values(sequences.values[:, np.newaxis].astype(np.float32))
+        return _as_numbers(sequences)
 
     def _check_width(self, width, expected):
         if width != expected:
@@ -63,3 +96,119 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def is_text(sequences):
+    """Whether the steps are str.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Numbers or tokens.
+
+    Returns
+    -------
+    bool
+        False for numbers and integer tokens.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.preprocessing.base import is_text
+    >>> is_text(as_sequences(["ab"])), is_text(as_sequences([[1, 2]]))
+    (True, False)
+    """
+    return sequences.values.dtype.kind in "UO"
+
+
+def nested_shape(X):
+    """Give the shape of nested lists of one length; None for all else, such as a list of arrays.
+
+    Parameters
+    ----------
+    X : sequences in any form
+        See `as_sequences`.
+
+    Returns
+    -------
+    tuple of int, or None
+        The shape of the array that NumPy would make.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.preprocessing.base import nested_shape
+    >>> nested_shape([[1.0, 2.0], [3.0, 4.0]]), nested_shape([[1.0, 2.0], [3.0]])
+    ((2, 2), None)
+    """
+    is_nested = isinstance(X, (list, tuple)) and all(isinstance(x, (list, tuple)) for x in X)
+    return np.shape(X) if is_nested and len(set(map(len, X))) == 1 else None
+
+
+def _as_numbers(sequences):
+    """Read integer tokens as numbers of one feature."""
+    return sequences.with_values(sequences.values[:, np.newaxis].astype(np.float32))
+
+
+# Checks of parameters
+
+
+def check_option(name, value, options):
+    """Check that a parameter is one of some strings, and name the nearest if it is not.
+
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    value : object
+        What it is.
+    options : tuple of str
+        What it may be.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.preprocessing.base import check_option
+    >>> check_option("side", "end", ("end", "start"))
+    """
+    if value not in options:
+        near = difflib.get_close_matches(str(value), options, n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, options))}, but it is {value!r}.{guess}"
+        )
+
+
+def check_count(name, value, *, optional=False):
+    """Check that a parameter is an integer of at least 1.
+
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    value : object
+        What it is.
+    optional : bool, default=False
+        Whether it may be None.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    ValueError
+        If it is less than 1.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.preprocessing.base import check_count
+    >>> check_count("n_steps", 3)
+    """
+    if optional and value is None:
+        return
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer{' or None' if optional else ''}, but it is {value!r}.")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, but it is {value}.")

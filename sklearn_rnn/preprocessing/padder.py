@@ -1,14 +1,14 @@
 """One array of sequences of different lengths, and back."""
 
-import difflib
 import numbers
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.sequences import Sequences, trailing_lengths
+from sklearn_rnn.data.sequences import Sequences, step_positions, trailing_lengths
 from sklearn_rnn.data.validation import Problems, as_sequences
-from sklearn_rnn.preprocessing.base import SequenceTransformer
+from sklearn_rnn.preprocessing.base import SequenceTransformer, check_count, check_option
+from sklearn_rnn.preprocessing.truncator import truncate
 
 
 class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
@@ -42,6 +42,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
 
     See Also
     --------
+    SequenceTruncator : Cut sequences to a number of steps, without padding.
     sklearn_rnn.Sequences.to_padded : The same for one data set, also of tokens.
     StepTransformer : Apply a scikit-learn transformer to every step.
 
@@ -165,26 +166,28 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             raise TypeError(f"padding_value must be a number, but it is {self.padding_value!r}.")
         if np.isfinite(self.padding_value) and abs(self.padding_value) > float(np.finfo(np.float32).max):
             raise ValueError(f"padding_value={self.padding_value} is too large for float32.")
-        if self.n_steps is not None:
-            if not isinstance(self.n_steps, numbers.Integral):
-                raise TypeError(f"n_steps must be an integer or None, but it is {self.n_steps!r}.")
-            if self.n_steps < 1:
-                raise ValueError(f"n_steps must be at least 1, but it is {self.n_steps}.")
-        _check_option("side", self.side, ("end", "start"))
+        check_count("n_steps", self.n_steps, optional=True)
+        check_option("side", self.side, ("end", "start"))
         if self.truncate is not None:
-            _check_option("truncate", self.truncate, ("end", "start"))
+            check_option("truncate", self.truncate, ("end", "start"))
 
     def _pad(self, sequences, shape):
         is_table = shape is not None and len(shape) == 2
-        if sequences.lengths.max() > self.n_steps_:
-            sequences = self._truncate(sequences)
+        if self.truncate is None:
+            self._refuse_long(sequences)
+        else:
+            sequences = truncate(sequences, self.n_steps_, self.truncate)
         if not (is_table and self._was_table):
             self._check_no_mistake(sequences)
-        inside = self._inside(sequences.lengths)
-        padded = np.full((*inside.shape, sequences.n_features), self.padding_value, dtype=np.float32)
-        padded[inside] = sequences.values
+        lengths, shape = sequences.lengths, (len(sequences), self.n_steps_, sequences.n_features)
+        starts = np.arange(len(sequences)) * self.n_steps_
+        if self.side == "start":
+            starts += self.n_steps_ - lengths
+        padded = np.full((shape[0] * shape[1], shape[2]), self.padding_value, dtype=np.float32)
+        padded[step_positions(starts, lengths)] = sequences.values  # faster than by a mask
+        padded = padded.reshape(shape)
         if self.masked:
-            mask = np.broadcast_to(~inside[:, :, np.newaxis], padded.shape).copy()
+            mask = np.broadcast_to(~self._inside(lengths)[:, :, np.newaxis], shape).copy()
             padded = np.ma.masked_array(padded, mask, fill_value=self.padding_value)
         return padded[:, :, 0] if is_table else padded
 
@@ -202,22 +205,15 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         padding_value = np.float32(self.padding_value)
         return (np.isnan(X) if np.isnan(padding_value) else X == padding_value).all(axis=-1)
 
-    def _truncate(self, sequences):
-        lengths = sequences.lengths
-        if self.truncate is None:
-            problems = Problems("X")
-            for i in np.flatnonzero(lengths > self.n_steps_):
-                problems.add(
-                    i,
-                    f"has {lengths[i]} steps, but the array has {self.n_steps_}; set n_steps, or "
-                    "truncate='end' or 'start' to cut steps off.",
-                )
-            problems.raise_if_any()
-        kept = np.minimum(lengths, self.n_steps_)
-        step = np.arange(len(sequences.values)) - np.repeat(sequences.offsets[:-1], lengths)
-        first = np.repeat(lengths - kept, lengths) if self.truncate == "start" else 0
-        keep = (step >= first) & (step < first + self.n_steps_)
-        return Sequences.from_lengths(sequences.values[keep], kept)
+    def _refuse_long(self, sequences):
+        problems = Problems("X")
+        for i in np.flatnonzero(sequences.lengths > self.n_steps_):
+            problems.add(
+                i,
+                f"has {sequences.lengths[i]} steps, but the array has {self.n_steps_}; set n_steps, or "
+                "truncate='end' or 'start' to cut steps off.",
+            )
+        problems.raise_if_any()
 
     def _check_no_mistake(self, sequences):
         """Refuse sequences that `inverse_transform` could not give back."""
@@ -233,12 +229,3 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
                 "or masked=True.",
             )
         problems.raise_if_any()
-
-
-def _check_option(name, value, options):
-    if value not in options:
-        near = difflib.get_close_matches(str(value), options, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"{name} must be one of {', '.join(map(repr, options))}, but it is {value!r}.{guess}"
-        )

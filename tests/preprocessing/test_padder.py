@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from sklearn_rnn import Sequences
+from sklearn_rnn import RNNClassifier, Sequences
 from sklearn_rnn.data import as_sequences
 from sklearn_rnn.preprocessing import SequencePadder, StepTransformer
 
@@ -271,6 +271,17 @@ def test_pipeline(arrays):
     back = both.inverse_transform(padded)
     assert back.lengths.tolist() == [3, 1, 5, 2]
     np.testing.assert_allclose(back.values, np.concatenate(arrays), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_estimator_learns_from_padding_what_it_learns_from_the_list(arrays, masked):
+    X, y = arrays * 3, [0, 1, 0, 1] * 3
+    network = RNNClassifier(hidden_size=4, max_iter=3, random_state=0)
+    direct = clone(network).fit(X, y)
+    network.set_params(padding_value=None if masked else np.nan)
+    padded = make_pipeline(SequencePadder(padding_value=np.nan, masked=masked), network).fit(X, y)
+    np.testing.assert_array_equal(padded.predict_proba(X), direct.predict_proba(X))
+    np.testing.assert_array_equal(padded.predict_proba(X[:2]), direct.predict_proba(X[:2]))
 
 
 def test_clone_pickle_and_html(arrays):

@@ -12,26 +12,40 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    HashingVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
 from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
     OneHotEncoder,
+    OrdinalEncoder,
     PolynomialFeatures,
     StandardScaler,
 )
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from sklearn_rnn import Sequences
-from sklearn_rnn.preprocessing import StepTransformer
+from sklearn_rnn import RNNClassifier, Sequences
+from sklearn_rnn.data import as_sequences
+from sklearn_rnn.preprocessing import SequencePadder, StepTransformer
 
 CHECKED = [
     StepTransformer(StandardScaler()),
     StepTransformer(PolynomialFeatures()),
     StepTransformer(IncrementalPCA(n_components=1)),
+    StepTransformer(OneHotEncoder(handle_unknown="ignore")),
+    StepTransformer(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)),
+    StepTransformer(SimpleImputer()),
+    StepTransformer(FunctionTransformer()),
 ]
 
 
@@ -203,6 +217,138 @@ def test_inverse_after_a_data_frame_does_not_warn():
     assert step.inverse_transform(step.fit_transform(data)).tolist() == [[1.0, 2.0]]
 
 
+# Tokens
+
+
+WORDS = [["to", "be", "or"], ["be"], ["not", "to"]]
+FLAT_WORDS = ["to", "be", "or", "be", "not", "to"]
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        CountVectorizer(analyzer="char"),
+        TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 2)),
+        HashingVectorizer(analyzer="char", n_features=16),
+        make_pipeline(CountVectorizer(analyzer="char"), TfidfTransformer()),
+        make_pipeline("passthrough", CountVectorizer(analyzer="char")),
+        make_union(CountVectorizer(analyzer="char"), CountVectorizer(analyzer="char", binary=True)),
+    ],
+)
+@pytest.mark.parametrize("convert", [list, as_sequences, lambda X: [np.array(x) for x in X]])
+def test_each_token_is_a_text(transformer, convert):
+    expected = clone(transformer).fit_transform(FLAT_WORDS).toarray().astype(np.float32)
+    step = StepTransformer(transformer)
+    for result in (step.fit_transform(convert(WORDS)), step.fit(convert(WORDS)).transform(convert(WORDS))):
+        assert result.lengths.tolist() == [3, 1, 2]
+        assert result.values.dtype == np.float32
+        np.testing.assert_allclose(result.values, expected, rtol=1e-6)
+    assert step.n_features_in_ == 1
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        OneHotEncoder(),
+        OneHotEncoder(sparse_output=False, max_categories=2),
+        OrdinalEncoder(),
+        make_pipeline(OneHotEncoder(sparse_output=False), StandardScaler()),
+        ColumnTransformer([("hot", OneHotEncoder(), [0]), ("letters", CountVectorizer(analyzer="char"), 0)]),
+        FunctionTransformer(lambda words: np.array([[len(word), word < "p"] for (word,) in words])),
+    ],
+)
+def test_tokens_are_a_column(transformer):
+    column = np.array(FLAT_WORDS, dtype=object)[:, np.newaxis]
+    expected = clone(transformer).fit_transform(column)
+    expected = np.asarray(expected.toarray() if hasattr(expected, "toarray") else expected, dtype=np.float32)
+    step = StepTransformer(transformer).fit(WORDS)
+    np.testing.assert_allclose(step.transform(WORDS).values, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(step.fit_transform(WORDS).values, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()])
+@pytest.mark.parametrize("X", [WORDS, ["abba", "c"], [np.array([7, -1]), np.array([7])]])
+def test_tokens_and_back(encoder, X):
+    step = StepTransformer(encoder)
+    back = step.fit(X).inverse_transform(step.transform(X))
+    assert back.is_tokens
+    assert [x.tolist() for x in back] == [list(x) for x in X]
+    assert back.values.dtype.kind == as_sequences(X).values.dtype.kind or back.values.dtype == object
+
+
+def test_arrays_of_words():
+    X = np.array([["to", "be"], ["be", "or"]])
+    step = StepTransformer(OneHotEncoder()).fit(X)
+    assert step.transform(X).tolist() == [[[0, 0, 1], [1, 0, 0]], [[1, 0, 0], [0, 1, 0]]]
+    assert step.inverse_transform(step.transform(X)).tolist() == X.tolist()
+    assert step.get_feature_names_out().tolist() == ["x0_be", "x0_or", "x0_to"]
+
+
+def test_a_column_of_str_is_tokens_again():
+    step = StepTransformer(FunctionTransformer(lambda words: np.char.upper(words.astype(str))))
+    assert [x.tolist() for x in step.fit_transform([["to", "Be"], ["or"]])] == [["TO", "BE"], ["OR"]]
+    assert step.fit_transform(np.array([["to"], ["be"]])).tolist() == [["TO"], ["BE"]]
+
+
+def test_stations_after_words():
+    X = [["good"], ["bad"], ["so", "good"], ["so", "bad"]] * 5
+    y = [x[-1] for x in X]
+    network = RNNClassifier(cell="elman", hidden_size=6, max_iter=40, learning_rate=0.05, random_state=0)
+    model = make_pipeline(StepTransformer(CountVectorizer(analyzer="char")), network)
+    search = GridSearchCV(model, {"steptransformer__transformer__binary": [False, True]}, cv=2).fit(X, y)
+    assert search.best_score_ == 1
+
+
+@pytest.mark.parametrize(
+    ("transformer", "X", "message"),
+    [
+        (
+            CountVectorizer(),
+            [[1.0, 2.0], [3.0]],
+            "X holds numbers, but CountVectorizer reads steps that are str",
+        ),
+        (CountVectorizer(), [[1, 2], [3]], "X holds integers, but CountVectorizer reads steps that are str"),
+        (
+            make_pipeline(StandardScaler(), OneHotEncoder()),
+            WORDS,
+            "X holds str tokens, but StepTransformer needs",
+        ),
+        (make_pipeline("passthrough"), WORDS, "X holds str tokens, but StepTransformer needs numbers"),
+        (ColumnTransformer([("keep", "passthrough", [0])]), WORDS, "X holds str tokens"),
+        (SimpleImputer(), [[1, 2], [3]], "X holds integer tokens, .* make them float"),
+    ],
+)
+def test_what_a_transformer_does_not_read(transformer, X, message):
+    with pytest.raises(ValueError, match=message):
+        StepTransformer(transformer).fit(X)
+
+
+def test_other_steps_than_those_of_the_fit():
+    step = StepTransformer(OneHotEncoder())
+    with pytest.raises(TypeError, match="X holds numbers, but StepTransformer was fitted on text tokens"):
+        step.fit(WORDS).transform([[1.0]])
+    with pytest.raises(
+        TypeError, match="X holds text tokens, but StepTransformer was fitted on integer tokens"
+    ):
+        step.fit([[1, 2]]).transform(WORDS)
+    assert step.fit([[1.0, 2.0]]).transform([[2, 1]]).tolist() == [[[0, 1], [1, 0]]]
+
+
+def test_there_is_no_way_back_to_words_from_counts():
+    step = StepTransformer(CountVectorizer(analyzer="char")).fit(WORDS)
+    with pytest.raises(ValueError, match=r"CountVectorizer.inverse_transform made shape \(6,\) of 6 steps"):
+        step.inverse_transform(step.transform(WORDS))
+
+
+def test_missing_values_of_several_features():
+    X = [np.array([[1.0, np.nan], [3.0, 4.0]]), np.array([[np.nan, 6.0]])]
+    parts = ColumnTransformer([("a", SimpleImputer(), [0]), ("b", SimpleImputer(strategy="median"), [1])])
+    filled = StepTransformer(SimpleImputer()).fit_transform(X)
+    assert [x.tolist() for x in filled] == [[[1, 5], [3, 4]], [[2, 6]]]
+    with pytest.raises(ValueError, match=r"X\[0\] has NaN at step 0, feature 1"):
+        StepTransformer(parts).fit(X)  # its tags do not say that it takes NaN
+
+
 # Targets
 
 
@@ -295,6 +441,20 @@ def test_pipeline(arrays):
     )
 
 
+class CrossFitted(Remember):
+    """A transformer that gives what it is fitted on something of its own, as `TargetEncoder` does."""
+
+    def fit_transform(self, X, y=None):
+        return self.fit(X, y).transform(X) + y[:, np.newaxis]
+
+
+def test_the_transformers_own_fit_transform_is_used():
+    step = StepTransformer(CrossFitted())
+    X = [np.array([1.0, 2.0]), np.array([3.0])]
+    assert step.fit_transform(X, [10, 20]).values.ravel().tolist() == [11, 12, 23]
+    assert step.transform(X).values.ravel().tolist() == [1, 2, 3]
+
+
 def test_transformers_in_a_row(arrays):
     nested = StepTransformer(make_pipeline(StandardScaler(), PCA(2))).fit_transform(arrays)
     chained = make_pipeline(StepTransformer(StandardScaler()), StepTransformer(PCA(2))).fit_transform(arrays)
@@ -334,8 +494,23 @@ def test_html():
     assert "StandardScaler" in html
 
 
+@pytest.mark.parametrize("transformer", [StepTransformer(StandardScaler()), SequencePadder()])
+def test_data_frames_are_refused_with_advice(transformer, arrays):
+    assert not hasattr(transformer, "set_output")
+    with pytest.raises(
+        AttributeError, match=f"{type(transformer).__name__} has no set_output: .*\\.from_long"
+    ):
+        transformer.set_output(transform="pandas")
+    with pytest.raises(ValueError, match="`set_output` is not available"):
+        make_pipeline(transformer).set_output(transform="pandas")
+    X = as_sequences(arrays)  # the advice
+    table = pd.DataFrame(X.values).assign(sequence=np.repeat(np.arange(len(X)), X.lengths))
+    again, ids = Sequences.from_long(table, "sequence")
+    np.testing.assert_array_equal(again.values, X.values)
+    np.testing.assert_array_equal(again.offsets, X.offsets)
+
+
 def test_output_is_never_wrapped(arrays):
-    assert not hasattr(StepTransformer(StandardScaler()), "set_output")
     with sklearn.config_context(transform_output="pandas"):
         assert isinstance(StepTransformer(StandardScaler()).fit_transform(arrays), Sequences)
         assert isinstance(StepTransformer(StandardScaler()).fit_transform(np.eye(2)), np.ndarray)

@@ -24,6 +24,19 @@ class Head(nn.Module):
         What turns scores into the network's answer (a Jordan network feeds this back).
     rates_steps : bool
         Whether the loss is a sum over steps (or sequences) that can be weighed one by one.
+
+    Examples
+    --------
+    The absolute error, which outliers move less than the squared error:
+
+    >>> from sklearn_rnn import RNNRegressor
+    >>> from sklearn_rnn.nn import Head
+    >>> class AbsoluteErrorHead(Head):
+    ...     def term_losses(self, scores, targets):
+    ...         return (scores - targets).abs().mean(dim=1)
+    >>> regressor = RNNRegressor(head=AbsoluteErrorHead, max_iter=2, random_state=0)
+    >>> regressor.fit([[0.0, 1.0], [2.0, 3.0, 4.0]], [1.0, 9.0]).predict([[1.0, 2.0]]).shape
+    (1,)
     """
 
     rates_steps = True
@@ -41,12 +54,34 @@ class Head(nn.Module):
 
     @staticmethod
     def count_scores(n_outputs):
-        """Give the number of scores for this number of outputs."""
+        """Give the number of scores for this number of outputs.
+
+        Parameters
+        ----------
+        n_outputs : int or list of int
+            As the constructor was given it.
+
+        Returns
+        -------
+        int
+            Number of scores; by default one an output.
+        """
         return n_outputs
 
     @staticmethod
     def make_activation(n_outputs):
-        """Give the module that turns scores (..., n_scores) into the network's answer."""
+        """Give the module that turns scores into the network's answer.
+
+        Parameters
+        ----------
+        n_outputs : int or list of int
+            As the constructor was given it.
+
+        Returns
+        -------
+        Module
+            From Tensor of shape (..., n_scores) to the same shape; by default the identity.
+        """
         return nn.Identity()
 
     def forward(self, features):
@@ -65,7 +100,20 @@ class Head(nn.Module):
         return self.output(features)
 
     def term_losses(self, scores, targets):
-        """Give the loss of each term, shape (n,); see `losses`."""
+        """Give the loss of each term.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n, n_scores)
+            What `forward` gave.
+        targets : Tensor of shape (n,) or (n, K)
+            Codes, int64; or numbers, of the type of the scores.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+            Losses of sequences, or of steps.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define term_losses(scores, targets).")
 
     def loss(self, scores, batch):
@@ -83,8 +131,8 @@ class Head(nn.Module):
         total : Tensor of shape ()
             The weighted sum of the terms' losses.
         count : int
-            The number of terms. (Not the sum of the weights: a batch of light terms is to move the network
-            less than a batch of heavy ones.)
+            The number of terms, not the sum of their weights: a batch of light terms is to move the network
+            less than a batch of heavy ones.
         """
         terms = self.term_losses(scores, batch.targets)
         return (terms if batch.weights is None else terms * batch.weights).sum(), len(terms)

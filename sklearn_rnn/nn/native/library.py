@@ -237,17 +237,17 @@ def use_native(enabled):
 
 
 @contextmanager
-def safe_after_fork():
-    """Use one thread inside a ``with`` block (or a function decorated with this) where others need the cores.
+def fair_threads():
+    """Use one thread inside a ``with`` block (or a function decorated with this) if others need the cores.
 
-    That is in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in processes of its own
-    joblib itself sees to that), and in a forked child: the threads of a parallel region do not live on there,
-    and the next region, torch's or ours, would wait for them for ever.
+    They do in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in its processes
+    joblib sees to that itself). And in a forked child the threads of a parallel region do not live on: the
+    next region, torch's or ours, would wait for them for ever.
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.native.library import safe_after_fork
-    >>> with safe_after_fork():
+    >>> from sklearn_rnn.nn.native.library import fair_threads
+    >>> with fair_threads():
     ...     pass
     """
     threads = torch.get_num_threads()

@@ -1,0 +1,190 @@
+"""How the metrics read labels, numbers and weights: laid flat, and checked against each other."""
+
+from difflib import get_close_matches
+from itertools import chain, repeat
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearn_rnn.data.sequences import is_missing
+from sklearn_rnn.data.validation import Problems, check_sample_weight, is_ragged
+
+
+class LabelPairs(NamedTuple):
+    """True and predicted labels of all steps, coded by their places in `labels`."""
+
+    true: np.ndarray  # int64 (n_steps_total,)
+    pred: np.ndarray  # int64 (n_steps_total,)
+    labels: list  # distinct, sorted
+    lengths: np.ndarray  # int64 (n_sequences,)
+
+
+def pair_labels(y_true, y_pred, more_labels=()):
+    """Code true and predicted labels alike; `more_labels` get codes even if they occur nowhere."""
+    true, lengths = read_labels(y_true, "y_true")
+    pred, pred_lengths = read_labels(y_pred, "y_pred")
+    check_lengths("y_pred", pred_lengths, lengths)
+    check_any_steps(lengths)
+    labels = sort_labels({*true, *pred, *more_labels})
+    return LabelPairs(code_labels(true, labels), code_labels(pred, labels), labels, lengths)
+
+
+def read_labels(y, name):
+    """Lay labels end to end; return a list of plain Python objects, and the lengths of the sequences."""
+    rows = read_rows(y, name)
+    problems = Problems(name)
+    if rows and {_kind_of_array(row) for row in rows} in ({"U"}, {"i"}, {"O"}):
+        labels = np.concatenate(rows).tolist()  # several times faster than row by row
+    else:
+        rows = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
+        for i, row in enumerate(rows):
+            if not isinstance(row, (list, tuple, str)):
+                problems.add(i, f"is a single {type(row).__name__}, but must hold a label for each step.")
+        problems.raise_if_any()
+        labels = list(chain.from_iterable(rows))
+    try:
+        all_good = not any(map(is_missing, set(labels)))
+    except TypeError:  # what has no hash is no label
+        all_good = False
+    if not all_good:
+        for i, row in enumerate(rows):
+            _find_no_label(i, row, problems)
+        problems.raise_if_any()
+    return labels, _count_steps(rows)
+
+
+def _kind_of_array(row):
+    """Give the kind of a one-dimensional array; None for anything else."""
+    return row.dtype.kind if type(row) is np.ndarray and row.ndim == 1 else None
+
+
+def _find_no_label(i, row, problems):
+    for t, label in enumerate(row):
+        if isinstance(label, (list, dict, set, np.ndarray)):
+            problems.add(i, f"holds a {type(label).__name__} at step {t}; a step has one label.")
+            return
+        if is_missing(label):
+            problems.add(i, f"holds {label!r} at step {t}, which is no label; every label must be given.")
+            return
+
+
+def read_rows(y, name):
+    """Make a list with one entry a sequence, without the steps that a masked array marks as padding."""
+    if isinstance(y, (str, bytes, dict)) or not (hasattr(y, "__len__") and hasattr(y, "__getitem__")):
+        raise TypeError(
+            f"{name} must hold one entry a sequence (a list of lists, of arrays, ...), "
+            f"but it is of type {type(y).__name__}."
+        )
+    if isinstance(y, np.ma.MaskedArray) and y.ndim > 1:
+        is_padding = np.ma.getmaskarray(y).reshape(*y.shape[:2], -1).all(axis=2)
+        return [row[~masked] for row, masked in zip(y.data, is_padding, strict=True)]
+    return list(y.to_numpy() if hasattr(y, "to_numpy") else y)
+
+
+def _count_steps(rows):
+    return np.fromiter(map(len, rows), np.int64, len(rows))
+
+
+def check_lengths(name, lengths, expected, *, noun="label"):
+    """Check that sequences have as many steps as in y_true; one message names all that have not."""
+    check_same_number(name, lengths, expected)
+    problems = Problems(name)
+    for i in np.flatnonzero(lengths != expected):
+        problems.add(i, f"has {_number(lengths[i], noun)}, but y_true[{i}] has {expected[i]}.")
+    problems.raise_if_any()
+
+
+def check_same_number(name, rows, expected):
+    """Check that there are as many sequences as in y_true."""
+    if len(rows) != len(expected):
+        raise ValueError(f"{name} has {_number(len(rows), 'sequence')}, but y_true has {len(expected)}.")
+
+
+def check_any_steps(lengths):
+    """Refuse data without a single step: every mean of them is undefined."""
+    if not lengths.any():
+        raise ValueError("y_true holds no steps; at least one is needed.")
+
+
+def as_list(labels):
+    """Make a list of plain Python objects."""
+    return labels.tolist() if hasattr(labels, "tolist") else list(labels)
+
+
+def sort_labels(labels):
+    """Sort labels of any types: numbers, then str."""
+    return sorted(labels, key=lambda label: (isinstance(label, str), label))
+
+
+def code_labels(flat, labels):
+    """Give the place of each label in `labels`; -1 if it is not there."""
+    codes = {label: code for code, label in enumerate(labels)}
+    return np.fromiter(map(codes.get, flat, repeat(-1)), np.int64, len(flat))
+
+
+def pair_numbers(y_true, y_pred):
+    """Read true and predicted numbers, (n_steps_total, n_outputs), and the lengths of the sequences."""
+    true, lengths = read_numbers(y_true, "y_true")
+    pred, pred_lengths = read_numbers(y_pred, "y_pred")
+    check_lengths("y_pred", pred_lengths, lengths, noun="step")
+    check_any_steps(lengths)
+    if true.shape[1] != pred.shape[1]:
+        raise ValueError(f"y_pred has {_number(pred.shape[1], 'output')}, but y_true has {true.shape[1]}.")
+    return true, pred, lengths
+
+
+def read_numbers(y, name):
+    """Lay numbers end to end, (n_steps_total, n_columns); return also the lengths of the sequences."""
+    arrays, problems = [], Problems(name)
+    for i, row in enumerate(read_rows(y, name)):
+        try:
+            array = np.asarray(row)
+            array = array if array.dtype.kind == "f" else array.astype(np.float64)
+        except (ValueError, TypeError) as error:
+            problems.add(i, f"does not hold numbers: {error}.")
+            continue
+        if array.ndim in (1, 2):
+            arrays.append(array[:, np.newaxis] if array.ndim == 1 else array)  # (n_steps_i, n_columns)
+        else:
+            problems.add(i, f"has the shape {array.shape}, but must hold numbers for each step.")
+    problems.raise_if_any()
+    filled = [i for i, array in enumerate(arrays) if len(array)]
+    for i in filled:
+        width, first = arrays[i].shape[1], arrays[filled[0]].shape[1]
+        if width != first:
+            problems.add(i, f"has {_number(width, 'number')} a step, but {name}[{filled[0]}] has {first}.")
+    problems.raise_if_any()
+    values = np.concatenate([arrays[i] for i in filled]) if filled else np.empty((0, 1))
+    lengths = _count_steps(arrays)
+    is_finite = np.isfinite(values).all(axis=1)
+    if not is_finite.all():
+        for i, steps in enumerate(np.split(is_finite, np.cumsum(lengths)[:-1])):
+            if not steps.all():
+                problems.add(i, f"holds NaN or infinity at step {np.argmin(steps)}.")
+        problems.raise_if_any()
+    return values, lengths
+
+
+def read_weights(sample_weight, lengths):
+    """Lay weights of sequences, or of steps, out like the steps."""
+    if hasattr(sample_weight, "__len__"):
+        check_same_number("sample_weight", sample_weight, lengths)
+        if is_ragged(sample_weight):
+            check_lengths(
+                "sample_weight", np.array([np.size(w) for w in sample_weight]), lengths, noun="weight"
+            )
+    return check_sample_weight(sample_weight, lengths, per_step=True)
+
+
+def check_option(name, value, options):
+    """Raise ValueError, naming the nearest legal value, unless `value` is one of `options`."""
+    if value is None or isinstance(value, str):
+        if value in options:
+            return
+    near = get_close_matches(str(value).lower(), [o for o in options if o is not None], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{name}={value!r} is not one of {', '.join(map(repr, options))}.{hint}")
+
+
+def _number(n, noun):
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

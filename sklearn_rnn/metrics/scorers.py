@@ -1,0 +1,138 @@
+"""Scorers: the metrics as what scikit-learn's searches and cross-validation take for `scoring`."""
+
+import copy
+from difflib import get_close_matches
+
+import sklearn.metrics
+from sklearn.metrics import make_scorer
+
+from sklearn_rnn.metrics.edit import edit_distance_rate
+from sklearn_rnn.metrics.likelihood import bits_per_token, perplexity_score
+from sklearn_rnn.metrics.regression import (
+    step_mean_absolute_error,
+    step_mean_squared_error,
+    step_r2_score,
+    step_root_mean_squared_error,
+)
+from sklearn_rnn.metrics.spans import span_f1_score, span_precision_score, span_recall_score
+from sklearn_rnn.metrics.steps import (
+    sequence_accuracy_score,
+    step_accuracy_score,
+    step_f1_score,
+    step_precision_score,
+    step_recall_score,
+)
+
+
+class _ProbabilityScorer(type(make_scorer(perplexity_score))):
+    """A scorer of probabilities that tells its metric which label each column belongs to.
+
+    scikit-learn's scorers give a metric the estimator's answers and nothing else of the estimator. Without
+    `classes_`, a fold that lacks a label would be scored with the wrong columns.
+    """
+
+    def _score(self, method_caller, estimator, X, y_true, **kwargs):
+        kwargs = {"labels": estimator.classes_} | kwargs
+        return super()._score(method_caller, estimator, X, y_true, **kwargs)
+
+
+def _make_cost_scorer(cost):
+    return _ProbabilityScorer(cost, sign=-1, kwargs={}, response_method="predict_proba")
+
+
+_SCORERS = {
+    "step_accuracy": make_scorer(step_accuracy_score),
+    "sequence_accuracy": make_scorer(sequence_accuracy_score),
+    "neg_edit_distance_rate": make_scorer(edit_distance_rate, greater_is_better=False),
+    "neg_perplexity": _make_cost_scorer(perplexity_score),
+    "neg_bits_per_token": _make_cost_scorer(bits_per_token),
+    "neg_step_mean_squared_error": make_scorer(step_mean_squared_error, greater_is_better=False),
+    "neg_step_root_mean_squared_error": make_scorer(step_root_mean_squared_error, greater_is_better=False),
+    "neg_step_mean_absolute_error": make_scorer(step_mean_absolute_error, greater_is_better=False),
+    "step_r2": make_scorer(step_r2_score),
+}
+for _name, _metric in (
+    ("precision", step_precision_score),
+    ("recall", step_recall_score),
+    ("f1", step_f1_score),
+):
+    for _average in ("macro", "micro", "weighted"):
+        _SCORERS[f"step_{_name}_{_average}"] = make_scorer(_metric, average=_average)
+for _name, _metric in (
+    ("precision", span_precision_score),
+    ("recall", span_recall_score),
+    ("f1", span_f1_score),
+):
+    _SCORERS[f"span_{_name}"] = make_scorer(_metric)
+    _SCORERS[f"span_{_name}_strict"] = make_scorer(_metric, mode="strict")
+
+
+def get_scorer(scoring):
+    """Give the scorer that a name stands for.
+
+    scikit-learn's functions do not know this library's names: give them the scorer,
+    ``GridSearchCV(..., scoring=get_scorer("step_f1_macro"))``.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        One of `get_scorer_names`: this library's names or scikit-learn's. A callable is given back as it is.
+
+    Returns
+    -------
+    scorer : callable
+        Called as ``scorer(estimator, X, y)``; greater is better. A copy, whose `set_score_request` concerns
+        nobody else.
+
+    Raises
+    ------
+    ValueError
+        If there is no scorer of this name; the message names the nearest.
+
+    See Also
+    --------
+    sklearn.metrics.make_scorer : Make a scorer with other options, such as
+        ``make_scorer(span_f1_score, scheme="iobes")``.
+
+    Notes
+    -----
+    Scorers whose names begin with "neg_" give the negative of what is better if it is small.
+    "neg_perplexity" and "neg_bits_per_token" need an estimator with `predict_proba` and `classes_`. The names
+    "span_..." stand for scheme "iob2" in mode "conlleval" or, with "_strict" at the end, in mode "strict".
+
+    Examples
+    --------
+    >>> from sklearn_rnn import RNNTagger
+    >>> from sklearn_rnn.metrics import get_scorer
+    >>> X, y = [["a", "b"], ["b"]] * 10, [["N", "V"], ["V"]] * 10
+    >>> tagger = RNNTagger(max_iter=20, random_state=0).fit(X, y)
+    >>> get_scorer("step_f1_macro")(tagger, X, y)
+    1.0
+    """
+    if not isinstance(scoring, str):
+        return sklearn.metrics.get_scorer(scoring)
+    if scoring in _SCORERS:
+        return copy.deepcopy(_SCORERS[scoring])
+    names = get_scorer_names()
+    if scoring not in names:
+        near = get_close_matches(scoring, names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"There is no scorer {scoring!r}.{hint} get_scorer_names() gives all names.")
+    return sklearn.metrics.get_scorer(scoring)
+
+
+def get_scorer_names():
+    """Give all names that `get_scorer` knows.
+
+    Returns
+    -------
+    list of str
+        This library's names and scikit-learn's, sorted.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import get_scorer_names
+    >>> [name for name in get_scorer_names() if name.startswith("span_f1")]
+    ['span_f1', 'span_f1_strict']
+    """
+    return sorted({*_SCORERS, *sklearn.metrics.get_scorer_names()})

@@ -1,0 +1,443 @@
+"""Metrics of spans (chunks, named entities), which labels such as B-PER and I-PER mark."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import classification_report, f1_score, precision_score, recall_score
+
+from sklearn_rnn.data.validation import Problems
+from sklearn_rnn.metrics._ragged import (
+    check_option,
+    code_labels,
+    pair_labels,
+    read_labels,
+    sort_labels,
+)
+from sklearn_rnn.metrics.steps import AVERAGES
+
+_LETTERS = "OBIES"  # outside, begin, inside, end, single
+_LETTERS_OF = {
+    "iob1": {"B": "B", "I": "I"},
+    "iob2": {"B": "B", "I": "I"},
+    "iobes": {"B": "B", "I": "I", "E": "E", "S": "S"},
+    "bilou": {"B": "B", "I": "I", "L": "E", "U": "S"},  # last and unit are only other words
+}
+
+
+class _Rules(NamedTuple):
+    """When a span begins, goes on, and does not count, by what stands at a step and at the step before.
+
+    A rule has three characters: the letter before, the letter, and whether the types are the same (=), differ
+    (!) or do not matter (*). The letter before may be any (?). A step that goes on with a span is never the
+    beginning of another.
+    """
+
+    begins: str
+    goes_on: str
+    spoils: str  # for the step behind the span
+
+
+_LENIENT = _Rules(begins="?B* ?I* ?E* ?S*", goes_on="BI= II= BE= IE=", spoils="")
+_STRICT = {
+    # B only separates a span from one of its type right before it, so that B has no other place.
+    "iob1": _Rules(begins="OI* II! BI* IB= BB=", goes_on="BI= II=", spoils="BB!"),
+    "iob2": _Rules(begins="?B*", goes_on="BI= II=", spoils=""),
+    "iobes": _Rules(begins="?B* ?S*", goes_on="BI= II= BE= IE=", spoils="B?* I?*"),
+}
+_STRICT["bilou"] = _STRICT["iobes"]
+_MODES = ("conlleval", "strict")
+
+
+class Spans(NamedTuple):
+    """Spans as four arrays of one length, in the order in which they stand in the sequences.
+
+    Parameters
+    ----------
+    sequence : ndarray of int64 of shape (n_spans,)
+        The sequence that the span is in.
+    type : ndarray of str of shape (n_spans,)
+        What stands behind the hyphen of its labels; "_" where nothing does.
+    start, end : ndarray of int64 of shape (n_spans,)
+        Its first step, and the step behind its last.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import find_spans
+    >>> list(zip(*find_spans([["B-PER", "I-PER", "O"]]), strict=True))
+    [(np.int64(0), np.str_('PER'), np.int64(0), np.int64(2))]
+    """
+
+    sequence: np.ndarray
+    type: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+
+def find_spans(labels, *, scheme="iob2", mode="conlleval"):
+    """Find the spans that labels of steps mark.
+
+    Parameters
+    ----------
+    labels : list of n_sequences arrays of shape (n_steps_i,)
+        Labels "O" or, for example, "B-PER": a letter of the scheme, a hyphen, and the type. Letters alone
+        mark spans of the type "_".
+    scheme : {"iob1", "iob2", "iobes", "bilou"}, default="iob2"
+        What the letters mean.
+
+        - "iob2": B begins a span, I is inside;
+        - "iob1": I is inside; B begins a span right behind another one of its type;
+        - "iobes": B begins a span, I is inside, E ends it; S is a span of one step;
+        - "bilou": the same with L (last) for E and U (unit) for S.
+    mode : {"conlleval", "strict"}, default="conlleval"
+        - "conlleval": every step that is not O belongs to a span, whatever the order of the letters, as in
+          the script of the CoNLL shared tasks;
+        - "strict": only what the scheme allows is a span. ``["O", "I-PER"]`` has none in "iob2".
+
+    Returns
+    -------
+    Spans
+        The named tuple of the arrays `sequence`, `type`, `start` and `end` (the step behind the last).
+
+    Raises
+    ------
+    ValueError
+        If a label does not belong to the scheme or is missing, or `scheme` or `mode` is not legal. One
+        message names all sequences concerned.
+    TypeError
+        If `labels` is no collection.
+
+    Notes
+    -----
+    In mode "conlleval" the scheme only says which letters there are: a span begins at B and S, behind O, E
+    and S, and where the type changes. These are the rules of ``conlleval.pl`` for I, O and B, and of its
+    versions for IOBES (the original has no S, and no end of a span between E and B of one type).
+
+    In mode "strict" the spans are those of seqeval's ``mode="strict"`` with the same scheme. In "iob1", what
+    the scheme does not allow costs only itself: B where it separates nothing is skipped, I behind it begins
+    a span, and a span that ends with B right before B of another type does not count.
+
+    References
+    ----------
+    Ramshaw and Marcus (1995), "Text chunking using transformation-based learning": IOB1.
+    Tjong Kim Sang and Veenstra (1999), "Representing text chunks": IOB2, and the rules of both.
+    Ratinov and Roth (2009), "Design challenges and misconceptions in named entity recognition": BILOU.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import find_spans
+    >>> labels = [["B-PER", "I-PER", "O", "I-LOC"], ["O", "B-LOC"]]
+    >>> spans = find_spans(labels)
+    >>> spans.type
+    array(['PER', 'LOC', 'LOC'], dtype='<U3')
+    >>> spans.end - spans.start
+    array([2, 1, 1])
+    >>> find_spans(labels, mode="strict").sequence  # I-LOC begins no span in IOB2
+    array([0, 1])
+    """
+    _check_scheme(scheme, mode)
+    flat, lengths = read_labels(labels, "labels")
+    distinct = sort_labels(set(flat))
+    codes = code_labels(flat, distinct)
+    table = _LabelTable(distinct, scheme)
+    table.check("labels", codes, lengths)
+    start, end, types = _find(codes, lengths, table, scheme, mode)
+    # Behind every sequence stands one more step, an O, as long as spans are looked for.
+    first = np.cumsum(lengths + 1) - (lengths + 1)
+    sequence = np.repeat(np.arange(len(lengths)), lengths + 1)[start]
+    names = np.array(table.types, dtype=str)
+    return Spans(sequence, names[types], start - first[sequence], end - first[sequence])
+
+
+class _LabelTable:
+    """What distinct labels mean: the letter's place in `_LETTERS`, and the type's place in `types`."""
+
+    def __init__(self, labels, scheme):
+        self.labels, self.scheme = labels, scheme
+        split = [_split(label, _LETTERS_OF[scheme]) for label in labels]
+        self.types = sorted({type_ for letter, type_ in split if letter and letter != "O"})
+        self.letter_of = np.array([_LETTERS.find(letter) if letter else -1 for letter, _ in split], np.int64)
+        self.type_of = code_labels([type_ for _, type_ in split], self.types)
+
+    def check(self, name, codes, lengths):
+        """Refuse labels that the scheme does not know; one message names all sequences with such."""
+        unknown = np.flatnonzero(self.letter_of[codes] < 0)
+        ends = np.cumsum(lengths)
+        problems = Problems(name)
+        rows, first = np.unique(np.searchsorted(ends, unknown, side="right"), return_index=True)
+        for i, t in zip(rows.tolist(), unknown[first].tolist(), strict=True):
+            problems.add(
+                i,
+                f"has the label {self.labels[codes[t]]!r} at step {t - ends[i] + lengths[i]}; labels of "
+                f"scheme={self.scheme!r} are O or {', '.join(_LETTERS_OF[self.scheme])}, hyphen and type.",
+            )
+        problems.raise_if_any()
+
+
+def _split(label, letters):
+    """Give the letter, in the words of IOBES, and the type; None and None if the label is none."""
+    if label == "O":
+        return "O", None
+    if isinstance(label, str) and label[:1] in letters and label[1:2] in ("", "-"):
+        return letters[label[0]], label[2:] or "_"
+    return None, None
+
+
+def _check_scheme(scheme, mode):
+    check_option("scheme", scheme, tuple(_LETTERS_OF))
+    check_option("mode", mode, _MODES)
+
+
+def _find(codes, lengths, table, scheme, mode):
+    """Give starts, ends and types of the spans; places count one more step, an O, behind every sequence."""
+    places = np.arange(len(codes)) + np.repeat(np.arange(len(lengths)), lengths)
+    letters = np.zeros(len(codes) + len(lengths), np.int64)
+    types = np.full(len(letters), -1)
+    letters[places], types[places] = table.letter_of[codes], table.type_of[codes]
+    before = np.concatenate([[0], letters[:-1]])  # _LETTERS[0] is O
+    same = np.concatenate([[False], types[1:] == types[:-1]]).astype(np.int64)
+    begins, goes_on, spoils = (
+        _tabulate(rules)[before, letters, same]
+        for rules in (_LENIENT if mode == "conlleval" else _STRICT[scheme])
+    )
+    # A run is one step and those that go on with it. A span is what is left of a run from the first step that
+    # may begin one.
+    heads = np.flatnonzero(~goes_on)
+    run = np.cumsum(~goes_on)  # of each step; that of number k goes up to heads[k]
+    start = np.flatnonzero(begins)
+    start = start[np.diff(run[start], prepend=0) > 0]
+    end = heads[run[start]]
+    counts = ~spoils[end]
+    return start[counts], end[counts], types[start[counts]]
+
+
+def _tabulate(rules):
+    """Make of rules a boolean array (letter before, letter, whether the types are the same)."""
+    table = np.zeros((len(_LETTERS), len(_LETTERS), 2), dtype=bool)
+    for before, letter, types in rules.split():
+        table[_index(before, _LETTERS), _index(letter, _LETTERS), _index(types, "!=")] = True
+    return table
+
+
+def _index(character, characters):
+    return slice(None) if character in "?*" else characters.index(character)
+
+
+def _compare(y_true, y_pred, scheme, mode):
+    """Give the types, sorted, and one pair of codes for each span: its true and its predicted type.
+
+    A span that only one side has is paired with -1, which is no type, and so is nothing with nothing, once,
+    without which scikit-learn would take the types of perfect predictions for all that there is.
+    """
+    _check_scheme(scheme, mode)
+    pairs = pair_labels(y_true, y_pred)
+    table = _LabelTable(pairs.labels, scheme)
+    found = []
+    for name, codes in (("y_true", pairs.true), ("y_pred", pairs.pred)):
+        table.check(name, codes, pairs.lengths)
+        found.append(_find(codes, pairs.lengths, table, scheme, mode))
+    (start, end, type_), (pred_start, pred_end, pred_type) = found
+    # The spans of one side do not overlap, so at most one has a given start.
+    n_places = len(pairs.true) + len(pairs.lengths)
+    end_at, type_at = np.full(n_places, -1), np.full(n_places, -1)
+    end_at[start], type_at[start] = end, type_
+    is_right = (end_at[pred_start] == pred_end) & (type_at[pred_start] == pred_type)
+    present, codes = np.unique(np.concatenate([type_, pred_type]), return_inverse=True)
+    n_types = len(present)
+    true, pred = codes[: len(type_)], codes[len(type_) :]
+    n_right = np.bincount(pred[is_right], minlength=n_types)
+    n_missed = np.bincount(true, minlength=n_types) - n_right
+    n_false = np.bincount(pred, minlength=n_types) - n_right
+    kinds, none = np.arange(n_types), np.full(n_types, -1)
+    counts = np.concatenate([n_right, n_missed, n_false, [1]])
+    true_codes = np.repeat(np.concatenate([kinds, kinds, none, [-1]]), counts)
+    pred_codes = np.repeat(np.concatenate([kinds, none, kinds, [-1]]), counts)
+    return [table.types[k] for k in present], true_codes, pred_codes
+
+
+def span_precision_score(
+    y_true, y_pred, *, scheme="iob2", mode="conlleval", average="micro", zero_division="warn"
+):
+    """Give the precision of spans: how many of the predicted ones are right, in type, start and end.
+
+    Parameters
+    ----------
+    y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,)
+        True and predicted labels, such as "O", "B-PER" and "I-PER"; see `find_spans`.
+    scheme : {"iob1", "iob2", "iobes", "bilou"}, default="iob2"
+        What the letters mean; see `find_spans`.
+    mode : {"conlleval", "strict"}, default="conlleval"
+        Whether what the scheme does not allow marks spans, too; see `find_spans`.
+    average : {"micro", "macro", "weighted"} or None, default="micro"
+        How the types' values become one: over all spans, as their mean, as their mean weighted with the
+        number of true spans; None gives all of them, in the order of the sorted types of all spans.
+    zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
+        The value of what is undefined as there are no spans; "warn" is 0 with a warning.
+
+    Returns
+    -------
+    float, or ndarray of shape (n_types,)
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If `y_pred` has other lengths than `y_true`, a label does not belong to the scheme, or an option is
+        not legal. One message names all sequences concerned.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import span_precision_score
+    >>> span_precision_score([["B-PER", "I-PER", "O"]], [["B-PER", "I-PER", "B-LOC"]])
+    0.5
+    """
+    return _score(precision_score, y_true, y_pred, scheme, mode, average, zero_division)
+
+
+def span_recall_score(
+    y_true, y_pred, *, scheme="iob2", mode="conlleval", average="micro", zero_division="warn"
+):
+    """Give the recall of spans: how many of the true ones are predicted, in type, start and end.
+
+    Parameters
+    ----------
+    y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,)
+        True and predicted labels, such as "O", "B-PER" and "I-PER"; see `find_spans`.
+    scheme : {"iob1", "iob2", "iobes", "bilou"}, default="iob2"
+        What the letters mean; see `find_spans`.
+    mode : {"conlleval", "strict"}, default="conlleval"
+        Whether what the scheme does not allow marks spans, too; see `find_spans`.
+    average : {"micro", "macro", "weighted"} or None, default="micro"
+        See `span_precision_score`.
+    zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
+        The value of what is undefined as there are no spans; "warn" is 0 with a warning.
+
+    Returns
+    -------
+    float, or ndarray of shape (n_types,)
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `span_precision_score`.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import span_recall_score
+    >>> span_recall_score([["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "I-PER", "O", "O"]])
+    0.5
+    """
+    return _score(recall_score, y_true, y_pred, scheme, mode, average, zero_division)
+
+
+def span_f1_score(y_true, y_pred, *, scheme="iob2", mode="conlleval", average="micro", zero_division="warn"):
+    """Give the F1 score of spans, the harmonic mean of precision and recall.
+
+    Parameters
+    ----------
+    y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,)
+        True and predicted labels, such as "O", "B-PER" and "I-PER"; see `find_spans`.
+    scheme : {"iob1", "iob2", "iobes", "bilou"}, default="iob2"
+        What the letters mean; see `find_spans`.
+    mode : {"conlleval", "strict"}, default="conlleval"
+        Whether what the scheme does not allow marks spans, too; see `find_spans`.
+    average : {"micro", "macro", "weighted"} or None, default="micro"
+        See `span_precision_score`.
+    zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
+        The value of what is undefined as there are no spans; "warn" is 0 with a warning.
+
+    Returns
+    -------
+    float, or ndarray of shape (n_types,)
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `span_precision_score`.
+
+    Examples
+    --------
+    The second sentence has the right span only for those who overlook that it begins with I.
+
+    >>> from sklearn_rnn.metrics import span_f1_score
+    >>> y_true = [["B-PER", "I-PER", "O"], ["O", "B-LOC"]]
+    >>> y_pred = [["B-PER", "I-PER", "O"], ["O", "I-LOC"]]
+    >>> span_f1_score(y_true, y_pred)
+    1.0
+    >>> round(span_f1_score(y_true, y_pred, mode="strict"), 3)
+    0.667
+    """
+    return _score(f1_score, y_true, y_pred, scheme, mode, average, zero_division)
+
+
+def _score(score, y_true, y_pred, scheme, mode, average, zero_division):
+    check_option("average", average, AVERAGES)
+    types, true, pred = _compare(y_true, y_pred, scheme, mode)
+    # Without any span one type of which there is none gives the value that zero_division wants.
+    codes = np.arange(len(types) if average is None else max(len(types), 1))
+    value = score(true, pred, labels=codes, average=average, zero_division=zero_division)
+    return value if average is None else float(value)
+
+
+def span_classification_report(
+    y_true, y_pred, *, scheme="iob2", mode="conlleval", digits=2, output_dict=False, zero_division="warn"
+):
+    """Report precision, recall and F1 score of each type of spans.
+
+    Parameters
+    ----------
+    y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,)
+        True and predicted labels, such as "O", "B-PER" and "I-PER"; see `find_spans`.
+    scheme : {"iob1", "iob2", "iobes", "bilou"}, default="iob2"
+        What the letters mean; see `find_spans`.
+    mode : {"conlleval", "strict"}, default="conlleval"
+        Whether what the scheme does not allow marks spans, too; see `find_spans`.
+    digits : int, default=2
+        Number of digits in the text.
+    output_dict : bool, default=False
+        Whether to give a dict instead of a text.
+    zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
+        The value of what is undefined as there are no spans; "warn" is 0 with a warning.
+
+    Returns
+    -------
+    str or dict
+        As of `sklearn.metrics.classification_report`, with spans in the place of samples. The text names the
+        scheme and the mode.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `span_precision_score`.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import span_classification_report
+    >>> y_true = [["B-PER", "I-PER", "O"], ["O", "B-LOC"]]
+    >>> y_pred = [["B-PER", "I-PER", "O"], ["B-LOC", "I-LOC"]]
+    >>> print(span_classification_report(y_true, y_pred))
+                  precision    recall  f1-score   support
+    <BLANKLINE>
+             LOC       0.00      0.00      0.00         1
+             PER       1.00      1.00      1.00         1
+    <BLANKLINE>
+       micro avg       0.50      0.50      0.50         2
+       macro avg       0.50      0.50      0.50         2
+    weighted avg       0.50      0.50      0.50         2
+    <BLANKLINE>
+    scheme='iob2', mode='conlleval'
+    <BLANKLINE>
+    """
+    types, true, pred = _compare(y_true, y_pred, scheme, mode)
+    names = types or ["no spans"]
+    report = classification_report(
+        true,
+        pred,
+        labels=np.arange(len(names)),
+        target_names=names,
+        digits=digits,
+        output_dict=output_dict,
+        zero_division=zero_division,
+    )
+    return report if output_dict else f"{report}\nscheme={scheme!r}, mode={mode!r}\n"

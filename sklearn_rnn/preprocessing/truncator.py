@@ -1,0 +1,198 @@
+"""Sequences cut to a number of steps."""
+
+import numpy as np
+from sklearn.base import OneToOneFeatureMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_rnn.data.sequences import Sequences, step_positions
+from sklearn_rnn.data.validation import as_sequences
+from sklearn_rnn.preprocessing.base import SequenceTransformer, check_count, check_option, nested_shape
+
+
+class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
+    """Cut sequences to at most some number of steps.
+
+    Parameters
+    ----------
+    n_steps : int
+        The most steps that a sequence keeps. One that has no more stays as it is.
+    side : {"end", "start"}, default="end"
+        Where steps are cut off. "end" keeps the first steps, "start" the last.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features a step; 1 for tokens. After a fit on a 2-D array or DataFrame,
+        (n_sequences, n_steps): the number of columns.
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Names of the columns. Only after a fit on a DataFrame whose columns are all named by str.
+
+    See Also
+    --------
+    SequencePadder : Make one array of sequences; its `truncate` cuts those that are too long.
+
+    Notes
+    -----
+    What comes out has the form of what came in: arrays and DataFrames give arrays, as do nested lists of
+    numbers that NumPy would call one array. All else gives `Sequences`. Numbers may be NaN, so that an
+    imputer can follow. There is no `inverse_transform`: what is cut off is gone.
+
+    Targets of steps stay as long as they were. Truncate those as well, with a truncator of their own.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.preprocessing import SequenceTruncator
+    >>> X = [[1.0, 2.0, 3.0], [4.0]]
+    >>> [x.ravel().tolist() for x in SequenceTruncator(2).fit_transform(X)]
+    [[1.0, 2.0], [4.0]]
+    >>> ["".join(x) for x in SequenceTruncator(3, side="start").fit_transform(["Schneider", "Li"])]
+    ['der', 'Li']
+    """
+
+    def __init__(self, n_steps, *, side="end"):
+        self.n_steps = n_steps
+        self.side = side
+
+    def fit(self, X, y=None):
+        """Learn the number of features, which later data must have too.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            Numbers or tokens, as the estimators read them.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : SequenceTruncator
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is no legal value, or X is not as it should be.
+        TypeError
+            If `n_steps` is no integer, or X is no collection of sequences.
+        """
+        self._check_parameters()
+        self._read(X, reset=True)
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Learn the number of features, and cut.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            As in `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        X_new : Sequences or ndarray
+            As from `transform`.
+        """
+        self._check_parameters()
+        return self._cut(X, *self._read(X, reset=True))
+
+    def transform(self, X):
+        """Cut every sequence that is too long.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            As in `fit`.
+
+        Returns
+        -------
+        X_new : Sequences or ndarray
+            Numbers as float32. An array for an array, of shape (n_sequences, n_steps_new, n_features) or
+            (n_sequences, n_steps_new); else `Sequences`.
+
+        Raises
+        ------
+        ValueError
+            If the number of features differs from that in `fit`.
+        TypeError
+            If X holds numbers and `fit` saw tokens, or the other way round.
+        """
+        check_is_fitted(self)
+        return self._cut(X, *self._read(X, reset=False))
+
+    def get_feature_names_out(self, input_features=None):
+        """Give names to the features of a step, which are those that go in.
+
+        Parameters
+        ----------
+        input_features : array of str, optional
+            Names of the features that go in.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            The same names. After a fit on a 2-D array or DataFrame: of the columns, which are steps, those
+            that are kept.
+        """
+        check_is_fitted(self)
+        names = OneToOneFeatureMixin.get_feature_names_out(self, input_features)
+        if not self._was_table:
+            return names
+        return names[: self.n_steps] if self.side == "end" else names[-self.n_steps :]
+
+    def _check_parameters(self):
+        check_count("n_steps", self.n_steps)
+        check_option("side", self.side, ("end", "start"))
+
+    def _convert(self, X, *, reset):
+        return as_sequences(X, allow_nan=True)
+
+    def _cut(self, X, sequences, shape):
+        cut = truncate(sequences, self.n_steps, self.side)
+        if not cut.is_tokens:  # an array of integer codes would be read as numbers
+            shape = shape or nested_shape(X)
+        if shape is None:
+            return cut
+        return cut.values.reshape(shape[0], min(shape[1], self.n_steps), *shape[2:])
+
+    def __sklearn_tags__(self):
+        """Describe the transformer to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        return tags
+
+
+def truncate(sequences, n_steps, side):
+    """Cut sequences to at most some number of steps.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Numbers or tokens.
+    n_steps : int
+        The most steps that a sequence keeps.
+    side : {"end", "start"}
+        Where steps are cut off.
+
+    Returns
+    -------
+    Sequences
+        `sequences` itself if none is longer.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.preprocessing.truncator import truncate
+    >>> truncate(as_sequences(["abc", "d"]), 2, "start").values
+    array(['b', 'c', 'd'], dtype='<U1')
+    """
+    lengths = sequences.lengths
+    kept = np.minimum(lengths, n_steps)
+    starts = sequences.offsets[:-1]
+    if len(lengths) == 0 or kept.sum() == sequences.offsets[-1]:
+        return sequences
+    if side == "start":
+        starts = starts + lengths - kept
+    return Sequences.from_lengths(sequences.values[step_positions(starts, kept)], kept)

@@ -1,0 +1,320 @@
+"""Windows of long series, and what comes after them."""
+
+import difflib
+import numbers
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.base import BaseEstimator
+
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.validation import Problems, as_sequences, check_not_masked, flatten_steps
+from sklearn_rnn.persistence import Versioned
+
+
+class SlidingWindow(Versioned, BaseEstimator):
+    """Cut long series into windows, with what comes after each as its target.
+
+    Windows are sequences of equal length, targets are the values of features some steps after the end of the
+    window, or labels or numbers that are given for each step. The windows' groups, or `gap`, keep steps from
+    being both learnt from and tested on.
+
+    Parameters
+    ----------
+    size : int
+        Number of steps of a window.
+    horizon : int or sequence of int, default=1
+        How many steps after the last step of the window its target stands. 1 is the next step; 0, the
+        last step itself, is for targets given as `y`. With several, a window has several targets.
+    target : int, str or list of these, optional
+        The features to be predicted: their numbers, or their names if X is a DataFrame. By default all. Not
+        used if `y` is given.
+    stride : int, default=1
+        Number of steps from the start of a window to the start of the next.
+    block_size : int, optional
+        Cut each series into blocks of this many steps first. No window crosses a border, its targets
+        included, so that blocks have no step in common. What is left over at the end of a series makes a
+        smaller block.
+
+    Attributes
+    ----------
+    gap : int
+        The `gap` with which `sklearn.model_selection.TimeSeriesSplit` has no step both in training and in
+        test, targets included.
+    groups_ : ndarray of int of shape (n_windows,)
+        The block that each window is of, numbered through all series; without `block_size`, the series. For
+        `sklearn.model_selection.GroupKFold` and its like. This and what follows belong to the last call.
+    series_ : ndarray of int of shape (n_windows,)
+        The series that each window is of.
+    starts_ : ndarray of int of shape (n_windows,)
+        The step of its series that each window starts at. Its target stands at
+        ``starts_ + size - 1 + horizon``.
+
+    See Also
+    --------
+    sklearn.model_selection.TimeSeriesSplit : Learn from the past, test on the future.
+    sklearn.model_selection.GroupKFold : Test on blocks or series that were not learnt from.
+
+    Notes
+    -----
+    This is no transformer and has no place in a pipeline, as it gives more rows than it is given. Cut first,
+    then fit and cross-validate a pipeline on the windows; scalers belong into that pipeline.
+
+    One array or DataFrame of two axes is one series here, (n_steps, n_features), where the estimators read
+    series of one feature from it.
+
+    Overlapping windows share steps: a random split of them, such as `KFold` with ``shuffle=True``, tests on
+    what was learnt.
+
+    Examples
+    --------
+    The next value of a series, learnt from 12 values and tested on later ones:
+
+    >>> import numpy as np
+    >>> from sklearn.model_selection import TimeSeriesSplit, cross_val_score
+    >>> from sklearn_rnn import RNNRegressor
+    >>> from sklearn_rnn.preprocessing import SlidingWindow
+    >>> series = np.sin(np.arange(300) / 3)
+    >>> window = SlidingWindow(12)
+    >>> X, y = window.make_windows(series)
+    >>> X.shape, y.shape
+    ((288, 12, 1), (288,))
+    >>> model = RNNRegressor(max_iter=20, random_state=0)
+    >>> scores = cross_val_score(model, X, y, cv=TimeSeriesSplit(3, gap=window.gap))
+    >>> bool(scores.min() > 0.9)
+    True
+
+    What comes after the last window:
+
+    >>> model.fit(X, y).predict(window.make_inputs(series)[-1:]).shape
+    (1,)
+
+    Labels of steps, and blocks that share no step:
+
+    >>> is_rising = np.diff(series, prepend=0) > 0
+    >>> window = SlidingWindow(4, horizon=0, block_size=100)
+    >>> X, y = window.make_windows(series, is_rising)
+    >>> np.unique(window.groups_, return_counts=True)
+    (array([0, 1, 2]), array([97, 97, 97]))
+    """
+
+    def __init__(self, size, *, horizon=1, target=None, stride=1, block_size=None):
+        self.size = size
+        self.horizon = horizon
+        self.target = target
+        self.stride = stride
+        self.block_size = block_size
+
+    @property
+    def gap(self):
+        """The gap between training and test windows that leaves them no common step."""
+        self._check_parameters()
+        return -(-(self.size + max(self._horizons())) // self.stride) - 1
+
+    def make_windows(self, X, y=None):
+        """Cut series into windows, and give the target of each.
+
+        Parameters
+        ----------
+        X : one series, or several
+            One: array (n_steps, n_features) or (n_steps,), or a DataFrame, one row a step. Several, which may
+            differ in length: list or object array of these, `Sequences`, or array
+            (n_series, n_steps, n_features).
+        y : array of shape (n_steps,) or (n_steps, n_outputs), or list of these, optional
+            What is to be predicted of each step, of any type; for several series, one array each (or one
+            value, which holds at all of its steps). By default the features that `target` names.
+
+        Returns
+        -------
+        windows : ndarray of float32 of shape (n_windows, size, n_features)
+            All windows whose targets are there, series after series.
+        targets : ndarray of shape (n_windows,) or (n_windows, n_targets)
+            Two axes if there are several horizons, or several values a step: the values at the first horizon,
+            then those at the second. Features are float32.
+
+        Raises
+        ------
+        ValueError
+            If a series is too short for a window with its targets, has not as many targets as steps, or
+            holds what is no finite number; or if a parameter is not legal. One message names all series.
+        TypeError
+            If X is no series or a parameter is of the wrong type.
+        """
+        self._check_parameters()
+        series, is_one, names = _read(X)
+        horizons = self._horizons()
+        if y is None:
+            if min(horizons) == 0:
+                raise ValueError(
+                    "horizon=0 is the last step of the window itself, where its own features are no target; "
+                    "give y, or a horizon of at least 1."
+                )
+            values = series.values[:, self._find_target(series.n_features, names)]
+        else:
+            values = _flatten_target(y, series, is_one)
+        at = self._place(series, max(horizons), is_one)
+        targets = values[at[:, np.newaxis] + self.size - 1 + np.array(horizons)]  # (n, n_horizons, ...)
+        targets = targets[:, 0] if np.ndim(self.horizon) == 0 else targets
+        return self._cut(series, at), targets.reshape(len(at), -1) if targets.ndim > 2 else targets
+
+    def make_inputs(self, X):
+        """Cut series into windows alone, those included whose targets are still to come.
+
+        Parameters
+        ----------
+        X : one series, or several
+            As in `make_windows`.
+
+        Returns
+        -------
+        windows : ndarray of float32 of shape (n_windows, size, n_features)
+            Windows up to the end of each series (with `block_size`, of each block).
+
+        Raises
+        ------
+        ValueError, TypeError
+            As in `make_windows`; a series has to be as long as one window.
+        """
+        self._check_parameters()
+        series, is_one, _ = _read(X)
+        return self._cut(series, self._place(series, 0, is_one))
+
+    def _horizons(self):
+        return [self.horizon] if np.ndim(self.horizon) == 0 else list(self.horizon)
+
+    def _check_parameters(self):
+        _check_whole("size", self.size, 1)
+        _check_whole("stride", self.stride, 1)
+        horizons = self._horizons()
+        if not horizons:
+            raise ValueError("horizon is empty; give at least one number of steps.")
+        for horizon in horizons:
+            _check_whole("horizon", horizon, 0)
+        if self.block_size is not None:
+            _check_whole("block_size", self.block_size, 1)
+            needed = self.size + max(horizons)
+            if self.block_size < needed:
+                raise ValueError(
+                    f"block_size={self.block_size} is too small: a window of {self.size} steps with its "
+                    f"targets up to {max(horizons)} after it needs {needed}."
+                )
+
+    def _find_target(self, n_features, names):
+        """Give the number of the feature to be predicted, or an array of several."""
+        wanted = self.target
+        if wanted is None:
+            return 0 if n_features == 1 else np.arange(n_features)
+        if isinstance(wanted, (list, tuple, np.ndarray)):
+            if len(wanted) == 0:
+                raise ValueError("target is empty; name at least one feature.")
+            return np.array([_find_feature(one, n_features, names) for one in wanted], dtype=np.int64)
+        return _find_feature(wanted, n_features, names)
+
+    def _place(self, series, reach, is_one):
+        """Find where in the flat steps of all series each window starts, and note of which block it is."""
+        lengths, needed = series.lengths, self.size + reach
+        self._check_lengths(lengths, reach, is_one)
+        size = self.block_size or lengths.max()  # without blocks, a series is one
+        block_series, block_number = _count_off(-(-lengths // size))
+        first = block_number * size  # the step of its series that a block starts at
+        n_steps = np.minimum(size, lengths[block_series] - first)
+        block, number = _count_off(np.maximum(0, (n_steps - needed) // self.stride + 1))
+        self.groups_ = block
+        self.series_ = block_series[block]
+        self.starts_ = first[block] + number * self.stride
+        return series.offsets[self.series_] + self.starts_
+
+    def _check_lengths(self, lengths, reach, is_one):
+        what = f"of {self.size} steps" + (f" with its targets up to {reach} after it" if reach else "")
+        problems = Problems("X")
+        for i in np.flatnonzero(lengths < self.size + reach):
+            message = f"has {lengths[i]} steps, but a window {what} needs {self.size + reach}"
+            if is_one:
+                raise ValueError(f"X {message}; make size or horizon smaller.")
+            problems.add(i, f"{message}; leave it out, or make size or horizon smaller.")
+        problems.raise_if_any()
+
+    def _cut(self, series, at):
+        views = sliding_window_view(series.values, self.size, axis=0)  # (n, n_features, size), without a copy
+        return views.transpose(0, 2, 1)[at]
+
+
+def _read(X):
+    """Bring series into one form; tell whether X was a single one, and the names of its features."""
+    is_one = _is_one(X)
+    if is_one and not hasattr(X, "columns"):
+        X = np.asanyarray(X)  # a mask is kept, and found
+        X = X if X.ndim == 2 else X[:, np.newaxis]
+    X = [X] if is_one else X
+    series = as_sequences(X)
+    if series.is_tokens:
+        kind = "integer" if series.values.dtype.kind == "i" else "str"
+        raise ValueError(
+            f"X holds {kind} tokens, but SlidingWindow needs numbers. If integers are measurements, make "
+            "them float: X = [np.asarray(x, dtype=float) for x in X]."
+        )
+    return series, is_one, _column_names(X)
+
+
+def _is_one(X):
+    """Whether X is one series: an array of one or two axes, a DataFrame, or a Series of numbers."""
+    if isinstance(X, (list, tuple, Sequences)) or not hasattr(X, "__array__"):
+        return False
+    X = np.asanyarray(X)
+    return X.ndim == 2 or (X.ndim == 1 and X.dtype.kind != "O")
+
+
+def _column_names(X):
+    """Give the names of the columns if X is a list of DataFrames; they must agree."""
+    if not isinstance(X, (list, tuple)) or not hasattr(X[0], "columns"):
+        return None
+    names = list(X[0].columns)
+    problems = Problems("X")
+    for i, x in enumerate(X):
+        if list(getattr(x, "columns", [])) != names:
+            problems.add(i, f"does not have the columns {names} in this order, as X[0] has.")
+    problems.raise_if_any()
+    return names
+
+
+def _flatten_target(y, series, is_one):
+    """Lay targets out like the steps of all series."""
+    check_not_masked(y, "y")
+    if not is_one:
+        return flatten_steps(y, series.lengths)
+    y, n_steps = np.asarray(y), len(series.values)
+    if y.ndim == 0 or len(y) != n_steps:
+        raise ValueError(
+            f"y has the shape {y.shape}, but X has {n_steps} steps; a series needs one target a step."
+        )
+    return y
+
+
+def _find_feature(wanted, n_features, names):
+    if isinstance(wanted, numbers.Integral) and not isinstance(wanted, (bool, np.bool_)):
+        if not -n_features <= wanted < n_features:
+            raise ValueError(f"target={wanted} is no feature: X has {n_features}, numbered from 0.")
+        return int(wanted)
+    if names is None:
+        raise TypeError(
+            f"target must be the number of a feature, but it is {wanted!r}. Names are for a DataFrame, "
+            "and X is none."
+        )
+    if wanted not in names:
+        near = difflib.get_close_matches(str(wanted), [str(name) for name in names], n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else f" They are {names}."
+        raise ValueError(f"target={wanted!r} is no column of X.{guess}")
+    return names.index(wanted)
+
+
+def _check_whole(name, value, least):
+    if not isinstance(value, numbers.Integral) or isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be an integer, but it is {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, but it is {value}.")
+
+
+def _count_off(counts):
+    """Give the group of each thing in groups of these sizes, and its number within that group."""
+    group = np.repeat(np.arange(len(counts)), counts)
+    return group, np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -1,0 +1,166 @@
+"""What a fit validates on: data that the user gives, or groups that are kept together."""
+
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import GroupKFold
+
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn.data import as_sequences
+from sklearn_rnn.datasets import load_japanese_vowels, make_person_sentences
+
+FAST = {"hidden_size": 8, "max_iter": 4, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def vowels():
+    X, y = load_japanese_vowels(subset="train", return_X_y=True)
+    return X[::2], y[::2], X[1::2], y[1::2]
+
+
+def test_given_data_is_scored_after_each_epoch_and_moves_nothing(vowels):
+    X, y, X_val, y_val = vowels
+    scores = [RNNClassifier(**FAST | {"max_iter": n}).fit(X, y).score(X_val, y_val) for n in range(1, 5)]
+    model = RNNClassifier(**FAST).fit(X, y, X_val=X_val, y_val=y_val)
+    np.testing.assert_allclose(model.validation_scores_, scores, atol=1e-9)
+    np.testing.assert_array_equal(model.predict_proba(X), RNNClassifier(**FAST).fit(X, y).predict_proba(X))
+    assert {"valid_loss", "valid_score"} <= model.history_[0].keys()
+
+
+def test_early_stopping_goes_by_given_data_and_trains_on_all_of_X(vowels):
+    X, y, X_val, y_val = vowels
+    options = FAST | {"max_iter": 40, "learning_rate": 0.03}
+    model = RNNClassifier(early_stopping=True, n_iter_no_change=2, **options).fit(
+        X, y, X_val=X_val, y_val=y_val
+    )
+    best = int(np.argmax(model.validation_scores_)) + 1
+    assert model.n_iter_ == best + 2 < 40
+    same = RNNClassifier(**options | {"max_iter": best}).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X_val), same.predict_proba(X_val))
+
+
+def test_tagger_and_regressor_validate_on_given_data():
+    X, y = make_person_sentences(60, random_state=0)
+    tagger = RNNTagger(**FAST).fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+    assert tagger.validation_scores_[-1] == pytest.approx(tagger.score(X[40:], y[40:]))
+    numbers = [np.arange(len(x), dtype=float) for x in X]
+    regressor = RNNRegressor(**FAST).fit(X[:40], numbers[:40], X_val=X[40:], y_val=numbers[40:])
+    assert regressor.validation_scores_[-1] == pytest.approx(regressor.score(X[40:], numbers[40:]), abs=1e-5)
+
+
+@pytest.mark.parametrize("as_groups", [np.asarray, list, pd.Series])
+def test_groups_are_kept_together(as_groups):
+    rng = np.random.RandomState(0)
+    groups = rng.randint(12, size=100)
+    X = [np.full((1 + i % 3, 1), group, dtype=float) for i, group in enumerate(groups)]
+    held = []
+
+    class Spy(RNNClassifier):
+        def _score_dataset(self, dataset, module):
+            held.append(dataset.sequences)
+            return super()._score_dataset(dataset, module)
+
+    # Sequences without a weight are left out, and so are their groups.
+    weight = np.where(groups == 3, 0.0, 1.0)
+    Spy(early_stopping=True, validation_fraction=0.3, **FAST).fit(
+        X, np.arange(100) % 2, weight, validation_groups=as_groups(groups)
+    )
+    found = {float(x[0, 0]) for x in held[0]}
+    assert len(found) == 4  # 0.3 of the 11 groups that are left
+    assert 3 not in found
+    assert len(held[0]) == np.isin(groups, list(found)).sum()
+
+
+@pytest.mark.parametrize("cls", [RNNTagger, RNNRegressor])
+def test_groups_of_tagger_and_regressor(cls):
+    X, y = make_person_sentences(40, random_state=0)
+    y = y if cls is RNNTagger else [np.arange(len(x), dtype=float) for x in X]
+    groups = np.repeat(np.arange(8), 5)
+    model = cls(early_stopping=True, **FAST).fit(X, y, validation_groups=groups)
+    assert len(model.validation_scores_) == 4
+    folds = GroupKFold(4).split(X, y, groups)
+    for train, _ in folds:
+        cls(early_stopping=True, **FAST).fit(
+            [X[i] for i in train], [y[i] for i in train], validation_groups=groups[train]
+        )
+
+
+def test_groups_have_no_effect_without_early_stopping(vowels):
+    X, y, _, _ = vowels
+    plain, grouped = (
+        RNNClassifier(**FAST).fit(X, y, validation_groups=groups) for groups in (None, np.arange(len(X)))
+    )
+    assert plain.loss_curve_ == grouped.loss_curve_
+    assert grouped.validation_scores_ is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"X_val": [[[1.0]]]}, "X_val and y_val belong together"),
+        ({"y_val": [1]}, "X_val and y_val belong together"),
+        ({"X_val": [[[1.0]]], "y_val": [1]}, "hold a single target; to score it takes at least 2"),
+        (
+            {"X_val": [[[1.0, 2.0]]] * 2, "y_val": [0, 1]},
+            "For X_val and y_val: .*2 features",
+        ),
+        (
+            {"X_val": [[[1.0]]] * 3, "y_val": [0, 1]},
+            "For X_val and y_val: X and y have .* X has 3 sequences, y has 2",
+        ),
+        ({"X_val": [[[1.0]]] * 2, "y_val": [0, 7]}, "For X_val and y_val: .*7"),
+        ({"validation_groups": [0, 1]}, "X has 4 sequences, validation_groups has 2"),
+        ({"validation_groups": [0] * 4}, "validation_groups names one group for all"),
+        (
+            {"X_val": [[[1.0]]] * 2, "y_val": [0, 1], "validation_groups": [0, 0, 1, 1]},
+            "Give X_val and y_val, or validation_groups .* not both",
+        ),
+    ],
+)
+def test_messages(given, message):
+    model = RNNClassifier(early_stopping=True, **FAST)
+    with pytest.raises(ValueError, match=message):
+        model.fit([[[0.0]], [[1.0]], [[2.0]], [[3.0]]], [0, 1, 0, 1], **given)
+    assert not hasattr(model, "module_")
+
+
+def test_a_thread_of_joblib_uses_one_core_and_a_fit_alone_all():
+    script = """
+        import numpy as np, torch
+        from joblib import parallel_config
+        from sklearn.model_selection import cross_val_score
+        from sklearn_rnn import RNNClassifier
+
+        def count(model, X, y):
+            model.predict(X)
+            return model.n_threads
+
+        class Counting(RNNClassifier):
+            def _train(self, *args):
+                self.n_threads = torch.get_num_threads()
+                super()._train(*args)
+
+        torch.set_num_threads(3)
+        X, y = np.eye(8), np.arange(8) % 2
+        model = Counting(hidden_size=2, max_iter=1)
+        for backend in ("threading", "multiprocessing"):
+            with parallel_config(backend):
+                print(*cross_val_score(model, X, y, cv=2, n_jobs=2, scoring=count))
+        print(model.fit(X, y).n_threads, torch.get_num_threads())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split("\n")[:3] == ["1 1", "1 1", "3 3"], done.stderr
+
+
+def test_codes_that_somebody_made_are_no_measurements():
+    codes = as_sequences(np.random.RandomState(0).randint(500, size=(20, 10)).astype(object).tolist())
+    model = RNNClassifier(**FAST)
+    with pytest.warns(UserWarning, match="X holds integers, which are read as tokens"):
+        model.fit([x for x in codes], np.arange(20) % 2)
+    model.fit(codes, np.arange(20) % 2)  # Sequences: no warning, which would be an error here
