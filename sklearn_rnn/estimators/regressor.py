@@ -109,7 +109,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     best_loss_ : float
         The smallest of `loss_curve_`.
     validation_scores_ : list of float or None
-        Score on the validation set after each epoch, with `early_stopping`.
+        Score on the validation set after each epoch: on `X_val`, or with `early_stopping`.
     history_ : list of dict
         All that was recorded in each epoch.
     module_ : torch.nn.Module
