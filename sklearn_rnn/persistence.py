@@ -35,6 +35,9 @@ TRUSTED_TYPES = (
     "sklearn_rnn.preprocessing.windows.SlidingWindow",
     # The parameter `device` may be one. It is a name: to make one touches no device.
     "torch.device",
+    # Some of scikit-learn's transformers remember one, such as SimpleImputer. It names a type of numbers: to
+    # make one runs nothing, and skops reads it from an array without pickled objects.
+    "numpy.dtype",
 )
 
 

@@ -34,6 +34,10 @@ def test_search_over_cells():
     assert load_example("search_over_cells").main(["--epochs", "2", "--jobs", "1"]) > 0.3
 
 
+def test_search_with_optuna():
+    assert load_example("search_with_optuna").main(["--trials", "6", "--epochs", "5"]) > 0.6
+
+
 def test_names_by_spans():
     found = load_example("names_by_spans").main(["--epochs", "5"])
     assert min(found["both directions"], found["both, with a CRF"]) > found["left to right"] + 0.2

@@ -1,5 +1,7 @@
 """The container that every form of sequences becomes: flat values and offsets."""
 
+import warnings
+
 import numpy as np
 
 
@@ -12,6 +14,9 @@ class Sequences:
         The steps of all sequences, one sequence after the other: numbers (two axes), or tokens (one axis).
     offsets : array of int of shape (n_sequences + 1,)
         Sequence `i` is `values[offsets[i]:offsets[i + 1]]`.
+    feature_names : sequence of str of length n_features, optional
+        What the features are called. Estimators and transformers learn the names in `fit` and compare them
+        later. Tokens have none.
 
     Attributes
     ----------
@@ -19,11 +24,14 @@ class Sequences:
         The steps.
     offsets : ndarray of int64 of shape (n_sequences + 1,)
         Where each sequence starts; the last entry is the number of steps in total.
+    feature_names : tuple of str, or None
+        The names of the features; None where they are not known.
 
     Notes
     -----
     Indexing with an integer gives one sequence as an array, indexing with a slice, a boolean mask or
-    an array of integers gives `Sequences`. What a slice with step 1 (or an integer) gives is a view.
+    an array of integers gives `Sequences` with the same names. What a slice with step 1 (or an integer) gives
+    is a view. A list of single sequences, which is what scikit-learn's splitters make, has no names.
     There is deliberately no ``shape``: scikit-learn then indexes the container like a list.
 
     Examples
@@ -40,9 +48,9 @@ class Sequences:
     array([3])
     """
 
-    __slots__ = ("offsets", "values")
+    __slots__ = ("feature_names", "offsets", "values")
 
-    def __init__(self, values, offsets):
+    def __init__(self, values, offsets, *, feature_names=None):
         values, offsets = np.asarray(values), _as_whole("offsets", offsets)
         if values.ndim not in (1, 2):
             raise ValueError(
@@ -54,12 +62,13 @@ class Sequences:
             raise ValueError(f"offsets end at {offsets[-1]}, but there are {len(values)} steps in values.")
         self.values = values
         self.offsets = offsets
+        self.feature_names = None if feature_names is None else _check_names(feature_names, values)
 
     @classmethod
-    def _trusted(cls, values, offsets):
+    def _trusted(cls, values, offsets, feature_names=None):
         """Make sequences of arrays that are known to fit, without looking at them again."""
         sequences = cls.__new__(cls)
-        sequences.values, sequences.offsets = values, offsets
+        sequences.values, sequences.offsets, sequences.feature_names = values, offsets, feature_names
         return sequences
 
     @classmethod
@@ -144,7 +153,8 @@ class Sequences:
             One row a step.
         id_column : str
             The column that says which sequence a step belongs to. Sequences come in the order in
-            which their ids appear first.
+            which their ids appear first. Where it takes several columns to tell sequences apart, make one of
+            them: ``table["id"] = table["machine"].astype(str) + "/" + table["run"].astype(str)``.
         value_columns : str or list of str, optional
             The names of the features; or one name, for tokens (or one feature, if its values are float).
             By default every column but `id_column` and `sort_by`.
@@ -155,7 +165,7 @@ class Sequences:
         Returns
         -------
         sequences : Sequences
-            One sequence an id.
+            One sequence an id. Features have the names of their columns, if these are str.
         ids : ndarray of shape (n_sequences,)
             The id of each sequence.
 
@@ -165,6 +175,11 @@ class Sequences:
             If `table` is no DataFrame, or if a column of several does not hold numbers.
         ValueError
             If a column is not there, or a row has no id.
+
+        Warns
+        -----
+        UserWarning
+            If values of `sort_by` repeat within an id: steps of several sequences are then mixed, probably.
 
         Examples
         --------
@@ -176,13 +191,15 @@ class Sequences:
         array([1, 2])
         >>> X.lengths
         array([2, 1])
+        >>> X.feature_names
+        ('speed',)
         """
         if not hasattr(table, "columns"):
             raise TypeError(f"table must be a DataFrame, but it is of type {type(table).__name__}.")
         columns = list(table.columns)
         for name, column in (("id_column", id_column), ("sort_by", sort_by)):
             if isinstance(column, list):
-                raise TypeError(f"{name} is the name of one column, but it is {column!r}.")
+                raise TypeError(f"{name} is the name of one column, but it is {column!r}.{_ONE_OF[name]}")
         if value_columns is None:
             value_columns = [c for c in columns if c not in (id_column, sort_by)]
         is_tokens = isinstance(value_columns, str)
@@ -207,12 +224,17 @@ class Sequences:
         rank[appearance] = np.arange(len(ids))
         keys = (rank[code],) if sort_by is None else (np.asarray(table[sort_by]), rank[code])
         order = np.lexsort(keys)
+        if sort_by is not None:
+            _warn_of_repeats(sort_by, *(key[order] for key in keys), ids[appearance])
         if is_tokens:
             values = np.asarray(table[value_columns])
             values = values[:, np.newaxis] if values.dtype.kind == "f" else values
         else:
             values = np.column_stack([_numbers(table, c) for c in value_columns])
-        return cls.from_lengths(values[order], np.bincount(rank[code])), ids[appearance]
+        names = [value_columns] if is_tokens else value_columns
+        is_named = values.ndim == 2 and all(isinstance(name, str) for name in names)
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(rank[code]))])
+        return cls(values[order], offsets, feature_names=names if is_named else None), ids[appearance]
 
     @classmethod
     def from_aeon(cls, X):
@@ -309,13 +331,15 @@ class Sequences:
         """Whether a step is a discrete token, not a vector of numbers."""
         return self.values.ndim == 1
 
-    def with_values(self, values):
+    def with_values(self, values, *, feature_names=None):
         """Put other values, one a step, in the place of these.
 
         Parameters
         ----------
         values : array of shape (n_steps_total, ...)
             What each step holds.
+        feature_names : sequence of str, optional
+            What the features are called now. By default they have no names, as they are others.
 
         Returns
         -------
@@ -328,7 +352,7 @@ class Sequences:
         >>> Sequences.from_lengths(["a", "b"], lengths=[1, 1]).with_values([[0.5], [1.5]])
         Sequences(2 sequences of 1 step, 1 feature)
         """
-        return Sequences(values, self.offsets)
+        return Sequences(values, self.offsets, feature_names=feature_names)
 
     def __len__(self):
         return len(self.offsets) - 1
@@ -344,7 +368,8 @@ class Sequences:
             start, stop, step = key.indices(len(self))
             if step == 1:
                 offsets = self.offsets[start : max(start, stop) + 1]
-                return Sequences(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+                values = self.values[offsets[0] : offsets[-1]]
+                return Sequences(values, offsets - offsets[0], feature_names=self.feature_names)
             key = np.arange(start, stop, step)
         rows = np.asarray(key)
         if rows.dtype == bool:
@@ -362,7 +387,8 @@ class Sequences:
                 f"There are {len(self)} sequences; the index goes from {rows.min()} to {rows.max()}."
             )
         lengths = self.lengths[rows]
-        return Sequences.from_lengths(self.values[step_positions(self.offsets[:-1][rows], lengths)], lengths)
+        values = self.values[step_positions(self.offsets[:-1][rows], lengths)]
+        return Sequences(values, np.concatenate([[0], np.cumsum(lengths)]), feature_names=self.feature_names)
 
     def __iter__(self):
         return (self[i] for i in range(len(self)))
@@ -373,6 +399,44 @@ class Sequences:
         steps = f"{low} to {high} steps" if low != high else _count(low, "step")
         content = "tokens" if self.is_tokens else _count(self.n_features, "feature")
         return f"Sequences({_count(len(self), 'sequence')} of {steps}, {content})"
+
+
+_ONE_OF = {
+    "id_column": (
+        ' Make one of several: table["id"] = table["machine"].astype(str) + "/" + table["run"].astype(str); '
+        "and name value_columns, so that those it is made of are no features."
+    ),
+    "sort_by": " Sort the table by several before, and leave sort_by out.",
+}
+
+
+def _check_names(names, values):
+    """Make a tuple of the features' names."""
+    names = names if isinstance(names, str) else tuple(names)
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"feature_names must hold one str a feature, but it is {names!r}.")
+    if values.ndim == 1:
+        raise ValueError("feature_names is for numbers, but values hold tokens, which have no features.")
+    if len(names) != values.shape[1]:
+        raise ValueError(
+            f"feature_names holds {_count(len(names), 'name')}, but there are "
+            f"{_count(values.shape[1], 'feature')}."
+        )
+    return names
+
+
+def _warn_of_repeats(sort_by, times, sequence, ids):
+    """Warn if two steps of a sequence, all in order, have the same value of what orders them."""
+    repeats = np.flatnonzero((times[1:] == times[:-1]) & (sequence[1:] == sequence[:-1]))
+    if len(repeats):
+        first = repeats[0]
+        warnings.warn(
+            f"Column {sort_by!r}, which orders the steps, repeats itself in {_count(len(repeats), 'place')}, "
+            f"first {times[first]} in the sequence {ids[sequence[first]]}: steps of several sequences are "
+            "probably mixed. Give each sequence an id of its own, made of two columns if need be: "
+            'table["id"] = table["machine"].astype(str) + "/" + table["run"].astype(str).',
+            stacklevel=3,
+        )
 
 
 def is_missing(value):

@@ -1,6 +1,7 @@
 """The one door: every form in which users hold sequences, targets and weights, made into arrays."""
 
 import numbers
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -51,6 +52,7 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, name="X"):
         - list of str: tokens, one character a step;
         - list of lists of str, list of 1-D integer arrays: tokens, one word or code a step;
         - object array or DataFrame (n_sequences, 1): a column with a sequence in each cell, see `as_column`;
+        - list of DataFrames, one a sequence, of the same columns in the same order: their names are kept;
         - `Sequences`: itself, without a copy;
         - masked array: trailing masked steps are padding.
     padding_value : float, optional
@@ -106,8 +108,10 @@ def _read(X, padding_value, allow_nan, name):
             f"{name} must be a collection of sequences (list of arrays, list of str, array, ...), "
             f"but it is of type {type(X).__name__}."
             + (
-                f" Give list({name})."
-                if hasattr(X, "__iter__") and not isinstance(X, (str, bytes, dict))
+                f" Give list({name}.values())."
+                if isinstance(X, dict)
+                else f" Give list({name})."
+                if hasattr(X, "__iter__") and not isinstance(X, (str, bytes))
                 else ""
             )
         )
@@ -174,7 +178,7 @@ def _read_sequences(X, name):
     if not X.is_tokens:
         if X.n_features == 0:
             raise ValueError(f"{name} has 0 feature(s) while a minimum of 1 is required.")
-        return X.with_values(_as_float32(X.values, name))
+        return X.with_values(_as_float32(X.values, name), feature_names=X.feature_names)
     if kind in "fb":  # no tokens, but steps of one feature
         return X.with_values(_as_float32(X.values[:, np.newaxis], name))
     if kind in "iu":
@@ -230,20 +234,55 @@ def _equal_lengths(values, X):
 
 
 def _read_masked(X, name):
-    mask = np.ma.getmaskarray(X)
     if X.ndim == 2:
-        X, mask = X[:, :, np.newaxis], mask[:, :, np.newaxis]
+        X = X[:, :, np.newaxis]
     if X.ndim != 3:
         raise ValueError(
             f"{name} is a masked array with {X.ndim} axes; it needs 2 or 3 (sequences, steps, features)."
         )
-    lengths = trailing_lengths(~mask.all(axis=2))
+    lengths = masked_lengths(X, name)
     inside = np.arange(X.shape[1]) < lengths[:, np.newaxis]
-    problems = Problems(name)
-    for i, t in np.argwhere(mask.any(axis=2) & inside):
-        problems.add(i, f"is masked at step {t}, before its end; only trailing steps may be masked.")
-    problems.raise_if_any()
     return Sequences.from_lengths(_as_float32(X.data[inside], name), lengths)
+
+
+def masked_lengths(X, name):
+    """Count the steps of each sequence in a masked array, in which only trailing steps may be masked.
+
+    Parameters
+    ----------
+    X : masked array of shape (n_sequences, n_steps, ...)
+        Sequences or targets.
+    name : str
+        What error messages call them.
+
+    Returns
+    -------
+    ndarray of int64 of shape (n_sequences,)
+        Number of steps up to the last that is not masked.
+
+    Raises
+    ------
+    ValueError
+        If a step before that is masked, or a part of one; one message names all sequences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import masked_lengths
+    >>> masked_lengths(np.ma.masked_array([[1, 2], [3, 0]], mask=[[0, 0], [0, 1]]), "y")
+    array([2, 1])
+    """
+    mask, within = np.ma.getmaskarray(X), tuple(range(2, X.ndim))
+    lengths = trailing_lengths(~mask.all(axis=within))
+    inside = np.arange(X.shape[1]) < lengths[:, np.newaxis]
+    rows, steps = np.nonzero(mask.any(axis=within) & inside)
+    problems = Problems(name)
+    for k in np.unique(rows, return_index=True)[1]:
+        problems.add(
+            rows[k], f"is masked at step {steps[k]}, before its end; only trailing steps may be masked."
+        )
+    problems.raise_if_any()
+    return lengths
 
 
 def _read_list(X, padding_value, allow_nan, name):
@@ -266,7 +305,13 @@ def _read_list(X, padding_value, allow_nan, name):
             f"Expected 2D array or a list of sequences, got 1D array instead: {name}[0] is a single "
             f"{type(X[0]).__name__}. Reshape your data: [{name}] is one sequence."
         )
+    if _is_pair(X[0]):
+        raise TypeError(
+            f"{name} holds pairs of a name and a DataFrame; give the DataFrames alone, "
+            f"[d for _, d in {name}], without columns that are no features (or see Sequences.from_long)."
+        )
     arrays, problems = [], Problems(name)
+    feature_names = _common_names(X, problems)
     for i, x in enumerate(X):
         try:
             arrays.append(_step_array(x))
@@ -290,7 +335,44 @@ def _read_list(X, padding_value, allow_nan, name):
     arrays = _check_widths(arrays, padding_value, allow_nan, problems)
     if padding_value is not None:
         arrays = [_drop_padding(_as_float32(a, name), np.float32(padding_value)) for a in arrays]
-    return _concatenate(arrays, np.float32)
+    return _concatenate(arrays, np.float32, feature_names)
+
+
+def _is_frame(x):
+    """Whether something, or a type, is a DataFrame of pandas or polars."""
+    return hasattr(x, "columns") and hasattr(x, "to_numpy")
+
+
+def _is_pair(x):
+    """Whether something is what iterating over groups of a table gives: a name and a DataFrame or Series."""
+    is_pair = isinstance(x, tuple) and len(x) == 2
+    return is_pair and hasattr(x[1], "to_numpy") and not hasattr(x[0], "to_numpy")
+
+
+def _common_names(X, problems):
+    """Give the names of the columns of all DataFrames in a list, and note where they differ.
+
+    None if there are no DataFrames, or their columns have no names that are str.
+    """
+    if not any(map(_is_frame, set(map(type, X)))):
+        return None
+    columns = {i: list(x.columns) for i, x in enumerate(X) if _is_frame(x) and len(x)}
+    if not any(all(isinstance(name, str) for name in names) for names in columns.values()):
+        return None
+    first, model = next(iter(columns.items()))
+    for i, names in columns.items():
+        if names == model:
+            continue
+        missing = [name for name in model if name not in names]
+        unknown = [name for name in names if name not in model]
+        if missing:
+            what = f"lacks the columns {missing}, which {problems.name}[{first}] has"
+        elif unknown:
+            what = f"has the columns {unknown}, which {problems.name}[{first}] has not"
+        else:
+            what = f"has the columns of {problems.name}[{first}] in another order"
+        problems.add(i, f"{what}; every DataFrame needs the same columns in the same order.")
+    return tuple(model)
 
 
 def _plain_width(x):
@@ -367,14 +449,14 @@ def _read_tokens(arrays, kinds, name):
     return _concatenate(arrays, object)
 
 
-def _concatenate(arrays, dtype):
+def _concatenate(arrays, dtype, feature_names=None):
     offsets = np.zeros(len(arrays) + 1, np.int64)
     np.cumsum([len(a) for a in arrays], out=offsets[1:])
     # Step by step in memory, whatever the order of the arrays: steps are what batches are gathered from.
     values = np.empty((offsets[-1], *arrays[0].shape[1:]), dtype)
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
         np.concatenate(arrays, out=values, casting="unsafe")
-    return Sequences._trusted(values, offsets)
+    return Sequences._trusted(values, offsets, feature_names)
 
 
 def _check_widths(arrays, padding_value, allow_nan, problems):
@@ -459,10 +541,8 @@ def _as_int64(codes, name):
 def _find_non_finite(sequences, allow_nan, problems, first=0):
     """Note where sequences, numbered from `first`, hold NaN or infinity."""
     values = sequences.values
-    # The sum alone says whether anything is wrong, without a boolean copy of the data.
-    with np.errstate(invalid="ignore"):
-        if np.isfinite(values.sum(dtype=np.float64)):
-            return
+    if are_finite(values):
+        return
     steps, features = np.nonzero(np.isinf(values) if allow_nan else ~np.isfinite(values))
     rows = np.searchsorted(sequences.offsets, steps, side="right") - 1
     for k in np.unique(rows, return_index=True)[1]:
@@ -472,6 +552,33 @@ def _find_non_finite(sequences, allow_nan, problems, first=0):
         else:
             what = f"infinity or a value too large for float32 {where}; clip or rescale it."
         problems.add(first + rows[k], f"has {what}")
+
+
+def are_finite(values):
+    """Whether all numbers are finite, without a boolean copy of the data where they are.
+
+    Parameters
+    ----------
+    values : ndarray of float
+        Numbers, of any shape.
+
+    Returns
+    -------
+    bool
+        False for NaN and infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import are_finite
+    >>> are_finite(np.array([1.0, 1e38], dtype=np.float32)), are_finite(np.array([1.0, np.nan]))
+    (True, False)
+    """
+    flat = values.reshape(-1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        # The sum of squares is the fastest that sees every number; but that of large ones may overflow.
+        is_finite = np.isfinite(np.dot(flat, flat)) or np.isfinite(flat.sum(dtype=np.float64))
+    return bool(is_finite)
 
 
 def array_shape(X):
@@ -567,6 +674,56 @@ def check_width(sequences, expected, owner):
     )
 
 
+def check_names(sequences, owner, *, reset):
+    """Learn the names of features, or check that they are those that an estimator was fitted on.
+
+    Scikit-learn does so for DataFrames, but warns where only one side has names. That says nothing here: its
+    splitters make lists of arrays, without names, of `Sequences` that have some.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Numbers or tokens, with or without names.
+    owner : estimator
+        Who learns or knows them, as `feature_names_in_`.
+    reset : bool
+        Whether to learn them.
+
+    Raises
+    ------
+    ValueError
+        If both sides have names and these differ, or are in another order.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from sklearn_rnn import Sequences
+    >>> from sklearn_rnn.data.validation import check_names
+    >>> X, owner = Sequences([[1.0, 2.0]], [0, 1], feature_names=["heat", "speed"]), SimpleNamespace()
+    >>> check_names(X, owner, reset=True)
+    >>> owner.feature_names_in_
+    array(['heat', 'speed'], dtype=object)
+    """
+    names, fitted = sequences.feature_names, getattr(owner, "feature_names_in_", None)
+    if reset:
+        if names is not None:
+            owner.feature_names_in_ = np.array(names, dtype=object)
+        elif fitted is not None:
+            del owner.feature_names_in_
+        return
+    if names is None or fitted is None or names == tuple(fitted):
+        return
+    message = "The feature names should match those that were passed during fit.\n"
+    unseen, missing = sorted(set(names) - set(fitted)), sorted(set(fitted) - set(names))
+    for what, differing in (("unseen at fit time", unseen), ("seen at fit time, yet now missing", missing)):
+        if differing:
+            lines = [f"- {name}\n" for name in differing[:5]] + ["- ...\n"] * (len(differing) > 5)
+            message += f"Feature names {what}:\n" + "".join(lines)
+    if not unseen and not missing:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    raise ValueError(message)
+
+
 def is_ragged(y):
     """Whether `y` holds one sequence of targets for each sequence, and not one target.
 
@@ -648,16 +805,18 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
     if not isinstance(rows, (list, tuple, np.ndarray, Sequences)):
         rows = list(rows)
     check_same_number(rows, lengths, name)
+    if np.ma.is_masked(rows) and rows.ndim > 1:
+        rows = [row[:n] for row, n in zip(rows.data, masked_lengths(rows, name), strict=True)]
     if isinstance(rows, np.ndarray) and rows.ndim > 1 and rows.shape[1] == padded_steps:
         return np.asarray(rows)[np.arange(padded_steps) < lengths[:, np.newaxis]]
-    if isinstance(rows, np.ma.MaskedArray) and rows.ndim > 1:
-        rows = [row.data[~np.ma.getmaskarray(row).reshape(len(row), -1).all(axis=1)] for row in rows]
     is_split = splits_text and isinstance(rows, np.ndarray) and rows.dtype.kind == "U"
     if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind != "O" and not is_split:
         return np.repeat(rows, lengths)
     arrays, problems = [], Problems(name)
     for i, row in enumerate(rows):
         try:
+            if np.ma.is_masked(row):
+                raise ValueError("some of its steps are masked; leave them out.")
             row = list(row) if splits_text and isinstance(row, str) else row
             arrays.append(np.asarray(row))
             _check_steps_all_str(row, arrays[-1])
@@ -682,6 +841,49 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
 
 def _number(n, noun):
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def warn_of_padding_before(sequences, padding_value):
+    """Warn if padding seems to stand at the starts of sequences, where it is read as data.
+
+    That is so if no sequence ends with padding, more than half begin with it, and these with different
+    numbers of steps.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Numbers, from which padding at the end was cut off.
+    padding_value : float
+        What padding holds.
+
+    Warns
+    -----
+    UserWarning
+        If padding seems to stand at the starts.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.validation import warn_of_padding_before
+    >>> warn_of_padding_before(as_sequences([[1.0, 2.0], [3.0]]), 0)
+    """
+    lengths = sequences.lengths
+    if sequences.is_tokens or (lengths != lengths[0]).any():
+        return
+    steps = sequences.values.reshape(len(sequences), lengths[0], -1)
+    padding_value = np.float32(padding_value)
+    begins = (steps[:, 0] == padding_value).all(axis=1)
+    if 2 * begins.sum() <= len(sequences):
+        return
+    is_step = (steps[begins] != padding_value).any(axis=2)
+    if np.unique(is_step.argmax(axis=1)).size > 1:
+        warnings.warn(
+            f"padding_value={padding_value}, but {begins.sum()} of {len(sequences)} sequences in X begin "
+            "with steps of it and none ends so: padding seems to stand at the start, where it is read as "
+            "data. Put it at the end, as SequencePadder(side='end') does, or give sequences without padding; "
+            "if these steps are data, leave padding_value out.",
+            stacklevel=6,
+        )
 
 
 def check_same_number(y, X, name):

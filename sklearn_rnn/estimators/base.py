@@ -1,28 +1,31 @@
 """What all estimators share: reading X, training, prediction, persistence."""
 
 import copy
-import sys
 import warnings
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import SequenceDataset
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.sequences import Sequences, is_missing
 from sklearn_rnn.data.validation import (
+    Problems,
     array_shape,
     as_sequences,
+    check_names,
     check_same_number,
     check_sample_weight,
     check_unit,
     check_width,
     object_array,
+    warn_of_padding_before,
 )
+from sklearn_rnn.estimators.labels import UnseenLabelsError
 from sklearn_rnn.estimators.parameters import RULES
 from sklearn_rnn.nn.inference import answer, hidden_states
 from sklearn_rnn.nn.native.library import fair_threads
@@ -52,6 +55,12 @@ _ARCHITECTURE = (
 # Parameters that the optimizer and the device are set up with: likewise.
 _FIXED = ("optimizer", "weight_decay", "dtype", "device")
 
+# What is recorded in every epoch and need not outlive training; the losses are in `loss_curve_`.
+_RECORDED = frozenset(
+    ["epoch", "dur"]
+    + [f"{part}_{what}" for part in ("train", "valid") for what in ("batch_count", "loss", "loss_best")]
+)
+
 
 class BaseRNN(Versioned, BaseEstimator):
     """Base of the estimators: the template of `fit`; a subclass codes targets and chooses a head.
@@ -73,12 +82,14 @@ class BaseRNN(Versioned, BaseEstimator):
     def _read(self, X, *, reset):
         """Bring X into one form; learn its width if `reset`, else check it."""
         sequences = as_sequences(X, padding_value=self.padding_value)
+        if reset and self.padding_value is not None:
+            warn_of_padding_before(sequences, self.padding_value)
         is_table = _is_table(X, sequences)
         if is_table and (reset or self._was_table):
             # scikit-learn's own bookkeeping of columns: n_features_in_, feature_names_in_.
             validate_data(self, X, reset=reset, skip_check_array=True)
-        elif reset and hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        elif reset or not self._was_table:  # the names of a table are those of steps
+            check_names(sequences, self, reset=reset)
         kind = _KINDS[sequences.values.dtype.kind]
         if reset:
             self._kind = kind
@@ -195,6 +206,11 @@ class BaseRNN(Versioned, BaseEstimator):
             if per_step != self._per_step:
                 raise ValueError("y must hold one target a step, or one a sequence, as y in training.")
             codes = self._code_target(targets, None, reset=False, classes=None)
+        except UnseenLabelsError as error:
+            raise ValueError(
+                f"y_val holds labels that y lacks: {error.unseen}. Leave their sequences out of X_val and "
+                "y_val, or have such labels in y, too."
+            ) from None  # whose advice is for y
         except (TypeError, ValueError) as error:
             raise type(error)(f"For X_val and y_val: {error}") from error
         if len(codes) < 2:
@@ -282,15 +298,19 @@ class BaseRNN(Versioned, BaseEstimator):
         self._write_down()
 
     def _split(self, dataset, groups):
-        """Set sequences aside for validation; they are copied, the others are not."""
-        rows = np.arange(len(dataset))
-        seed = self.net_.stream.order.randint(np.iinfo(np.int32).max)
+        """Set sequences aside for validation; they are copied, the others are not.
+
+        A network that goes on with the same data sets the same ones aside.
+        """
         if groups is not None:
-            splitter = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=seed)
-            train, held = next(splitter.split(rows, groups=groups))
+            is_held = _choose_groups(groups, self.validation_fraction, np.random.RandomState(self._seed))
+            train, held = np.flatnonzero(~is_held), np.flatnonzero(is_held)
         else:
             n_validation, strata = self._plan_split(dataset)
-            train, held = train_test_split(rows, test_size=n_validation, stratify=strata, random_state=seed)
+            rows = np.arange(len(dataset))
+            train, held = train_test_split(
+                rows, test_size=n_validation, stratify=strata, random_state=self._seed
+            )
         kept = SequenceDataset(
             dataset.sequences, dataset.targets, dataset.weights, per_step=self._per_step, rows=np.sort(train)
         )
@@ -319,18 +339,19 @@ class BaseRNN(Versioned, BaseEstimator):
 
     def _write_down(self):
         """Copy what training learnt about itself into plain attributes."""
-        new = self.net_.history[len(self.history_) :]
+        history = self.net_.history
+        if len(history) and "dur" not in history[-1]:
+            del history[-1]  # the epoch that was interrupted
+        new = history[len(self.history_) :]
         for epoch in new:
             epoch["batches"] = []  # summed up in the epoch
-        # Interned, the names are written into a pickle once, and not for each epoch.
         self.history_ = self.history_ + [
-            {sys.intern(name): value for name, value in epoch.items() if name != "batches"} for epoch in new
+            {name: value for name, value in epoch.items() if name != "batches"} for epoch in new
         ]
-        finished = [epoch for epoch in self.history_ if "dur" in epoch]  # not the one that was interrupted
-        self.n_iter_ = len(finished)
-        self.loss_curve_ = [float(epoch["train_loss"]) for epoch in finished]
+        self.n_iter_ = len(self.history_)
+        self.loss_curve_ = [float(epoch["train_loss"]) for epoch in self.history_]
         self.best_loss_ = min(self.loss_curve_, default=None)
-        self.validation_scores_ = [e["valid_score"] for e in finished if "valid_score" in e] or None
+        self.validation_scores_ = [e["valid_score"] for e in self.history_ if "valid_score" in e] or None
 
     # Prediction
 
@@ -404,6 +425,10 @@ class BaseRNN(Versioned, BaseEstimator):
         state = super().__getstate__()
         if "module_" in state:
             state["_schedules"] = copy.deepcopy(state.pop("net_").schedules)
+            state["history_"] = [
+                {name: value for name, value in epoch.items() if name not in _RECORDED}
+                for epoch in self.history_
+            ]
             network = state.pop("module_")
             state["_weights"] = {
                 name: w.detach().cpu().numpy().copy() for name, w in network.state_dict().items()
@@ -421,6 +446,8 @@ class BaseRNN(Versioned, BaseEstimator):
             stream = RandomStream((self._seed + self.n_iter_) % 2**31, device)
             self._make_net(device, stream, weights)
             self.net_.schedules = self.__dict__.pop("_schedules")
+            for i, epoch in enumerate(self.history_):
+                epoch |= {"epoch": i + 1, "train_loss": self.loss_curve_[i]}
             self.net_.history.extend(dict(epoch, batches=[]) for epoch in self.history_)
 
     def __sklearn_tags__(self):
@@ -466,12 +493,32 @@ def _check_groups(groups, validation, sequences):
         raise ValueError("Give X_val and y_val, or validation_groups to set sequences aside by, not both.")
     groups = column_or_1d(groups)
     check_same_number(groups, sequences, "validation_groups")
-    if len(np.unique(groups)) < 2:
-        raise ValueError(
-            "validation_groups names one group for all sequences; some have to be left to train on. "
-            "Leave it out, or give more groups."
-        )
+    problems = Problems("validation_groups")
+    if groups.dtype.kind in "fO":
+        for i in np.flatnonzero([is_missing(group) for group in groups]):
+            problems.add(i, "is missing; every sequence needs a group.")
+    problems.raise_if_any()
     return groups
+
+
+def _choose_groups(groups, fraction, rng):
+    """Choose groups at random, together near a share of the sequences; say of each whether it is in one."""
+    codes = np.unique(groups, return_inverse=True)[1]
+    counts, n = np.bincount(codes), len(groups)
+    wanted = max(2, round(fraction * n))  # R^2 needs two
+    held = np.zeros(len(counts), dtype=bool)
+    for group in rng.permutation(len(counts)):
+        n_held, more = counts[held].sum(), counts[group]
+        held[group] = abs(n_held + more - wanted) < abs(n_held - wanted) and n_held + more < n
+    if not held.any():
+        held[counts.argmin()] = True
+    if len(counts) < 2 or counts[held].sum() < 2:
+        raise ValueError(
+            f"validation_groups names {len(counts)} group(s) for {n} sequences: whole groups cannot be set "
+            "aside so that at least 2 sequences are validated on and some are left to train on. Give more "
+            "groups, X_val and y_val, or set early_stopping=False."
+        )
+    return held[codes]
 
 
 def _drop_weightless(sequences, targets, weights, groups, per_step):

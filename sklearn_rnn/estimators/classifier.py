@@ -96,7 +96,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     n_features_in_ : int
         Number of features d; the number of columns if X was a 2-D array or a DataFrame; 1 for tokens.
     feature_names_in_ : ndarray of str
-        Names of the columns, if X was a DataFrame with such.
+        Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
+        DataFrames or on `Sequences` with names, all of which are str.
     vocabulary_ : ndarray of shape (n_tokens,)
         The distinct tokens seen in training, sorted; only if X held tokens.
     n_iter_ : int
@@ -108,7 +109,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     validation_scores_ : list of float or None
         Score on the validation set after each epoch: on `X_val`, or with `early_stopping`.
     history_ : list of dict
-        All that was recorded in each epoch.
+        All that was recorded in each epoch. A file keeps losses, scores and what callbacks wrote.
     module_ : torch.nn.Module
         The trained network.
     net_ : skorch.NeuralNet
@@ -193,7 +194,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             goes by instead of a part of `X`.
         validation_groups : array of shape (n_sequences,), optional
             Where each sequence comes from (a patient, a machine). What `early_stopping` sets aside of `X` to
-            validate on is then all that comes from some of these, and nothing else.
+            validate on is then all that comes from some of these, near `validation_fraction` in number.
 
         Returns
         -------

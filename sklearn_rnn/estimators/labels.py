@@ -10,6 +10,27 @@ from sklearn_rnn.data.sequences import is_missing
 from sklearn_rnn.data.validation import check_not_masked
 
 
+class UnseenLabelsError(ValueError):
+    """Labels that are not among the classes.
+
+    Parameters
+    ----------
+    unseen : list
+        Up to five of them.
+    """
+
+    def __init__(self, unseen):
+        self.unseen = unseen
+        super().__init__(
+            f"y holds labels that were not there when training began: {unseen}. "
+            "Give all labels as partial_fit(..., classes=) in the first call, or fit anew."
+        )
+
+    def __reduce__(self):
+        """Make it anew of the labels, as in another process."""
+        return type(self), (self.unseen,)
+
+
 def check_labels(y):
     """Make an array of labels, and refuse what is no label: missing values, and numbers among str.
 
@@ -72,7 +93,7 @@ def code_labels(labels, classes):
 
     Raises
     ------
-    ValueError
+    UnseenLabelsError
         If a label is not among the classes.
 
     Examples
@@ -84,11 +105,7 @@ def code_labels(labels, classes):
     """
     is_known = np.isin(labels, classes)
     if not is_known.all():
-        unseen = np.unique(labels[~is_known])[:5].tolist()
-        raise ValueError(
-            f"y holds labels that were not there when training began: {unseen}. "
-            "Give all labels as partial_fit(..., classes=) in the first call, or fit anew."
-        )
+        raise UnseenLabelsError(np.unique(labels[~is_known])[:5].tolist())
     return np.searchsorted(classes, labels)
 
 

@@ -7,6 +7,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from sklearn_rnn.data.validation import (
+    Problems,
     check_not_masked,
     check_same_number,
     check_sample_weight,
@@ -99,7 +100,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     n_features_in_ : int
         Number of features d; the number of columns if X was a 2-D array or a DataFrame; 1 for tokens.
     feature_names_in_ : ndarray of str
-        Names of the columns, if X was a DataFrame with such.
+        Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
+        DataFrames or on `Sequences` with names, all of which are str.
     vocabulary_ : ndarray of shape (n_tokens,)
         The distinct tokens seen in training, sorted; only if X held tokens.
     n_iter_ : int
@@ -111,7 +113,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     validation_scores_ : list of float or None
         Score on the validation set after each epoch: on `X_val`, or with `early_stopping`.
     history_ : list of dict
-        All that was recorded in each epoch.
+        All that was recorded in each epoch. A file keeps losses, scores and what callbacks wrote.
     module_ : torch.nn.Module
         The trained network.
     net_ : skorch.NeuralNet
@@ -202,7 +204,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             goes by instead of a part of `X`.
         validation_groups : array of shape (n_sequences,), optional
             Where each sequence comes from (a patient, a machine). What `early_stopping` sets aside of `X` to
-            validate on is then all that comes from some of these, and nothing else.
+            validate on is then all that comes from some of these, near `validation_fraction` in number.
 
         Returns
         -------
@@ -263,8 +265,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             y = y.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"y must hold numbers: {error}") from error
-        if not np.isfinite(y).all():
-            raise ValueError("y contains NaN or infinity; every target must be a finite number.")
+        _check_finite(y, sequences.offsets if per_step else None)
         return y, per_step
 
     def _code_target(self, y, weights, *, reset, classes):
@@ -342,3 +343,16 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _check_finite(y, offsets):
+    """Refuse NaN and infinity in y (n, ...); `offsets` tell sequences apart if it holds targets of steps."""
+    values = y.reshape(len(y), -1)
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    rows = bad if offsets is None else np.searchsorted(offsets, bad, side="right") - 1
+    problems = Problems("y")
+    for k in np.unique(rows, return_index=True)[1]:
+        what = "NaN" if np.isnan(values[bad[k]]).any() else "infinity"
+        where = "" if offsets is None else f" at step {bad[k] - offsets[rows[k]]}"
+        problems.add(rows[k], f"has {what}{where}; every target must be a finite number.")
+    problems.raise_if_any()

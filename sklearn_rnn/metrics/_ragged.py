@@ -1,5 +1,6 @@
 """How the metrics read labels, numbers and weights: laid flat, and checked against each other."""
 
+import numbers
 from difflib import get_close_matches
 from itertools import chain, repeat
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_rnn.data.sequences import is_missing
-from sklearn_rnn.data.validation import Problems, check_sample_weight, is_ragged
+from sklearn_rnn.data.validation import Problems, check_sample_weight, is_ragged, masked_lengths
 
 
 class LabelPairs(NamedTuple):
@@ -21,6 +22,13 @@ class LabelPairs(NamedTuple):
 
 def pair_labels(y_true, y_pred, more_labels=()):
     """Code true and predicted labels alike; `more_labels` get codes even if they occur nowhere."""
+    y_true, y_pred = read_rows(y_true, "y_true"), read_rows(y_pred, "y_pred")
+    if are_str(y_true) and are_str(y_pred):
+        raise TypeError(
+            "y_true and y_pred hold str, one for each sequence. If these are the labels of one sequence, "
+            "give [y_true] and [y_pred]; if they are texts and each character is a label, give list(text) "
+            "for each."
+        )
     true, lengths = read_labels(y_true, "y_true")
     pred, pred_lengths = read_labels(y_pred, "y_pred")
     check_lengths("y_pred", pred_lengths, lengths)
@@ -32,6 +40,7 @@ def pair_labels(y_true, y_pred, more_labels=()):
 def read_labels(y, name):
     """Lay labels end to end; return a list of plain Python objects, and the lengths of the sequences."""
     rows = read_rows(y, name)
+    _check_per_step(rows, name)
     problems = Problems(name)
     if rows and {_kind_of_array(row) for row in rows} in ({"U"}, {"i"}, {"O"}):
         labels = np.concatenate(rows).tolist()  # several times faster than row by row
@@ -51,6 +60,26 @@ def read_labels(y, name):
             _find_no_label(i, row, problems)
         problems.raise_if_any()
     return labels, _count_steps(rows)
+
+
+def _check_per_step(rows, name):
+    """Refuse what holds one number a sequence, as an estimator that answers once a sequence gives it."""
+    if rows and all(np.ndim(row) == 0 and isinstance(row, numbers.Number) for row in rows):
+        refuse_per_sequence(name, f"one {type(rows[0]).__name__}")
+
+
+def refuse_per_sequence(name, what):
+    """Raise ValueError for answers of which there is one a sequence."""
+    raise ValueError(
+        f"{name} holds {what} a sequence, but this metric is one of steps: it needs an entry for each step "
+        f"of each sequence. What is of one sequence alone, give as [{name}]; for an estimator that answers "
+        "once a sequence take one of scikit-learn's metrics."
+    )
+
+
+def are_str(rows):
+    """Whether every row is a str, as in a flat list of labels, or in a list of texts."""
+    return len(rows) > 0 and all(isinstance(row, str) for row in rows)
 
 
 def _kind_of_array(row):
@@ -76,8 +105,7 @@ def read_rows(y, name):
             f"but it is of type {type(y).__name__}."
         )
     if isinstance(y, np.ma.MaskedArray) and y.ndim > 1:
-        is_padding = np.ma.getmaskarray(y).reshape(*y.shape[:2], -1).all(axis=2)
-        return [row[~masked] for row, masked in zip(y.data, is_padding, strict=True)]
+        return [row[:n] for row, n in zip(y.data, masked_lengths(y, name), strict=True)]
     return list(y.to_numpy() if hasattr(y, "to_numpy") else y)
 
 
@@ -111,6 +139,21 @@ def as_list(labels):
     return labels.tolist() if hasattr(labels, "tolist") else list(labels)
 
 
+def read_choice(labels):
+    """Make a list of distinct labels that a user chose."""
+    if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
+        raise TypeError(
+            f"labels must be a list of labels, but it is {labels!r}; one label alone is [{labels!r}]."
+        )
+    chosen = as_list(labels)
+    if not chosen:
+        raise ValueError("labels is empty; give at least one label, or None for all.")
+    if len(set(chosen)) < len(chosen):
+        twice = next(label for label in chosen if chosen.count(label) > 1)
+        raise ValueError(f"labels holds {twice!r} more than once; give every label once.")
+    return chosen
+
+
 def sort_labels(labels):
     """Sort labels of any types: numbers, then str."""
     return sorted(labels, key=lambda label: (isinstance(label, str), label))
@@ -136,9 +179,16 @@ def pair_numbers(y_true, y_pred):
 def read_numbers(y, name):
     """Lay numbers end to end, (n_steps_total, n_columns); return also the lengths of the sequences."""
     arrays, problems = [], Problems(name)
-    for i, row in enumerate(read_rows(y, name)):
+    rows = read_rows(y, name)
+    _check_per_step(rows, name)
+    for i, row in enumerate(rows):
+        if np.ma.is_masked(row):
+            problems.add(i, "is masked at some of its steps; leave them out.")
+            continue
         try:
             array = np.asarray(row)
+            if array.dtype.kind == "c":
+                raise TypeError("they are complex")
             array = array if array.dtype.kind == "f" else array.astype(np.float64)
         except (ValueError, TypeError) as error:
             problems.add(i, f"does not hold numbers: {error}.")
@@ -176,12 +226,17 @@ def read_weights(sample_weight, lengths):
     return check_sample_weight(sample_weight, lengths, per_step=True)
 
 
-def check_option(name, value, options):
-    """Raise ValueError, naming the nearest legal value, unless `value` is one of `options`."""
+def check_option(name, value, options, *, synonyms=None):
+    """Raise ValueError, naming the nearest legal value, unless `value` is one of `options`.
+
+    `synonyms` are other names of some of these.
+    """
     if value is None or isinstance(value, str):
         if value in options:
             return
-    near = get_close_matches(str(value).lower(), [o for o in options if o is not None], n=1)
+    given, synonyms = str(value).lower(), synonyms or {}
+    near = [synonyms[given]] if given in synonyms else []
+    near = near or get_close_matches(given, [o for o in options if o is not None], n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{name}={value!r} is not one of {', '.join(map(repr, options))}.{hint}")
 

@@ -5,13 +5,14 @@ import warnings
 import numpy as np
 
 from sklearn_rnn.metrics._ragged import (
-    as_list,
     check_any_steps,
     check_lengths,
     code_labels,
+    read_choice,
     read_labels,
     read_numbers,
     read_weights,
+    refuse_per_sequence,
     sort_labels,
 )
 
@@ -103,14 +104,16 @@ def bits_per_token(y_true, y_proba, *, labels=None, sample_weight=None):
 
 def _mean_cost(y_true, y_proba, labels, sample_weight):
     true, lengths = read_labels(y_true, "y_true")
+    if isinstance(y_proba, np.ndarray) and y_proba.ndim == 2 and y_proba.shape[1] > 1:
+        refuse_per_sequence("y_proba", "one row of probabilities")
     proba, proba_lengths = read_numbers(y_proba, "y_proba")  # (n_steps_total, n_labels)
     check_lengths("y_proba", proba_lengths, lengths, noun="step")
     check_any_steps(lengths)
     owner = "y_true" if labels is None else "labels"
-    labels = sort_labels(set(true)) if labels is None else as_list(labels)
-    if proba.shape[1] != len(labels) or len(set(labels)) != len(labels):
+    labels = sort_labels(set(true)) if labels is None else read_choice(labels)
+    if proba.shape[1] != len(labels):
         raise ValueError(
-            f"y_proba has {proba.shape[1]} columns, but {owner} has {len(set(labels))} distinct labels. "
+            f"y_proba has {proba.shape[1]} columns, but {owner} has {len(labels)} distinct labels. "
             "Give the label of each column, such as labels=estimator.classes_."
         )
     _check_probabilities(proba)

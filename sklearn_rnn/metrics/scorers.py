@@ -75,14 +75,15 @@ def get_scorer(scoring):
 
     Parameters
     ----------
-    scoring : str or callable
-        One of `get_scorer_names`: this library's names or scikit-learn's. A callable is given back as it is.
+    scoring : str, callable, or list of str
+        One of `get_scorer_names`: this library's names or scikit-learn's; or several of these. A callable is
+        given back as it is.
 
     Returns
     -------
-    scorer : callable
+    scorer : callable, or dict of these
         Called as ``scorer(estimator, X, y)``; greater is better. A copy, whose `set_score_request` concerns
-        nobody else.
+        nobody else. For several names: a dict that `scoring` of a search or of `cross_validate` takes.
 
     Raises
     ------
@@ -109,14 +110,17 @@ def get_scorer(scoring):
     >>> get_scorer("step_f1_macro")(tagger, X, y)
     1.0
     """
+    if isinstance(scoring, (list, tuple)):
+        return {name: get_scorer(name) for name in scoring}
     if not isinstance(scoring, str):
         return sklearn.metrics.get_scorer(scoring)
     if scoring in _SCORERS:
         return copy.deepcopy(_SCORERS[scoring])
     names = get_scorer_names()
     if scoring not in names:
-        near = get_close_matches(scoring, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        longer = [name for name in names if name.startswith(scoring)] if scoring else []
+        near = longer[:5] or get_close_matches(scoring, names, n=1)
+        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
         raise ValueError(f"There is no scorer {scoring!r}.{hint} get_scorer_names() gives all names.")
     return sklearn.metrics.get_scorer(scoring)
 

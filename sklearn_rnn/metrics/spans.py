@@ -5,12 +5,15 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import classification_report, f1_score, precision_score, recall_score
 
-from sklearn_rnn.data.validation import Problems
+from sklearn_rnn.data.validation import Problems, check_sample_weight
 from sklearn_rnn.metrics._ragged import (
+    are_str,
     check_option,
+    check_same_number,
     code_labels,
     pair_labels,
     read_labels,
+    read_rows,
     sort_labels,
 )
 from sklearn_rnn.metrics.steps import AVERAGES
@@ -21,6 +24,14 @@ _LETTERS_OF = {
     "iob2": {"B": "B", "I": "I"},
     "iobes": {"B": "B", "I": "I", "E": "E", "S": "S"},
     "bilou": {"B": "B", "I": "I", "L": "E", "U": "S"},  # last and unit are only other words
+}
+
+
+# Other names of schemes, in lower case.
+_SYNONYMS = {
+    **dict.fromkeys(("bio", "bio2"), "iob2"),
+    **dict.fromkeys(("iobe", "bioe", "bioes", "biose"), "iobes"),
+    **dict.fromkeys(("bioul", "bilu"), "bilou"),
 }
 
 
@@ -104,7 +115,7 @@ def find_spans(labels, *, scheme="iob2", mode="conlleval"):
         If a label does not belong to the scheme or is missing, or `scheme` or `mode` is not legal. One
         message names all sequences concerned.
     TypeError
-        If `labels` is no collection.
+        If `labels` is no collection, or the labels of one sequence alone.
 
     Notes
     -----
@@ -135,15 +146,20 @@ def find_spans(labels, *, scheme="iob2", mode="conlleval"):
     array([0, 1])
     """
     _check_scheme(scheme, mode)
+    labels = read_rows(labels, "labels")
+    if are_str(labels):
+        raise TypeError(
+            "labels holds str, one for each sequence. If these are the labels of one sequence, give "
+            "[labels]; if they are texts and each character is a label, give list(text) for each."
+        )
     flat, lengths = read_labels(labels, "labels")
     distinct = sort_labels(set(flat))
     codes = code_labels(flat, distinct)
     table = _LabelTable(distinct, scheme)
     table.check("labels", codes, lengths)
     start, end, types = _find(codes, lengths, table, scheme, mode)
-    # Behind every sequence stands one more step, an O, as long as spans are looked for.
     first = np.cumsum(lengths + 1) - (lengths + 1)
-    sequence = np.repeat(np.arange(len(lengths)), lengths + 1)[start]
+    sequence = _sequence_of_places(lengths)[start]
     names = np.array(table.types, dtype=str)
     return Spans(sequence, names[types], start - first[sequence], end - first[sequence])
 
@@ -183,7 +199,7 @@ def _split(label, letters):
 
 
 def _check_scheme(scheme, mode):
-    check_option("scheme", scheme, tuple(_LETTERS_OF))
+    check_option("scheme", scheme, tuple(_LETTERS_OF), synonyms=_SYNONYMS)
     check_option("mode", mode, _MODES)
 
 
@@ -210,6 +226,11 @@ def _find(codes, lengths, table, scheme, mode):
     return start[counts], end[counts], types[start[counts]]
 
 
+def _sequence_of_places(lengths):
+    """Give the sequence of each place; behind every sequence stands one more step, an O."""
+    return np.repeat(np.arange(len(lengths)), lengths + 1)
+
+
 def _tabulate(rules):
     """Make of rules a boolean array (letter before, letter, whether the types are the same)."""
     table = np.zeros((len(_LETTERS), len(_LETTERS), 2), dtype=bool)
@@ -222,8 +243,10 @@ def _index(character, characters):
     return slice(None) if character in "?*" else characters.index(character)
 
 
-def _compare(y_true, y_pred, scheme, mode):
-    """Give the types, sorted, and one pair of codes for each span: its true and its predicted type.
+def _compare(y_true, y_pred, sample_weight, scheme, mode):
+    """Give the types, sorted, and pairs of codes, the true and the predicted type; then the pairs' weights.
+
+    Without weights of sequences there is a pair for each span, and None for their weights.
 
     A span that only one side has is paired with -1, which is no type, and so is nothing with nothing, once,
     without which scikit-learn would take the types of perfect predictions for all that there is.
@@ -244,18 +267,41 @@ def _compare(y_true, y_pred, scheme, mode):
     present, codes = np.unique(np.concatenate([type_, pred_type]), return_inverse=True)
     n_types = len(present)
     true, pred = codes[: len(type_)], codes[len(type_) :]
-    n_right = np.bincount(pred[is_right], minlength=n_types)
-    n_missed = np.bincount(true, minlength=n_types) - n_right
-    n_false = np.bincount(pred, minlength=n_types) - n_right
+    is_found = np.isin(start, pred_start[is_right])
+    if hasattr(sample_weight, "__len__"):
+        check_same_number("sample_weight", sample_weight, pairs.lengths)
+    weights = check_sample_weight(sample_weight, pairs.lengths, per_step=False)
+    weight_at = None if weights is None else weights[_sequence_of_places(pairs.lengths)]
+
+    def count(types, places):
+        return np.bincount(types, None if weights is None else weight_at[places], n_types)
+
     kinds, none = np.arange(n_types), np.full(n_types, -1)
-    counts = np.concatenate([n_right, n_missed, n_false, [1]])
-    true_codes = np.repeat(np.concatenate([kinds, kinds, none, [-1]]), counts)
-    pred_codes = np.repeat(np.concatenate([kinds, none, kinds, [-1]]), counts)
-    return [table.types[k] for k in present], true_codes, pred_codes
+    true_codes = np.concatenate([kinds, kinds, none, [-1]])
+    pred_codes = np.concatenate([kinds, none, kinds, [-1]])
+    counts = np.concatenate(
+        [
+            count(true[is_found], start[is_found]),
+            count(true[~is_found], start[~is_found]),
+            count(pred[~is_right], pred_start[~is_right]),
+            [1],
+        ]
+    )
+    types = [table.types[k] for k in present]
+    if weights is None:
+        return types, np.repeat(true_codes, counts), np.repeat(pred_codes, counts), None
+    return types, true_codes, pred_codes, counts
 
 
 def span_precision_score(
-    y_true, y_pred, *, scheme="iob2", mode="conlleval", average="micro", zero_division="warn"
+    y_true,
+    y_pred,
+    *,
+    scheme="iob2",
+    mode="conlleval",
+    average="micro",
+    sample_weight=None,
+    zero_division="warn",
 ):
     """Give the precision of spans: how many of the predicted ones are right, in type, start and end.
 
@@ -270,6 +316,8 @@ def span_precision_score(
     average : {"micro", "macro", "weighted"} or None, default="micro"
         How the types' values become one: over all spans, as their mean, as their mean weighted with the
         number of true spans; None gives all of them, in the order of the sorted types of all spans.
+    sample_weight : array of shape (n_sequences,), optional
+        Weights of the sequences; each of a sequence's spans counts with it.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
         The value of what is undefined as there are no spans; "warn" is 0 with a warning.
 
@@ -290,11 +338,18 @@ def span_precision_score(
     >>> span_precision_score([["B-PER", "I-PER", "O"]], [["B-PER", "I-PER", "B-LOC"]])
     0.5
     """
-    return _score(precision_score, y_true, y_pred, scheme, mode, average, zero_division)
+    return _score(precision_score, y_true, y_pred, sample_weight, scheme, mode, average, zero_division)
 
 
 def span_recall_score(
-    y_true, y_pred, *, scheme="iob2", mode="conlleval", average="micro", zero_division="warn"
+    y_true,
+    y_pred,
+    *,
+    scheme="iob2",
+    mode="conlleval",
+    average="micro",
+    sample_weight=None,
+    zero_division="warn",
 ):
     """Give the recall of spans: how many of the true ones are predicted, in type, start and end.
 
@@ -308,6 +363,8 @@ def span_recall_score(
         Whether what the scheme does not allow marks spans, too; see `find_spans`.
     average : {"micro", "macro", "weighted"} or None, default="micro"
         See `span_precision_score`.
+    sample_weight : array of shape (n_sequences,), optional
+        Weights of the sequences; each of a sequence's spans counts with it.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
         The value of what is undefined as there are no spans; "warn" is 0 with a warning.
 
@@ -327,10 +384,19 @@ def span_recall_score(
     >>> span_recall_score([["B-PER", "I-PER", "O", "B-LOC"]], [["B-PER", "I-PER", "O", "O"]])
     0.5
     """
-    return _score(recall_score, y_true, y_pred, scheme, mode, average, zero_division)
+    return _score(recall_score, y_true, y_pred, sample_weight, scheme, mode, average, zero_division)
 
 
-def span_f1_score(y_true, y_pred, *, scheme="iob2", mode="conlleval", average="micro", zero_division="warn"):
+def span_f1_score(
+    y_true,
+    y_pred,
+    *,
+    scheme="iob2",
+    mode="conlleval",
+    average="micro",
+    sample_weight=None,
+    zero_division="warn",
+):
     """Give the F1 score of spans, the harmonic mean of precision and recall.
 
     Parameters
@@ -343,6 +409,8 @@ def span_f1_score(y_true, y_pred, *, scheme="iob2", mode="conlleval", average="m
         Whether what the scheme does not allow marks spans, too; see `find_spans`.
     average : {"micro", "macro", "weighted"} or None, default="micro"
         See `span_precision_score`.
+    sample_weight : array of shape (n_sequences,), optional
+        Weights of the sequences; each of a sequence's spans counts with it.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
         The value of what is undefined as there are no spans; "warn" is 0 with a warning.
 
@@ -368,20 +436,29 @@ def span_f1_score(y_true, y_pred, *, scheme="iob2", mode="conlleval", average="m
     >>> round(span_f1_score(y_true, y_pred, mode="strict"), 3)
     0.667
     """
-    return _score(f1_score, y_true, y_pred, scheme, mode, average, zero_division)
+    return _score(f1_score, y_true, y_pred, sample_weight, scheme, mode, average, zero_division)
 
 
-def _score(score, y_true, y_pred, scheme, mode, average, zero_division):
+def _score(score, y_true, y_pred, sample_weight, scheme, mode, average, zero_division):
     check_option("average", average, AVERAGES)
-    types, true, pred = _compare(y_true, y_pred, scheme, mode)
+    types, true, pred, weights = _compare(y_true, y_pred, sample_weight, scheme, mode)
     # Without any span one type of which there is none gives the value that zero_division wants.
     codes = np.arange(len(types) if average is None else max(len(types), 1))
-    value = score(true, pred, labels=codes, average=average, zero_division=zero_division)
+    options = {"labels": codes, "average": average, "zero_division": zero_division}
+    value = score(true, pred, sample_weight=weights, **options)
     return value if average is None else float(value)
 
 
 def span_classification_report(
-    y_true, y_pred, *, scheme="iob2", mode="conlleval", digits=2, output_dict=False, zero_division="warn"
+    y_true,
+    y_pred,
+    *,
+    scheme="iob2",
+    mode="conlleval",
+    sample_weight=None,
+    digits=2,
+    output_dict=False,
+    zero_division="warn",
 ):
     """Report precision, recall and F1 score of each type of spans.
 
@@ -393,6 +470,8 @@ def span_classification_report(
         What the letters mean; see `find_spans`.
     mode : {"conlleval", "strict"}, default="conlleval"
         Whether what the scheme does not allow marks spans, too; see `find_spans`.
+    sample_weight : array of shape (n_sequences,), optional
+        Weights of the sequences; each of a sequence's spans counts with it.
     digits : int, default=2
         Number of digits in the text.
     output_dict : bool, default=False
@@ -429,13 +508,14 @@ def span_classification_report(
     scheme='iob2', mode='conlleval'
     <BLANKLINE>
     """
-    types, true, pred = _compare(y_true, y_pred, scheme, mode)
+    types, true, pred, weights = _compare(y_true, y_pred, sample_weight, scheme, mode)
     names = types or ["no spans"]
     report = classification_report(
         true,
         pred,
         labels=np.arange(len(names)),
         target_names=names,
+        sample_weight=weights,
         digits=digits,
         output_dict=output_dict,
         zero_division=zero_division,

@@ -16,6 +16,7 @@ from sklearn_rnn.metrics._ragged import (
     check_same_number,
     code_labels,
     pair_labels,
+    read_choice,
     read_weights,
 )
 
@@ -29,8 +30,8 @@ def step_accuracy_score(y_true, y_pred, *, sample_weight=None):
     ----------
     y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,)
         True and predicted labels (str or numbers): a list of lists or arrays, an object array, `Sequences`,
-        or an array of shape (n_sequences, n_steps). A str holds one label a character. Labels that only one
-        of the two holds count as errors.
+        or an array of shape (n_sequences, n_steps). In one of the two a str may hold one label a character.
+        Labels that only one of the two holds count as errors.
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
 
@@ -45,7 +46,7 @@ def step_accuracy_score(y_true, y_pred, *, sample_weight=None):
         If `y_pred` has other lengths than `y_true`, a label is missing (None or NaN), or there is no step at
         all. One message names all sequences concerned.
     TypeError
-        If one of them is no collection.
+        If one of them is no collection, or both are the labels of one sequence alone.
 
     See Also
     --------
@@ -220,7 +221,7 @@ def _score(score, y_true, y_pred, labels, average, sample_weight, zero_division)
 
 def _pair(y_true, y_pred, labels):
     """Code the labels, and give the codes of those that count."""
-    counting = None if labels is None else as_list(labels)
+    counting = None if labels is None else read_choice(labels)
     pairs = pair_labels(y_true, y_pred, counting or ())
     return pairs, code_labels(pairs.labels if counting is None else counting, pairs.labels)
 

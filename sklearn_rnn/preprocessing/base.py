@@ -1,6 +1,7 @@
 """What the transformers of sequences share: reading X, and which form came in."""
 
 import difflib
+import functools
 import numbers
 
 import numpy as np
@@ -8,10 +9,52 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.validation import array_shape, as_sequences, check_width
+from sklearn_rnn.data.validation import array_shape, as_sequences, check_names, check_width
 from sklearn_rnn.persistence import Versioned
 
 _KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
+
+
+def unchanged_on_error(method):
+    """Make a method that fits a transformer leave it as it was if it fails.
+
+    Parameters
+    ----------
+    method : function
+        `fit`, `fit_transform` or `partial_fit`.
+
+    Returns
+    -------
+    function
+        The same, but for an error the attributes are those from before.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from sklearn_rnn.preprocessing.base import unchanged_on_error
+    >>> @unchanged_on_error
+    ... def fit(transformer, X):
+    ...     transformer.n_features_in_ = len(X[0])
+    ...     raise ValueError("It cannot be fitted.")
+    >>> transformer = SimpleNamespace()
+    >>> try:
+    ...     fit(transformer, [[1.0, 2.0]])
+    ... except ValueError:
+    ...     print(transformer)
+    namespace()
+    """
+
+    @functools.wraps(method)
+    def fit(self, *args, **kwargs):
+        before = dict(self.__dict__)
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    return fit
 
 
 class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
@@ -52,6 +95,8 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
             # scikit-learn's bookkeeping of columns: n_features_in_ and feature_names_in_.
             columns = X if is_table else sequences.values.reshape(len(sequences.values), -1)
             validate_data(self, columns, reset=True, skip_check_array=True)
+            if not is_table:
+                check_names(sequences, self, reset=True)
             return sequences, shape
         if kind != self._kind:
             if (kind, self._kind) != ("integer tokens", "numbers"):
@@ -62,7 +107,10 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
             sequences = _as_numbers(sequences)
         if is_table and self._was_table:
             validate_data(self, X, reset=False, skip_check_array=True)
-        elif not sequences.is_tokens:
+            return sequences, shape
+        if not self._was_table:  # the names of a table are those of steps
+            check_names(sequences, self, reset=False)
+        if not sequences.is_tokens:
             check_width(sequences, 1 if self._was_table else self.n_features_in_, self)
         return sequences, shape
 
@@ -70,16 +118,19 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
         """Read X as what the transformer needs, numbers unless a subclass says otherwise."""
         return self._read_numbers(X, reset=reset)
 
-    def _read_numbers(self, X, *, reset):
-        sequences = as_sequences(X, allow_nan=get_tags(self).input_tags.allow_nan)
+    _advice_for_tokens = "The recurrent estimators read tokens as they are, without a transformer."
+
+    def _read_numbers(self, X, *, reset, allow_nan=None):
+        allow_nan = get_tags(self).input_tags.allow_nan if allow_nan is None else allow_nan
+        sequences = as_sequences(X, allow_nan=allow_nan)
         if not sequences.is_tokens:
             return sequences
         kind = "str" if is_text(sequences) else "integer"
         if kind == "str" or reset:
             raise ValueError(
                 f"X holds {kind} tokens, but {type(self).__name__} needs numbers. "
-                "The recurrent estimators read tokens as they are, without a transformer. If integers are "
-                "measurements, make them float: X = [np.asarray(x, dtype=float) for x in X]."
+                f"{self._advice_for_tokens} If integers are measurements, make them float: "
+                "X = [np.asarray(x, dtype=float) for x in X]."
             )
         return _as_numbers(sequences)
 
@@ -150,6 +201,30 @@ def _as_numbers(sequences):
 
 
 # Checks of parameters
+
+
+def check_bool(name, value):
+    """Check that a parameter is True or False.
+
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    value : object
+        What it is.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.preprocessing.base import check_bool
+    >>> check_bool("masked", True)
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, but it is {value!r}.")
 
 
 def check_option(name, value, options):

@@ -44,7 +44,8 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
     n_features_in_ : int
         Number of features a step, as the estimator counts them.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
-        Names of the columns. Only after a fit on a DataFrame whose columns are all named by str.
+        Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
+        DataFrames or on `Sequences` with names, all of which are str.
 
     See Also
     --------
@@ -81,7 +82,7 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         self.prefit = prefit
         self.per_step = per_step
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None, y_val=None, validation_groups=None):
         """Fit a clone of the estimator, unless it is fitted already.
 
         Parameters
@@ -92,6 +93,11 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
             Targets of the sequences, or of their steps, as the estimator takes them.
         sample_weight : array of shape (n_sequences,), optional
             Weights, which are passed on to the estimator.
+        X_val, y_val : like `X` and `y`, optional
+            Data to validate on, likewise. What stands before this in a pipeline does not transform it, unless
+            the pipeline has ``transform_input=["X_val"]``.
+        validation_groups : array of shape (n_sequences,), optional
+            Groups that the estimator's `early_stopping` keeps together, likewise.
 
         Returns
         -------
@@ -109,8 +115,14 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         if self.prefit:
             self.estimator_ = copy.deepcopy(self.estimator)  # it may be fitted anew
         else:
-            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-            self.estimator_ = clone(self.estimator).fit(X, y, **weights)
+            more = {
+                "sample_weight": sample_weight,
+                "X_val": X_val,
+                "y_val": y_val,
+                "validation_groups": validation_groups,
+            }
+            given = {name: value for name, value in more.items() if value is not None}
+            self.estimator_ = clone(self.estimator).fit(X, y, **given)
         states = self._hidden_states(_first_row(X))
         self._gives_steps = states.ndim != 2
         self._n_features_out = (states if states.dtype != object else states[0]).shape[-1]

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.validation import array_shape, as_sequences
-from sklearn_rnn.preprocessing.base import check_option, nested_shape
+from sklearn_rnn.preprocessing.base import check_bool, check_option, nested_shape, unchanged_on_error
 from sklearn_rnn.preprocessing.tokens import TokenTransformer, find_tokens
 
 
@@ -38,7 +38,8 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         1. After a fit on a 2-D array of whole numbers or a DataFrame, (n_sequences, n_steps): the number of
         columns.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
-        Names of the columns. Only after a fit on a DataFrame whose columns are all named by str.
+        Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
+        DataFrames or on `Sequences` with names, all of which are str.
 
     See Also
     --------
@@ -76,6 +77,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         self.dense = dense
         self.unknown_token = unknown_token
 
+    @unchanged_on_error
     def fit(self, X, y=None):
         """Learn the categories.
 
@@ -104,6 +106,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         self._fit(self._read(X, reset=True)[0])
         return self
 
+    @unchanged_on_error
     def fit_transform(self, X, y=None):
         """Learn the categories, and encode.
 
@@ -147,6 +150,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
             If tokens are not of the kind that `fit` saw: str or integers, words or characters.
         """
         check_is_fitted(self)
+        self._check_parameters()
         sequences, shape = self._read(X, reset=False)
         return self._encode(sequences, shape or nested_shape(X))
 
@@ -174,7 +178,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         """
         check_is_fitted(self)
         sequences = as_sequences(X)
-        if not sequences.is_tokens and sequences.n_features > 1:
+        if self._are_vectors(sequences):
             self._check_width(sequences.n_features, self.n_features_out_)
             is_unknown = ~sequences.values.any(axis=1)
             codes = np.where(is_unknown, 0, sequences.values.argmax(axis=1) + 1)
@@ -211,8 +215,15 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
     def _tokens(self):
         return self.categories_
 
+    def _are_vectors(self, sequences):
+        if sequences.is_tokens or sequences.n_features > 1:
+            return not sequences.is_tokens
+        # Of a single category codes and vectors look alike, but no code is a fraction.
+        return self.n_features_out_ == 1 and bool((sequences.values % 1).any())
+
     def _check_parameters(self):
         check_option("handle_unknown", self.handle_unknown, ("error", "ignore"))
+        check_bool("dense", self.dense)
         is_str = isinstance(self.categories, str)
         if self.categories != "auto" if is_str else not hasattr(self.categories, "__iter__"):
             error = ValueError if is_str else TypeError

@@ -1,14 +1,24 @@
 """One array of sequences of different lengths, and back."""
 
 import numbers
+from itertools import pairwise
 
 import numpy as np
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.sequences import Sequences, step_positions, trailing_lengths
-from sklearn_rnn.data.validation import Problems, as_sequences
-from sklearn_rnn.preprocessing.base import SequenceTransformer, check_count, check_option
+from sklearn_rnn.data.validation import Problems, are_finite, as_sequences
+from sklearn_rnn.preprocessing.base import (
+    SequenceTransformer,
+    check_bool,
+    check_count,
+    check_option,
+    unchanged_on_error,
+)
 from sklearn_rnn.preprocessing.truncator import truncate
+
+_LONG = 50  # steps; from about here on, copying sequence by sequence is faster than step by step
 
 
 class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
@@ -19,8 +29,8 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
     Parameters
     ----------
     padding_value : float, default=0.0
-        What the steps of padding hold. With NaN, which no sequence may hold, padding can never be mistaken
-        for data.
+        What the steps of padding hold. With NaN, which no sequence may hold then, padding can never be
+        mistaken for data.
     n_steps : int, optional
         Number of steps of the array. By default that of the longest sequence that `fit` sees.
     side : {"end", "start"}, default="end"
@@ -38,7 +48,8 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         Number of features a step. After a fit on a 2-D array or DataFrame, (n_sequences, n_steps): the number
         of columns.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
-        Names of the columns. Only after a fit on a DataFrame whose columns are all named by str.
+        Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
+        DataFrames or on `Sequences` with names, all of which are str.
 
     See Also
     --------
@@ -49,7 +60,8 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
     Notes
     -----
     `inverse_transform` gives back exactly what `transform` was given, up to what was truncated. `transform`
-    makes sure of that: a sequence whose own outermost step looks like padding is an error.
+    makes sure of that: a sequence whose own outermost step looks like padding is an error, and so is NaN in a
+    sequence if the padding is NaN, unless `masked`. With other padding NaN may stand for missing values.
 
     Examples
     --------
@@ -66,6 +78,11 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
     Sequences(2 sequences of 1 to 3 steps, 1 feature)
     """
 
+    _advice_for_tokens = (
+        "The recurrent estimators read tokens and their codes as they are, without padding; "
+        "Sequences.to_padded pads these, too."
+    )
+
     def __init__(self, *, padding_value=0.0, n_steps=None, side="end", masked=False, truncate=None):
         self.padding_value = padding_value
         self.n_steps = n_steps
@@ -73,6 +90,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         self.masked = masked
         self.truncate = truncate
 
+    @unchanged_on_error
     def fit(self, X, y=None):
         """Learn the number of steps of the array.
 
@@ -88,9 +106,11 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         self : SequencePadder
             The fitted transformer.
         """
+        self._check_parameters()
         self._fit(self._read(X, reset=True)[0])
         return self
 
+    @unchanged_on_error
     def fit_transform(self, X, y=None):
         """Learn the number of steps of the array, and pad.
 
@@ -106,6 +126,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         X_new : ndarray or masked array
             As from `transform`.
         """
+        self._check_parameters()
         sequences, shape = self._read(X, reset=True)
         self._fit(sequences)
         return self._pad(sequences, shape)
@@ -124,6 +145,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             float32. If X has two axes, (n_sequences, n_steps), the shape is (n_sequences, n_steps_).
         """
         check_is_fitted(self)
+        self._check_parameters()
         return self._pad(*self._read(X, reset=False))
 
     def inverse_transform(self, X):
@@ -140,6 +162,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             The sequences; an array if X has two axes and `fit` saw a 2-D array.
         """
         check_is_fitted(self)
+        self._check_parameters()
         X = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
         if X.ndim not in (2, 3) or X.shape[1] != self.n_steps_:
             raise ValueError(
@@ -154,11 +177,33 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             is_step = ~self._is_padding(X if X.ndim == 3 else X[:, :, np.newaxis])
             lengths = trailing_lengths(is_step if self.side == "end" else is_step[:, ::-1])
         steps = np.ma.getdata(X)[self._inside(lengths)]
-        sequences = as_sequences(Sequences.from_lengths(steps.reshape(len(steps), -1), lengths))
+        sequences = Sequences.from_lengths(steps.reshape(len(steps), -1), lengths)
+        sequences = as_sequences(sequences, allow_nan=get_tags(self).input_tags.allow_nan)
         return sequences.values.reshape(len(X), -1) if X.ndim == 2 and self._was_table else sequences
 
+    def __sklearn_tags__(self):
+        """Describe the transformer to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        is_nan = self.padding_value != self.padding_value
+        tags.input_tags.allow_nan = bool(self.masked or not is_nan)
+        return tags
+
+    def _convert(self, X, *, reset):
+        sequences = self._read_numbers(X, reset=reset, allow_nan=True)
+        if not get_tags(self).input_tags.allow_nan and not are_finite(sequences.values):
+            problems, is_nan = Problems("X"), np.isnan(sequences.values).any(axis=1)
+            rows = np.searchsorted(sequences.offsets, np.flatnonzero(is_nan), side="right") - 1
+            for i in np.unique(rows):
+                step = np.argmax(is_nan[sequences.offsets[i] :])
+                problems.add(
+                    i,
+                    f"has NaN at step {step}, as the padding has; set another padding_value, or masked=True, "
+                    "or impute missing values before.",
+                )
+            problems.raise_if_any()
+        return sequences
+
     def _fit(self, sequences):
-        self._check_parameters()
         self.n_steps_ = int(sequences.lengths.max() if self.n_steps is None else self.n_steps)
 
     def _check_parameters(self):
@@ -168,6 +213,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             raise ValueError(f"padding_value={self.padding_value} is too large for float32.")
         check_count("n_steps", self.n_steps, optional=True)
         check_option("side", self.side, ("end", "start"))
+        check_bool("masked", self.masked)
         if self.truncate is not None:
             check_option("truncate", self.truncate, ("end", "start"))
 
@@ -184,7 +230,12 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         if self.side == "start":
             starts += self.n_steps_ - lengths
         padded = np.full((shape[0] * shape[1], shape[2]), self.padding_value, dtype=np.float32)
-        padded[step_positions(starts, lengths)] = sequences.values  # faster than by a mask
+        if lengths.mean() < _LONG:
+            padded[step_positions(starts, lengths)] = sequences.values  # faster than by a mask
+        else:
+            bounds = pairwise(sequences.offsets.tolist())
+            for at, (start, end) in zip(starts.tolist(), bounds, strict=True):
+                padded[at : at + end - start] = sequences.values[start:end]
         padded = padded.reshape(shape)
         if self.masked:
             mask = np.broadcast_to(~self._inside(lengths)[:, :, np.newaxis], shape).copy()
@@ -225,7 +276,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             problems.add(
                 i,
                 f"{'ends' if self.side == 'end' else 'starts'} with a step of {self.padding_value}, "
-                "which could not be told from padding; set another padding_value (NaN is never data), "
-                "or masked=True.",
+                "which could not be told from padding; set another padding_value (such as NaN), or "
+                "masked=True.",
             )
         problems.raise_if_any()

@@ -1,9 +1,12 @@
 """Any scikit-learn transformer, applied to the steps of sequences."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -16,12 +19,19 @@ from sklearn_rnn.data.validation import (
     is_ragged,
     object_array,
 )
-from sklearn_rnn.preprocessing.base import SequenceTransformer, is_text, nested_shape
+from sklearn_rnn.preprocessing.base import (
+    SequenceTransformer,
+    is_text,
+    nested_shape,
+    unchanged_on_error,
+)
+
+_MOST_BYTES = 4 * 2**30  # of a sparse result made dense
 
 
 def _transformer_has(name):
     def has(self):
-        getattr(getattr(self, "transformer_", self.transformer), name)  # its error says what is missing
+        getattr(getattr(self, "transformer_", self._transformer), name)  # its error says what is missing
         return True
 
     return has
@@ -38,10 +48,10 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
 
     Parameters
     ----------
-    transformer : transformer
-        Any scikit-learn transformer of rows: a scaler, `PCA`, an encoder, a pipeline of these. It is cloned
-        before it is fitted. If it looks at `y` (as `SelectKBest` does), the target of a whole sequence holds
-        at each step.
+    transformer : transformer or "passthrough"
+        Any scikit-learn transformer of rows: a scaler, `PCA`, an encoder, a pipeline of these; "passthrough"
+        leaves the numbers as they are. It is cloned before it is fitted. If it looks at `y` (as `SelectKBest`
+        does), the target of a whole sequence holds at each step.
 
     Attributes
     ----------
@@ -51,13 +61,15 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         Number of features a step; 1 for tokens. After a fit on a 2-D array or DataFrame,
         (n_sequences, n_steps): the number of columns.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
-        Names of the columns. Only after a fit on a DataFrame whose columns are all named by str.
+        Names of the features, or of the columns of a DataFrame (n_sequences, n_steps). Only after a fit on
+        `Sequences` or DataFrames in which all are named by str.
 
     See Also
     --------
     SequencePadder : Make one array of sequences of different lengths.
     OneHotSequenceEncoder : Tokens as one-hot vectors, also without holding these in memory.
     sklearn.compose.ColumnTransformer : What to give as `transformer` if features need different treatment.
+        It may ask for them by name if X has names: `Sequences` of a table, or a list of DataFrames.
 
     Notes
     -----
@@ -67,7 +79,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
 
     Values are read and given as float32, as everywhere in this library; float64 has no influence. A float32
     has 7 digits: subtract large offsets (the start from Unix times) before. Sparse results become dense, so
-    set a `HashingVectorizer`'s `n_features`, which is 2**20, to some hundreds.
+    set a `HashingVectorizer`'s `n_features`, which is 2**20, to some hundreds; more than 4 GiB is an error.
 
     Which transformers read tokens, their tags say: `input_tags.string`, `input_tags.categorical`,
     `no_validation`; a pipeline reads what its first station reads. A column of str that a transformer makes
@@ -102,6 +114,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
     def __init__(self, transformer):
         self.transformer = transformer
 
+    @unchanged_on_error
     def fit(self, X, y=None):
         """Fit the transformer to all steps.
 
@@ -122,17 +135,20 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If X is not as it should be, or holds what the transformer does not read: tokens, or numbers.
+            If X is not as it should be, or holds what the transformer does not read: tokens, or numbers; by
+            `transform` also if a sparse result would be larger than 4 GiB as a dense one.
         TypeError
             If `transformer` is none, or X is no collection of sequences.
         """
         self._check_transformer()
         sequences = self._read(X, reset=True)[0]
-        transformer, targets = clone(self.transformer), self._flatten_target(y, sequences)
-        self.transformer_ = transformer.fit(_lay_out(sequences, transformer), targets)
+        transformer, targets = clone(self._transformer), self._flatten_target(y, sequences)
+        with _explain_empty_vocabulary(sequences):
+            self.transformer_ = transformer.fit(self._lay_out(sequences, transformer), targets)
         return self
 
     @available_if(_transformer_has("partial_fit"))
+    @unchanged_on_error
     def partial_fit(self, X, y=None):
         """Fit the transformer further, to all steps of more sequences.
 
@@ -152,10 +168,11 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         is_first = not hasattr(self, "transformer_")
         sequences = self._read(X, reset=is_first)[0]
         targets = self._flatten_target(y, sequences)
-        transformer = clone(self.transformer) if is_first else self.transformer_
-        self.transformer_ = transformer.partial_fit(_lay_out(sequences, transformer), targets)
+        transformer = clone(self._transformer) if is_first else self.transformer_
+        self.transformer_ = transformer.partial_fit(self._lay_out(sequences, transformer), targets)
         return self
 
+    @unchanged_on_error
     def fit_transform(self, X, y=None):
         """Fit the transformer to all steps, and transform them.
 
@@ -173,12 +190,13 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         """
         self._check_transformer()
         sequences, shape = self._read(X, reset=True)
-        transformer, targets = clone(self.transformer), self._flatten_target(y, sequences)
-        rows = _lay_out(sequences, transformer)
-        if hasattr(transformer, "fit_transform"):  # may be more than the two: see TargetEncoder
-            values = transformer.fit_transform(rows, targets)
-        else:
-            values = transformer.fit(rows, targets).transform(rows)
+        transformer, targets = clone(self._transformer), self._flatten_target(y, sequences)
+        rows = self._lay_out(sequences, transformer)
+        with _explain_empty_vocabulary(sequences):
+            if hasattr(transformer, "fit_transform"):  # may be more than the two: see TargetEncoder
+                values = transformer.fit_transform(rows, targets)
+            else:
+                values = transformer.fit(rows, targets).transform(rows)
         self.transformer_ = transformer
         return self._cut(values, "transform", sequences, shape or nested_shape(X))
 
@@ -198,7 +216,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         """
         check_is_fitted(self)
         sequences, shape = self._read(X, reset=False)
-        values = self.transformer_.transform(_lay_out(sequences, self.transformer_))
+        values = self.transformer_.transform(self._lay_out(sequences, self.transformer_))
         return self._cut(values, "transform", sequences, shape or nested_shape(X))
 
     @available_if(_transformer_has("inverse_transform"))
@@ -232,7 +250,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         Parameters
         ----------
         input_features : array of str, optional
-            Names of the features that go in.
+            Names of the features that go in. By default those that X had in `fit`.
 
         Returns
         -------
@@ -241,22 +259,24 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             the names of its columns, which are steps.
         """
         check_is_fitted(self)
-        if not self._was_table:
+        if not self._was_table and not hasattr(self, "feature_names_in_"):
             return self.transformer_.get_feature_names_out(input_features)
         names = OneToOneFeatureMixin.get_feature_names_out(self, input_features)
+        if not self._was_table:
+            return self.transformer_.get_feature_names_out(names)
         names_of_step = self.transformer_.get_feature_names_out()
         return names if len(names_of_step) == 1 else names_of_step
 
     def __sklearn_tags__(self):
         """Describe the transformer to scikit-learn, as the one inside does."""
         tags = super().__sklearn_tags__()
-        inner = get_tags(self.transformer)
+        inner = get_tags(self._transformer)
         tags.target_tags.required = inner.target_tags.required
-        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        tags.input_tags.allow_nan = _allows_nan(self._transformer)
         tags.input_tags.positive_only = inner.input_tags.positive_only
         tags.input_tags.string = inner.input_tags.string
         tags.input_tags.categorical = inner.input_tags.categorical
-        tags.input_tags.two_d_array = _token_form(self.transformer) != "texts"
+        tags.input_tags.two_d_array = _token_form(self._transformer) != "texts"
         tags.non_deterministic = inner.non_deterministic
         return tags
 
@@ -266,15 +286,21 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         except AttributeError:  # not every transformer names what it makes
             return default
 
+    @property
+    def _transformer(self):
+        is_none = isinstance(self.transformer, str) and self.transformer == "passthrough"
+        return FunctionTransformer(feature_names_out="one-to-one") if is_none else self.transformer
+
     def _check_transformer(self):
-        if not hasattr(self.transformer, "transform") or isinstance(self.transformer, type):
+        if not hasattr(self._transformer, "transform") or isinstance(self.transformer, type):
             raise TypeError(
-                f"transformer must be a scikit-learn transformer, but it is {self.transformer!r}."
+                "transformer must be a scikit-learn transformer or 'passthrough', but it is "
+                f"{self.transformer!r}."
             )
 
     def _flatten_target(self, y, sequences):
         """Lay targets out like steps; where that fails, only a transformer that demands them fails too."""
-        is_required = get_tags(self.transformer).target_tags.required
+        is_required = get_tags(self._transformer).target_tags.required
         if y is None and not is_required:
             return None
         try:
@@ -288,19 +314,37 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             return None  # targets of a later station, such as sequences of other lengths
 
     def _convert(self, X, *, reset):
-        transformer = self.transformer if reset else self.transformer_
+        transformer = self._transformer if reset else self.transformer_
         form = _token_form(transformer)
         if form is None:
-            return self._read_numbers(X, reset=reset)
-        sequences = as_sequences(X, allow_nan=get_tags(transformer).input_tags.allow_nan)
+            return self._read_numbers(X, reset=reset, allow_nan=_allows_nan(transformer))
+        sequences = as_sequences(X, allow_nan=_allows_nan(transformer))
         if form == "texts" and not is_text(sequences):
             kind = "integers" if sequences.is_tokens else "numbers"
             raise ValueError(f"X holds {kind}, but {type(transformer).__name__} reads steps that are str.")
         return sequences
 
+    def _lay_out(self, sequences, transformer):
+        """Lay all steps end to end in the form that a transformer reads."""
+        if sequences.is_tokens:
+            is_column = _token_form(transformer) == "column"
+            return sequences.values[:, np.newaxis] if is_column else sequences.values
+        names = None if self._was_table else getattr(self, "feature_names_in_", None)
+        if names is None or not _has_columns(transformer):
+            return sequences.values
+        try:
+            from pandas import DataFrame
+        except ImportError:  # without names: columns can still be asked for by their numbers
+            return sequences.values
+        return DataFrame(sequences.values, columns=names, copy=False)
+
     def _cut(self, values, method, sequences, shape):
         """Cut the rows that the transformer made into sequences."""
-        values = values.astype(np.float32).toarray() if hasattr(values, "toarray") else _as_array(values)
+        if hasattr(values, "toarray"):
+            _refuse_large(values, self.transformer_)
+            values = values.astype(np.float32).toarray()
+        else:
+            values = _as_array(values)
         n_steps = len(sequences.values)
         if values.ndim != 2 or len(values) != n_steps:
             raise ValueError(
@@ -326,25 +370,71 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
 
 def _token_form(transformer):
     """How a transformer reads tokens: as "texts" (S,), as a "column" (S, 1), or (None) not at all."""
+    return next((form for form, _ in _find_readers(transformer) if form), None)
+
+
+def _allows_nan(transformer):
+    """Whether a transformer may be given NaN: a part of it reads that; the others complain themselves."""
+    readers = _find_readers(transformer)
+    return not readers or any(allows_nan for _, allows_nan in readers)
+
+
+def _find_readers(transformer):
+    """Give of all that read what a transformer is given the form of tokens, and whether they allow NaN.
+
+    scikit-learn's tags of what is made of several transformers do not tell.
+    """
+    if transformer is None or isinstance(transformer, str):  # "passthrough", "drop"
+        return []
     if isinstance(transformer, Pipeline):
-        first = [station for _, station in transformer.steps if station not in (None, "passthrough")][:1]
-        return _token_form(first[0]) if first else None
-    if isinstance(transformer, (ColumnTransformer, FeatureUnion)):
-        is_union = isinstance(transformer, FeatureUnion)
-        parts = [part[1] for part in (transformer.transformer_list if is_union else transformer.transformers)]
-        forms = [form for part in parts if not isinstance(part, str) and (form := _token_form(part))]
-        return None if not forms else forms[0] if is_union else "column"
+        return next((found for _, part in transformer.steps if (found := _find_readers(part))), [])
+    if isinstance(transformer, FeatureUnion):
+        return [found for _, part in transformer.transformer_list for found in _find_readers(part)]
+    if isinstance(transformer, ColumnTransformer):
+        parts = [*(part[1] for part in transformer.transformers), transformer.remainder]
+        found = [found for part in parts for found in _find_readers(part)]
+        return [(form and "column", allows_nan) for form, allows_nan in found]
     tags = get_tags(transformer)
-    if tags.input_tags.string and not tags.input_tags.two_d_array:
-        return "texts"
-    return "column" if tags.input_tags.categorical or tags.no_validation else None
+    reads_column = tags.input_tags.categorical or tags.no_validation
+    reads_texts = tags.input_tags.string and not tags.input_tags.two_d_array
+    form = "texts" if reads_texts else "column" if reads_column else None
+    return [(form, tags.input_tags.allow_nan or tags.no_validation)]
 
 
-def _lay_out(sequences, transformer):
-    """Lay all steps end to end in the form that a transformer reads."""
-    if sequences.is_tokens and _token_form(transformer) == "column":
-        return sequences.values[:, np.newaxis]
-    return sequences.values
+def _has_columns(transformer):
+    """Whether there is a ColumnTransformer, which may ask for columns by their names, anywhere in it."""
+    return any(
+        isinstance(part, ColumnTransformer) for part in (transformer, *transformer.get_params().values())
+    )
+
+
+@contextmanager
+def _explain_empty_vocabulary(sequences):
+    """Say more where scikit-learn's vectorizers find no word: by default a single character is none."""
+    try:
+        yield
+    except ValueError as error:
+        if "empty vocabulary" not in str(error) or not is_text(sequences):
+            raise
+        if max(map(len, sequences.values.tolist())) > 1:
+            raise
+        raise ValueError(
+            f"{error}. Every step of X is a single character, as a list of str is read letter by letter, and "
+            "the vectorizer takes words of at least 2: split each text into a list of words, or set "
+            "analyzer='char'."
+        ) from error
+
+
+def _refuse_large(values, transformer):
+    """Refuse to make a sparse matrix dense that would hardly fit into memory."""
+    n_bytes = 4 * values.shape[0] * values.shape[1]  # float32
+    if n_bytes > _MOST_BYTES:
+        raise ValueError(
+            f"{type(transformer).__name__} made {values.shape[1]} features of {values.shape[0]} steps, which "
+            f"are {n_bytes / 2**30:.1f} GiB as a dense array; at most {_MOST_BYTES / 2**30:.0f} are made. "
+            "Make fewer features, some hundreds: n_features of HashingVectorizer, max_features of "
+            "CountVectorizer, max_categories of OneHotEncoder."
+        )
 
 
 def _as_array(rows):

@@ -7,7 +7,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import Problems, array_shape, as_sequences, check_unit
-from sklearn_rnn.preprocessing.base import SequenceTransformer, check_count, check_option, is_text
+from sklearn_rnn.preprocessing.base import (
+    SequenceTransformer,
+    check_count,
+    check_option,
+    is_text,
+    unchanged_on_error,
+)
 
 _MOST_WHOLE = 2**24  # up to here float32 holds every whole number
 _LONGEST = 100  # characters; longer tokens would need too much memory in arrays of one width
@@ -55,6 +61,7 @@ class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
 
     def _decode(self, sequences, shape):
         """Turn codes into tokens; into an array if `shape` is that of one."""
+        self._check_unknown_token()
         codes, n_tokens = sequences.values, len(self._tokens)
         problems = Problems("X")
         for i, step, code in _first_steps(sequences, (codes < 0) | (codes > n_tokens)):
@@ -117,7 +124,8 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
         1. After a fit on a 2-D array of whole numbers or a DataFrame, (n_sequences, n_steps): the number of
         columns.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
-        Names of the columns. Only after a fit on a DataFrame whose columns are all named by str.
+        Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
+        DataFrames or on `Sequences` with names, all of which are str.
 
     See Also
     --------
@@ -152,6 +160,7 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
         self.handle_unknown = handle_unknown
         self.unknown_token = unknown_token
 
+    @unchanged_on_error
     def fit(self, X, y=None):
         """Learn the vocabulary.
 
@@ -179,6 +188,7 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
         self._fit(self._read(X, reset=True)[0])
         return self
 
+    @unchanged_on_error
     def fit_transform(self, X, y=None):
         """Learn the vocabulary, and encode.
 
@@ -220,6 +230,7 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
             If tokens are not of the kind that `fit` saw: str or integers, words or characters.
         """
         check_is_fitted(self)
+        self._check_parameters()
         return self._encode(self._read(X, reset=False)[0])
 
     def inverse_transform(self, X):
@@ -282,9 +293,9 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
         n_steps = len(sequences.values)
         tokens, counts = find_tokens(sequences)
         is_count = isinstance(self.min_frequency, numbers.Integral)
-        least = self.min_frequency if is_count else self.min_frequency * n_steps
+        frequencies = counts if is_count else counts / n_steps  # .55 is 55 / 100, while .55 * 100 is above 55
         order = np.argsort(-counts, kind="stable")[: self.max_tokens]
-        order = order[counts[order] >= least]
+        order = order[frequencies[order] >= self.min_frequency]
         if len(order) == 0:
             raise ValueError(
                 f"No token is left in the vocabulary: min_frequency={self.min_frequency!r}, but the most "

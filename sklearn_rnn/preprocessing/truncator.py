@@ -6,7 +6,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.sequences import Sequences, step_positions
 from sklearn_rnn.data.validation import as_sequences
-from sklearn_rnn.preprocessing.base import SequenceTransformer, check_count, check_option, nested_shape
+from sklearn_rnn.preprocessing.base import (
+    SequenceTransformer,
+    check_count,
+    check_option,
+    nested_shape,
+    unchanged_on_error,
+)
 
 
 class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
@@ -25,7 +31,8 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         Number of features a step; 1 for tokens. After a fit on a 2-D array or DataFrame,
         (n_sequences, n_steps): the number of columns.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
-        Names of the columns. Only after a fit on a DataFrame whose columns are all named by str.
+        Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
+        DataFrames or on `Sequences` with names, all of which are str.
 
     See Also
     --------
@@ -53,6 +60,7 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         self.n_steps = n_steps
         self.side = side
 
+    @unchanged_on_error
     def fit(self, X, y=None):
         """Learn the number of features, which later data must have too.
 
@@ -79,6 +87,7 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         self._read(X, reset=True)
         return self
 
+    @unchanged_on_error
     def fit_transform(self, X, y=None):
         """Learn the number of features, and cut.
 
@@ -119,6 +128,7 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
             If X holds numbers and `fit` saw tokens, or the other way round.
         """
         check_is_fitted(self)
+        self._check_parameters()
         return self._cut(X, *self._read(X, reset=False))
 
     def get_feature_names_out(self, input_features=None):
@@ -195,4 +205,5 @@ def truncate(sequences, n_steps, side):
         return sequences
     if side == "start":
         starts = starts + lengths - kept
-    return Sequences.from_lengths(sequences.values[step_positions(starts, kept)], kept)
+    values = sequences.values[step_positions(starts, kept)]
+    return Sequences(values, np.r_[0, np.cumsum(kept)], feature_names=sequences.feature_names)

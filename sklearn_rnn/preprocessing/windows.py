@@ -27,8 +27,8 @@ class SlidingWindow(Versioned, BaseEstimator):
         How many steps after the last step of the window its target stands. 1 is the next step; 0, the
         last step itself, is for targets given as `y`. With several, a window has several targets.
     target : int, str or list of these, optional
-        The features to be predicted: their numbers, or their names if X is a DataFrame. By default all. Not
-        used if `y` is given.
+        The features to be predicted: their numbers, or their names if X has such (DataFrames, `Sequences`
+        of a table). By default all. Not used if `y` is given.
     stride : int, default=1
         Number of steps from the start of a window to the start of the next.
     block_size : int, optional
@@ -62,6 +62,9 @@ class SlidingWindow(Versioned, BaseEstimator):
 
     One array or DataFrame of two axes is one series here, (n_steps, n_features), where the estimators read
     series of one feature from it.
+
+    NaN, for a missing value, passes through to the windows, where a station of the pipeline may impute it. A
+    target cannot be missing.
 
     Overlapping windows share steps: a random split of them, such as `KFold` with ``shuffle=True``, tests on
     what was learnt.
@@ -136,12 +139,13 @@ class SlidingWindow(Versioned, BaseEstimator):
         ------
         ValueError
             If a series is too short for a window with its targets, has not as many targets as steps, or
-            holds what is no finite number; or if a parameter is not legal. One message names all series.
+            holds infinity; if a feature that is a target is NaN; or if a parameter is not legal. One message
+            names all series.
         TypeError
             If X is no series or a parameter is of the wrong type.
         """
         self._check_parameters()
-        series, is_one, names = _read(X)
+        series, is_one = _read(X)
         horizons = self._horizons()
         if y is None:
             if min(horizons) == 0:
@@ -149,11 +153,14 @@ class SlidingWindow(Versioned, BaseEstimator):
                     "horizon=0 is the last step of the window itself, where its own features are no target; "
                     "give y, or a horizon of at least 1."
                 )
-            values = series.values[:, self._find_target(series.n_features, names)]
+            values = series.values[:, self._find_target(series.n_features, series.feature_names)]
         else:
             values = _flatten_target(y, series, is_one)
         at = self._place(series, max(horizons), is_one)
-        targets = values[at[:, np.newaxis] + self.size - 1 + np.array(horizons)]  # (n, n_horizons, ...)
+        steps = at[:, np.newaxis] + self.size - 1 + np.array(horizons)  # (n, n_horizons)
+        targets = values[steps]  # (n, n_horizons, ...)
+        if y is None:
+            _refuse_nan(targets, steps, series, is_one)
         targets = targets[:, 0] if np.ndim(self.horizon) == 0 else targets
         return self._cut(series, at), targets.reshape(len(at), -1) if targets.ndim > 2 else targets
 
@@ -176,8 +183,15 @@ class SlidingWindow(Versioned, BaseEstimator):
             As in `make_windows`; a series has to be as long as one window.
         """
         self._check_parameters()
-        series, is_one, _ = _read(X)
+        series, is_one = _read(X)
         return self._cut(series, self._place(series, 0, is_one))
+
+    def __sklearn_tags__(self):
+        """Describe the tool to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
 
     def _horizons(self):
         return [self.horizon] if np.ndim(self.horizon) == 0 else list(self.horizon)
@@ -240,20 +254,25 @@ class SlidingWindow(Versioned, BaseEstimator):
 
 
 def _read(X):
-    """Bring series into one form; tell whether X was a single one, and the names of its features."""
+    """Bring series into one form, and tell whether X was a single one."""
     is_one = _is_one(X)
     if is_one and not hasattr(X, "columns"):
         X = np.asanyarray(X)  # a mask is kept, and found
         X = X if X.ndim == 2 else X[:, np.newaxis]
     X = [X] if is_one else X
-    series = as_sequences(X)
+    try:
+        series = as_sequences(X, allow_nan=True)
+    except (TypeError, ValueError) as error:
+        if not is_one:
+            raise
+        raise type(error)(str(error).replace("X[0]", "X")) from error  # one series is no list of series
     if series.is_tokens:
         kind = "integer" if series.values.dtype.kind == "i" else "str"
         raise ValueError(
             f"X holds {kind} tokens, but SlidingWindow needs numbers. If integers are measurements, make "
             "them float: X = [np.asarray(x, dtype=float) for x in X]."
         )
-    return series, is_one, _column_names(X)
+    return series, is_one
 
 
 def _is_one(X):
@@ -264,17 +283,21 @@ def _is_one(X):
     return X.ndim == 2 or (X.ndim == 1 and X.dtype.kind != "O")
 
 
-def _column_names(X):
-    """Give the names of the columns if X is a list of DataFrames; they must agree."""
-    if not isinstance(X, (list, tuple)) or not hasattr(X[0], "columns"):
-        return None
-    names = list(X[0].columns)
+def _refuse_nan(targets, steps, series, is_one):
+    """Refuse NaN among targets (n, n_horizons, ...) that are features at these steps of the flat series."""
+    is_nan = np.isnan(targets).reshape(*steps.shape, -1).any(axis=2)
+    if not is_nan.any():
+        return
+    steps = np.unique(steps[is_nan])
+    rows = np.searchsorted(series.offsets, steps, side="right") - 1
     problems = Problems("X")
-    for i, x in enumerate(X):
-        if list(getattr(x, "columns", [])) != names:
-            problems.add(i, f"does not have the columns {names} in this order, as X[0] has.")
+    for k in np.unique(rows, return_index=True)[1]:
+        i, t = rows[k], steps[k] - series.offsets[rows[k]]
+        message = f"has NaN at step {t}, which would be a target; impute the series before, or give y."
+        if is_one:
+            raise ValueError(f"X {message}")
+        problems.add(i, message)
     problems.raise_if_any()
-    return names
 
 
 def _flatten_target(y, series, is_one):
@@ -297,13 +320,13 @@ def _find_feature(wanted, n_features, names):
         return int(wanted)
     if names is None:
         raise TypeError(
-            f"target must be the number of a feature, but it is {wanted!r}. Names are for a DataFrame, "
-            "and X is none."
+            f"target must be the number of a feature, but it is {wanted!r}. Names are for X whose features "
+            "have names, all of them str: DataFrames, or what Sequences.from_long makes of one."
         )
     if wanted not in names:
-        near = difflib.get_close_matches(str(wanted), [str(name) for name in names], n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else f" They are {names}."
-        raise ValueError(f"target={wanted!r} is no column of X.{guess}")
+        near = difflib.get_close_matches(str(wanted), names, n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else f" They are {list(names)}."
+        raise ValueError(f"target={wanted!r} is no feature of X.{guess}")
     return names.index(wanted)
 
 

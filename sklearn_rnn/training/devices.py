@@ -41,9 +41,10 @@ def resolve_device(device, *, fall_back=False):
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         if fall_back:
             return torch.device("cpu")
+        hint = "Did you mean 'cuda'? " if str(device).lower().split(":")[0] == "gpu" else ""
         raise ValueError(
             f"device={device!r} is not available here: {str(error).splitlines()[0].rstrip('.')}. "
-            "Use device='auto' or device='cpu'."
+            f"{hint}Use device='auto' or device='cpu'."
         ) from error
     return found
 

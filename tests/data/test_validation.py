@@ -12,9 +12,9 @@ import pytest
 import torch
 from scipy import sparse
 
-from sklearn_rnn import Sequences
+from sklearn_rnn import RNNTagger, Sequences
 from sklearn_rnn.data import as_sequences, flatten_steps, is_ragged
-from sklearn_rnn.data.validation import check_same_number, check_sample_weight, object_array
+from sklearn_rnn.data.validation import are_finite, check_same_number, check_sample_weight, object_array
 
 NAN = float("nan")
 
@@ -440,7 +440,6 @@ VALUE_ERRORS = {
         "X is a masked array with 1 axes; it needs 2 or 3",
     ),
     "all masked": (np.ma.masked_array([[1.0], [2.0]], [[0], [1]]), r"X\[1\] is empty"),
-    "groups": (pd.DataFrame(RAGGED[0]).groupby(0), "is not a sequence"),
 }
 
 
@@ -777,3 +776,36 @@ def test_helpers():
     assert made.shape == (3,)
     assert made.dtype == object
     assert made[1].shape == (2,)
+
+
+def test_masked_targets_of_steps():
+    X = [np.zeros((n, 1)) for n in (3, 2)]
+    y = np.ma.masked_array([[1, 2, 3], [4, 5, 0]], mask=[[0, 0, 0], [0, 0, 1]])
+    for padded_steps in (None, 3):
+        assert flatten_steps(y, [3, 2], padded_steps=padded_steps).tolist() == [1, 2, 3, 4, 5]
+    two = np.ma.masked_array(np.ones((2, 3, 2)), mask=np.repeat(y.mask[:, :, np.newaxis], 2, axis=2))
+    assert flatten_steps(two, [3, 2]).shape == (5, 2)
+    y.mask = [[0, 1, 0], [1, 0, 1]]
+    message = (
+        r"^y\[0\] is masked at step 1, before its end; only trailing steps may be masked\.\n"
+        r"y\[1\] is masked at step 0"
+    )
+    for padded_steps in (None, 3):
+        with pytest.raises(ValueError, match=message):
+            flatten_steps(y, [2, 1], padded_steps=padded_steps)
+    with pytest.raises(ValueError, match=message):
+        RNNTagger().fit(X, y)
+    two.mask[0, 1, 0] = True
+    with pytest.raises(ValueError, match=r"^y\[0\] is masked at step 1"):
+        flatten_steps(two, [3, 2])
+    with pytest.raises(ValueError, match=r"^y\[0\] does not .* some of its steps are masked"):
+        flatten_steps([y[0], [1]], [3, 1])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_wrong_number_among_large_ones(value):
+    values = np.full((7, 3), 3e38, dtype=np.float32)  # the sum of squares is infinite
+    assert are_finite(values)
+    assert are_finite(np.asfortranarray(values))
+    values[4, 1] = value
+    assert not are_finite(values)

@@ -87,7 +87,7 @@ def test_single_precision_is_summed_in_double():
             "y_proba has 2 columns, but y_true has 1 distinct labels.*classes_",
         ),
         ([["a"]], [[[0.5, 0.5]]], {"labels": ["a", "b", "c"]}, "2 columns, but labels has 3 distinct labels"),
-        ([["a"]], [[[0.5, 0.5]]], {"labels": ["a", "a"]}, "2 columns, but labels has 1 distinct labels"),
+        ([["a"]], [[[0.5, 0.5]]], {"labels": ["a", "a"]}, "labels holds 'a' more than once"),
         (
             [["a", "b"]],
             [[[0, -1], [-1, -2]]],

@@ -100,7 +100,7 @@ def test_integers_do_not_overflow():
         (
             np.arange(3.0),
             np.arange(3.0),
-            r"y_true\[0\] has the shape \(\), but must hold numbers for each step",
+            r"^y_true holds one float64 a sequence, .* metric is one of steps.*\[y_true\]",
         ),
         ([[1.0], [[1.0, 2.0]]], [[1.0], [1.0]], r"y_true\[1\] has 2 numbers a step, but y_true\[0\] has 1"),
         ([[]], [[]], "y_true holds no steps"),
@@ -114,3 +114,11 @@ def test_wrong_numbers(y_true, y_pred, message):
 
 def test_empty_sequences_count_nothing():
     assert step_mean_squared_error([[], [[1.0, 2.0]]], [[], [[1.0, 4.0]]]) == 2
+
+
+def test_complex_and_masked_numbers():
+    for score in SCORES:
+        with pytest.raises(ValueError, match=r"y_true\[1\] does not hold numbers: they are complex"):
+            score([[1.0], [1j]], [[1.0], [2.0]])
+        with pytest.raises(ValueError, match=r"y_pred\[1\] is masked at some of its steps"):
+            score([[1.0], [1.0, 2.0]], [[1.0], np.ma.masked_array([1.0, 2.0], mask=[1, 0])])

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from sklearn_rnn import RNNRegressor, RNNTagger
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.metrics import (
     bits_per_token,
     edit_distance_rate,
@@ -197,7 +197,9 @@ def test_probabilities_of_a_pipeline(series):
     assert get_scorer("neg_perplexity")(model, X, y) == expected
 
 
-@pytest.mark.parametrize("name", ["step_accuracy", "neg_perplexity", "neg_step_mean_squared_error"])
+@pytest.mark.parametrize(
+    "name", ["step_accuracy", "neg_perplexity", "span_f1", "neg_step_mean_squared_error"]
+)
 def test_metadata_routing(tagger, sentences, regressor, series, name):
     model, (X, y) = (regressor, series) if "squared" in name else (tagger, sentences)
     weights = np.linspace(0.1, 3, len(X))
@@ -264,6 +266,27 @@ def test_misspelt_names(name, nearest):
         get_scorer(name)
 
 
+def test_beginnings_of_names():
+    with pytest.raises(
+        ValueError, match=r"Did you mean 'step_f1_macro', 'step_f1_micro', 'step_f1_weighted'\?"
+    ):
+        get_scorer("step_f1")
+    with pytest.raises(ValueError, match=r"Did you mean 'neg_edit_distance_rate'\?"):
+        get_scorer("neg_edit")
+
+
+@pytest.mark.parametrize("make", [list, tuple])
+def test_several_names(make):
+    names = make(["step_accuracy", "step_f1_macro", "neg_perplexity"])
+    scorers = get_scorer(names)
+    assert list(scorers) == list(names)
+    tagger, X, y = RNNTagger(**FAST), [["a", "b"], ["b"]] * 4, [["N", "V"], ["V"]] * 4
+    found = cross_validate(tagger, X, y, cv=2, scoring=scorers)
+    assert all(np.isfinite(found[f"test_{name}"]).all() for name in names)
+    with pytest.raises(ValueError, match="There is no scorer 'step_f1_makro'"):
+        get_scorer(make(["step_f1_makro"]))
+
+
 def test_names_like_no_other():
     with pytest.raises(
         ValueError, match=r"There is no scorer 'qqq'\. get_scorer_names\(\) gives all names\."
@@ -275,3 +298,20 @@ def test_import_loads_no_torch():
     code = "import sklearn_rnn.metrics, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"skorch", "torch"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("n_labels", [2, 3])
+@pytest.mark.parametrize("name", ["neg_perplexity", "neg_bits_per_token"])
+def test_probabilities_of_whole_sequences(series, name, n_labels):
+    X, y = series[0], [str(i % n_labels) for i in range(len(series[0]))]
+    model = RNNClassifier(**FAST).fit(X, y)
+    with pytest.raises(ValueError, match=r"^y_proba holds one .* a sequence, .*steps: .*metrics\.$"):
+        get_scorer(name)(model, X, y)
+
+
+@pytest.mark.parametrize("name", ["step_r2", "neg_step_mean_absolute_error"])
+def test_numbers_of_whole_sequences(series, name):
+    X, y = series[0], np.arange(len(series[0]), dtype=float)
+    model = RNNRegressor(**FAST).fit(X, y)
+    with pytest.raises(ValueError, match=r"^y_true holds one .* a sequence, .*steps: .*metrics\.$"):
+        get_scorer(name)(model, X, y)

@@ -357,6 +357,34 @@ def test_wrong_predictions():
         span_f1_score([["O"], ["B-X"]], [["O"], ["B-X", "O"]])
 
 
+@pytest.mark.parametrize("make", [list, tuple, np.array])
+def test_labels_of_one_sequence_alone(make):
+    labels = make(["B-PER", "O"])
+    with pytest.raises(TypeError, match=r"one sequence, give \[labels\]; .* list\(text\)"):
+        find_spans(labels)
+    with pytest.raises(TypeError, match=r"give \[y_true\] and \[y_pred\]"):
+        span_f1_score(labels, labels)
+    assert as_tuples(find_spans([labels])) == [(0, "PER", 0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "nearest"),
+    [
+        ("bio", "iob2"),
+        ("BIO", "iob2"),
+        ("bio2", "iob2"),
+        ("iobe", "iobes"),
+        ("BIOES", "iobes"),
+        ("bilu", "bilou"),
+        ("BILOU", "bilou"),
+        ("bioul", "bilou"),
+    ],
+)
+def test_other_names_of_schemes(scheme, nearest):
+    with pytest.raises(ValueError, match=rf"\. Did you mean '{nearest}'\?"):
+        find_spans([["O"]], scheme=scheme)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -382,3 +410,44 @@ def test_labels_of_one_step_spans_are_a_step_metric():
     expected = sklearn.metrics.f1_score(true, pred, labels=["S-X", "S-Y"], average=None)
     result = span_f1_score(y_true, y_pred, scheme="iobes", mode="strict", average=None)
     np.testing.assert_allclose(result, expected, rtol=1e-12)
+
+
+# Weights
+
+
+@pytest.mark.parametrize("mode", ["conlleval", "strict"])
+@pytest.mark.parametrize("average", ["micro", "macro", "weighted", None])
+@pytest.mark.parametrize("score", [span_precision_score, span_recall_score, span_f1_score])
+def test_a_weight_is_a_number_of_copies(score, average, mode, global_random_seed):
+    rng = np.random.RandomState(global_random_seed)
+    y_true = draw("iob2", rng)
+    y_pred = [[label if rng.rand() < 0.8 else "O" for label in row] for row in y_true]
+    weights = rng.randint(0, 4, size=len(y_true))
+    copies = np.repeat(np.arange(len(y_true)), weights)
+    options = {"average": average, "mode": mode, "zero_division": 0}
+    value = score(y_true, y_pred, sample_weight=weights / 2, **options)
+    expected = score([y_true[i] for i in copies], [y_pred[i] for i in copies], **options)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+
+
+def test_report_with_weights():
+    y_true, y_pred = [["B-X", "O"], ["B-X", "B-Y"]], [["B-X", "O"], ["O", "B-Y"]]
+    report = span_classification_report(y_true, y_pred, sample_weight=[3, 0.5], output_dict=True)
+    assert report["X"]["recall"] == pytest.approx(3 / 3.5, rel=1e-12)
+    assert report["X"]["support"] == 3.5
+    assert span_f1_score(y_true, y_true, sample_weight=[0.1, 0.7]) == 1
+    assert span_f1_score([["O"]], [["O"]], sample_weight=[2], zero_division=1) == 1
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1], "sample_weight has 1 sequence, but y_true has 2"),
+        ([1, -1], "not negative"),
+        ([[1, 1], [1]], "inhomogeneous|1D"),
+        ([0, 0], "zero for every sequence"),
+    ],
+)
+def test_wrong_weights(weights, message):
+    with pytest.raises(ValueError, match=message):
+        span_f1_score([["B-X", "O"], ["O"]], [["B-X", "O"], ["O"]], sample_weight=weights)

@@ -72,6 +72,31 @@ def test_arrays_and_str():
     assert step_accuracy_score(["ab", "c"], [["a", "c"], np.array(["c"])]) == pytest.approx(2 / 3, rel=1e-12)
 
 
+@pytest.mark.parametrize("make", [list, tuple, np.array, lambda y: np.array(y, dtype=object), pd.Series])
+@pytest.mark.parametrize(
+    "score",
+    [
+        *SCORES,
+        step_accuracy_score,
+        sequence_accuracy_score,
+        step_confusion_matrix,
+        step_classification_report,
+    ],
+)
+def test_labels_of_one_sequence_alone(score, make):
+    y_true, y_pred = make(["B-PER", "O"]), make(["I-PER", "O"])
+    with pytest.raises(TypeError, match=r"one sequence, give \[y_true\] and \[y_pred\]; .* list\(text\)"):
+        score(y_true, y_pred)
+    with pytest.raises(TypeError, match=r"give \[y_true\] and \[y_pred\]"):
+        score(y_true, list(y_pred))
+
+
+def test_texts_beside_arrays():
+    arrays = object_array([np.array(["a", "c"]), np.array(["c"])])
+    assert step_accuracy_score(["ab", "c"], arrays) == pytest.approx(2 / 3, rel=1e-12)
+    assert step_accuracy_score(arrays, ["ab", "c"]) == pytest.approx(2 / 3, rel=1e-12)
+
+
 @pytest.mark.parametrize("average", ["macro", "micro", "weighted", None])
 @pytest.mark.parametrize("score", SCORES)
 def test_scores_are_those_of_scikit_learn(pair, score, average):
@@ -184,7 +209,7 @@ def test_report_is_that_of_scikit_learn(pair, output_dict):
         ),
         ([["a"], ["b"]], [["a"]], "y_pred has 1 sequence, but y_true has 2"),
         (["a", 3], ["a", "b"], r"y_true\[1\] is a single int, but must hold a label for each step"),
-        (np.array([1, 2]), np.array([1, 2]), r"y_true\[0\] is a single int"),
+        (np.array([1, 2]), np.array([1, 2]), "y_true holds one int64 a sequence, .* metric is one of steps"),
         ([["a", None]], [["a", "a"]], r"y_true\[0\] holds None at step 1, which is no label"),
         ([[1.0], [2.0, np.nan]], [[1.0], [2.0, 2.0]], r"y_true\[1\] holds nan at step 1, which is no label"),
         ([["a"]], [np.array([None])], r"y_pred\[0\] holds None at step 0"),
@@ -249,3 +274,31 @@ def test_arguments_are_not_changed():
     y_true, y_pred, weights = [np.array(["a", "b"])], [np.array(["b", "a"])], [2.0]
     step_f1_score(y_true, y_pred, sample_weight=weights)
     assert (y_true[0].tolist(), y_pred[0].tolist(), weights) == (["a", "b"], ["b", "a"], [2.0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([], ValueError, "labels is empty"),
+        (["a", "b", "a"], ValueError, "labels holds 'a' more than once"),
+        ("ab", TypeError, r"labels must be a list of labels, but it is 'ab'; .* is \['ab'\]"),
+        (3, TypeError, "labels must be a list of labels, but it is 3"),
+    ],
+)
+@pytest.mark.parametrize("score", [*SCORES, step_confusion_matrix, step_classification_report])
+def test_wrong_choices_of_labels(score, labels, error, message):
+    with pytest.raises(error, match=message):
+        score([["a", "b"]], [["a", "b"]], labels=labels)
+
+
+def test_masked_labels():
+    mask = [[0, 0, 1], [0, 0, 0], [1, 1, 1]]
+    y = np.ma.masked_array([["a", "b", "?"], ["a", "a", "b"], ["?", "?", "?"]], mask=mask)
+    assert step_accuracy_score(y, [["a", "a"], ["a", "a", "a"], []]) == 0.6
+    y.mask = [[0, 1, 0], [0, 0, 1], [1, 0, 1]]
+    message = (
+        r"^y_pred\[0\] is masked at step 1, before its end; only trailing steps may be masked\.\n"
+        r"y_pred\[2\] is masked at step 0, before its end"
+    )
+    with pytest.raises(ValueError, match=message):
+        step_accuracy_score([["a", "b"], ["a", "a"], ["a"]], y)

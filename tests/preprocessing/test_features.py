@@ -262,6 +262,38 @@ def test_weights_are_passed_on(arrays, labels):
         np.testing.assert_array_equal(model[:1].transform(arrays), expected)
 
 
+def by_name(features, classifier, X, y, given):
+    return make_pipeline(features, classifier).fit(
+        X, y, **{f"sequencefeatures__{name}": value for name, value in given.items()}
+    )
+
+
+def by_routing(features, classifier, X, y, given):
+    with sklearn.config_context(enable_metadata_routing=True):
+        features.set_fit_request(**dict.fromkeys(given, True))
+        classifier.set_fit_request(sample_weight=False)
+        return make_pipeline(features, classifier).fit(X, y, **given)
+
+
+@pytest.mark.parametrize("fit", [by_name, by_routing])
+@pytest.mark.parametrize("what", ["data", "groups", "groups and weights"])
+def test_what_to_validate_on_is_passed_on(arrays, labels, fit, what):
+    given = {
+        "data": {"X_val": arrays[:6], "y_val": labels[:6]},
+        "groups": {"validation_groups": np.arange(30) // 3},
+        "groups and weights": {
+            "validation_groups": np.arange(30) // 3,
+            "sample_weight": np.linspace(1, 3, num=30),
+        },
+    }[what]
+    rnn = RNNClassifier(**SMALL, early_stopping=True)
+    expected, plain = rnn.fit(arrays, labels, **given).validation_scores_, clone(rnn).fit(arrays, labels)
+    model = fit(SequenceFeatures(clone(rnn)), LogisticRegression(), arrays, labels, given)
+    assert model[0].estimator_.validation_scores_ == expected
+    np.testing.assert_array_equal(model[0].transform(arrays), rnn.hidden_states(arrays))
+    assert (plain.hidden_states(arrays) != rnn.hidden_states(arrays)).any()
+
+
 def test_search_over_the_network_inside(arrays, labels):
     model = make_pipeline(SequenceFeatures(RNNClassifier(**SMALL)), RandomForestClassifier(5, random_state=0))
     grid = {"sequencefeatures__estimator__hidden_size": [2, 5], "randomforestclassifier__max_depth": [1, 3]}

@@ -152,6 +152,19 @@ def test_probabilities_become_the_most_probable():
     assert to_lists(encoder.inverse_transform([[[0.2, 0.7, 0.1], [0.5, 0.1, 0.4]]])) == [["b", "a"]]
 
 
+@pytest.mark.parametrize("dense", [False, True])
+def test_a_single_category(dense):
+    encoder = OneHotSequenceEncoder(dense=dense, handle_unknown="ignore").fit(["aa"])
+    assert to_lists(encoder.inverse_transform(encoder.transform(["aa", "a", "ba"]))) == [
+        ["a", "a"],
+        ["a"],
+        ["<unk>", "a"],
+    ]
+    assert to_lists(encoder.inverse_transform([[[0.7], [0.0]], [[1.0]]])) == [["a", "<unk>"], ["a"]]
+    with pytest.raises(ValueError, match=r"X\[0\] has the code 2 at step 0"):
+        encoder.inverse_transform([[2, 1]])
+
+
 # With the estimators
 
 
@@ -224,6 +237,7 @@ def test_clone_pickle_and_html():
         ({"categories": ["a", 2]}, TypeError, "categories must be str"),
         ({"categories": [["a", "b"]]}, TypeError, "categories must be str"),
         ({"categories": ["a", "b", "a"]}, ValueError, "categories must differ from each other"),
+        ({"dense": "no"}, TypeError, "dense must be True or False, but it is 'no'"),
         ({"unknown_token": 1}, TypeError, "unknown_token must be a str"),
     ],
 )

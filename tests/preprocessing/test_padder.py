@@ -9,11 +9,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from sklearn_rnn import RNNClassifier, Sequences
+from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger, Sequences
 from sklearn_rnn.data import as_sequences
-from sklearn_rnn.preprocessing import SequencePadder, StepTransformer
+from sklearn_rnn.preprocessing import SequencePadder, StepTransformer, TokenEncoder
 
 CHECKED = [
     SequencePadder(),
@@ -155,7 +156,7 @@ def test_data_that_looks_like_padding(side, word, row, padding_value):
     with pytest.raises(ValueError) as error:
         SequencePadder(side=side, padding_value=padding_value).fit_transform(X)
     assert f"X[{row}] {word} with a step of" in str(error.value)
-    assert "set another padding_value (NaN is never data), or masked=True" in str(error.value)
+    assert "set another padding_value (such as NaN), or masked=True" in str(error.value)
     assert str(error.value).count("X[") == 1
     for other in (SequencePadder(side=side, padding_value=np.nan), SequencePadder(side=side, masked=True)):
         check_same(other.inverse_transform(other.fit_transform(X)), X)
@@ -169,6 +170,32 @@ def test_a_sequence_without_padding_may_not_look_like_it_either():
 def test_values_are_compared_as_float32():
     with pytest.raises(ValueError, match=r"X\[0\] ends with a step of 0.1"):
         SequencePadder(padding_value=0.1).fit_transform([np.array([1.0, 0.1])])
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+@pytest.mark.parametrize("options", [{}, {"padding_value": np.nan, "masked": True}, {"masked": True}])
+def test_missing_values_stay(arrays, side, options):
+    arrays[0][0], arrays[2][1, 1], arrays[3][-1] = np.nan, np.nan, np.nan
+    padder = SequencePadder(side=side, **options).fit(arrays)
+    assert get_tags(padder).input_tags.allow_nan
+    padded = padder.transform(arrays)
+    assert np.isnan(np.ma.filled(padded, 0)).sum() == 5
+    check_same(padder.inverse_transform(padded), arrays)
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+def test_missing_values_beside_padding_of_nan(arrays, side):
+    arrays[2][1, 1], arrays[3][:] = np.nan, np.nan
+    padder = SequencePadder(padding_value=np.nan, side=side)
+    assert not get_tags(padder).input_tags.allow_nan
+    message = (
+        r"(?s)^X\[2\] has NaN at step 1, .* set another padding_value, or masked=True.*\nX\[3\] .* step 0"
+    )
+    for method in (padder.fit, padder.fit_transform, padder.fit(arrays[:2]).transform):
+        with pytest.raises(ValueError, match=message):
+            method(arrays)
+    with pytest.raises(ValueError, match="infinity"):
+        SequencePadder().fit([[1.0, np.inf]])
 
 
 def test_too_long():
@@ -217,6 +244,7 @@ def test_truncated_tables():
         ({"n_steps": 2.5}, TypeError, "n_steps must be an integer or None, but it is 2.5"),
         ({"padding_value": "pad"}, TypeError, "padding_value must be a number, but it is 'pad'"),
         ({"padding_value": None}, TypeError, "padding_value must be a number"),
+        ({"masked": "no"}, TypeError, "masked must be True or False, but it is 'no'"),
         ({"padding_value": 1e300}, ValueError, r"padding_value=1e\+300 is too large for float32"),
     ],
 )
@@ -291,3 +319,68 @@ def test_clone_pickle_and_html(arrays):
     np.testing.assert_array_equal(again.transform(arrays), padder.transform(arrays))
     assert "SequencePadder" in padder._repr_html_()
     assert not hasattr(padder, "set_output")
+
+
+def test_tokens_and_codes_need_no_padding():
+    message = "SequencePadder needs numbers. The recurrent estimators read .* without padding; .*to_padded"
+    with pytest.raises(ValueError, match=message):
+        make_pipeline(TokenEncoder(), SequencePadder()).fit([["to", "be"], ["do"]])
+
+
+@pytest.mark.parametrize("method", ["transform", "inverse_transform"])
+def test_parameters_that_change_after_fit(arrays, method):
+    padder = SequencePadder(n_steps=3, truncate="end").fit(arrays)
+    X = arrays if method == "transform" else padder.transform(arrays)
+    with pytest.raises(ValueError, match="truncate must be one of .* Did you mean 'start'"):
+        getattr(padder.set_params(truncate="Start"), method)(X)
+
+
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_missing_values_are_found_among_large_numbers(n_features):
+    # The sum of squares overflows.
+    X = [np.full((2, n_features), 3e38), np.full((3, n_features), 3e38)]
+    assert np.isfinite(SequencePadder(padding_value=np.nan).fit_transform(X)[1]).all()
+    X[1][2, n_features - 1] = np.nan
+    with pytest.raises(ValueError, match=r"^X\[1\] has NaN at step 2, as the padding has"):
+        SequencePadder(padding_value=np.nan).fit(X)
+
+
+@pytest.mark.parametrize("cls", [RNNRegressor, RNNClassifier, RNNTagger])
+def test_padding_at_the_start_is_noticed(arrays, cls):
+    y = np.eye(4, 5) if cls is RNNTagger else [0.0, 1.0, 0.0, 1.0]
+    network = cls(hidden_size=2, max_iter=1, padding_value=-5)
+    message = "padding_value=-5.0, but 3 of 4 sequences in X begin with steps of it and none ends so"
+    padded = SequencePadder(padding_value=-5, side="start").fit_transform(arrays)
+    with pytest.warns(UserWarning, match=message) as caught:
+        network.fit(padded, y)
+    assert caught[0].filename == __file__
+    make_pipeline(SequencePadder(padding_value=-5), network).fit(arrays, y).predict(arrays)
+
+
+@pytest.mark.parametrize(
+    "starts",
+    [
+        [0, 0, 0, 0],
+        [2, 2, 2, 2],  # all series begin alike
+        [1, 0, 0, 3],
+    ],
+)
+def test_data_that_begin_with_the_padding_value(starts):
+    X = np.arange(40.0).reshape(4, 5, 2) + 1
+    for x, n in zip(X, starts, strict=True):
+        x[:n] = 0
+    network = RNNRegressor(hidden_size=2, max_iter=1, padding_value=0)
+    network.fit(X, np.arange(4.0))
+    network.predict(X)
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+@pytest.mark.parametrize("longest", [5, 300])
+def test_short_and_long_sequences(side, longest, global_random_seed):
+    rng = np.random.RandomState(global_random_seed)
+    X = [rng.normal(size=(n, 3)).astype(np.float32) for n in (1, longest, longest - 2)]
+    padded = SequencePadder(side=side).fit_transform(X)
+    expected = np.zeros((3, longest, 3), dtype=np.float32)
+    for row, x in zip(expected, X, strict=True):
+        row[: len(x) if side == "end" else None][-len(x) :] = x
+    np.testing.assert_array_equal(padded, expected)

@@ -323,6 +323,30 @@ def test_what_a_transformer_does_not_read(transformer, X, message):
         StepTransformer(transformer).fit(X)
 
 
+@pytest.mark.parametrize("vectorizer", [CountVectorizer(), make_pipeline(TfidfVectorizer())])
+@pytest.mark.parametrize("method", ["fit", "fit_transform"])
+def test_texts_that_are_read_letter_by_letter(vectorizer, method):
+    fit = getattr(StepTransformer(vectorizer), method)
+    with pytest.raises(
+        ValueError, match=r"empty vocabulary.* single character.*list of words.*analyzer='char'"
+    ):
+        fit(["to be", "or not"])
+    with pytest.raises(ValueError, match="stop words$"):
+        fit([["--", "..."]])  # no word either, but no letters
+
+
+def test_a_sparse_result_that_is_too_large():
+    step = StepTransformer(HashingVectorizer()).fit([["to", "be"]])
+    X = [["to", "be"] * 600]
+    message = r"HashingVectorizer made 1048576 features of 1200 steps, .* 4\.7 GiB .* n_features"
+    with pytest.raises(ValueError, match=message):
+        step.transform(X)
+    with pytest.raises(ValueError, match=message):
+        step.fit_transform(X)
+    few = StepTransformer(HashingVectorizer(n_features=8))
+    assert few.fit_transform(X)[0].shape == (1200, 8)
+
+
 def test_other_steps_than_those_of_the_fit():
     step = StepTransformer(OneHotEncoder())
     with pytest.raises(TypeError, match="X holds numbers, but StepTransformer was fitted on text tokens"):
@@ -345,8 +369,64 @@ def test_missing_values_of_several_features():
     parts = ColumnTransformer([("a", SimpleImputer(), [0]), ("b", SimpleImputer(strategy="median"), [1])])
     filled = StepTransformer(SimpleImputer()).fit_transform(X)
     assert [x.tolist() for x in filled] == [[[1, 5], [3, 4]], [[2, 6]]]
+    steps = StepTransformer(parts).fit(X)
+    assert [x.tolist() for x in steps.transform(X)] == [[[1, 5], [3, 4]], [[2, 6]]]
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        make_pipeline("passthrough", SimpleImputer(), PCA(n_components=1)),
+        make_union(SimpleImputer(), SimpleImputer(strategy="median")),
+        make_union(make_pipeline(SimpleImputer(), StandardScaler()), "passthrough"),
+        ColumnTransformer([("a", SimpleImputer(), [0, 1])]),
+        ColumnTransformer([("a", make_union(SimpleImputer()), [0])], remainder="drop"),
+        ColumnTransformer([("a", "drop", [0])], remainder=SimpleImputer()),
+        make_pipeline("passthrough"),
+        FunctionTransformer(np.nan_to_num),
+        "passthrough",
+    ],
+    ids=str,
+)
+def test_missing_values_are_for_what_is_inside(transformer):
+    X = [np.array([[1.0, np.nan], [3.0, 4.0]]), np.array([[np.nan, 6.0]])]
+    steps = StepTransformer(transformer)
+    assert get_tags(steps).input_tags.allow_nan
+    rows = np.concatenate(X)
+    expected = rows if transformer == "passthrough" else clone(transformer).fit_transform(rows)
+    np.testing.assert_allclose(steps.fit_transform(X).values, expected, rtol=1e-5)
+    np.testing.assert_allclose(steps.fit(X).transform(X).values, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        make_pipeline(PCA(), SimpleImputer()),
+        make_union(PCA()),
+        ColumnTransformer([("a", PCA(), [0, 1])]),
+        ColumnTransformer([("a", "drop", [0])], remainder=PCA()),
+        FunctionTransformer(validate=True),
+    ],
+    ids=str,
+)
+def test_missing_values_that_nothing_inside_takes(transformer):
     with pytest.raises(ValueError, match=r"X\[0\] has NaN at step 0, feature 1"):
-        StepTransformer(parts).fit(X)  # its tags do not say that it takes NaN
+        StepTransformer(transformer).fit([[[1.0, np.nan], [3.0, 4.0]]])
+
+
+def test_passthrough(arrays):
+    steps = StepTransformer("passthrough").fit(arrays)
+    for method in (steps.transform, steps.inverse_transform, clone(steps).fit_transform):
+        for x, expected in zip(method(arrays), arrays, strict=True):
+            np.testing.assert_array_equal(x, np.asarray(expected, dtype=np.float32))
+    assert steps.get_feature_names_out().tolist() == [f"x{i}" for i in range(steps.n_features_in_)]
+    assert not hasattr(steps, "partial_fit")
+    model = make_pipeline(StepTransformer(StandardScaler()), RNNClassifier(hidden_size=2, max_iter=1))
+    search = GridSearchCV(
+        model, {"steptransformer__transformer": ["passthrough", StandardScaler()]}, cv=2, error_score="raise"
+    )
+    X = [[[0.0], [1.0]], [[2.0]], [[1.0]], [[3.0]]]
+    assert search.fit(X, [0, 0, 1, 1]).predict(X).shape == (4,)
 
 
 # Targets
@@ -622,7 +702,9 @@ def test_wrong_transformers():
     ):
         StepTransformer(DropsRows()).fit_transform([[1.0, 2.0], [3.0]])
     for wrong in (StandardScaler, LinearRegression(), None, "scale"):
-        with pytest.raises(TypeError, match="transformer must be a scikit-learn transformer, but it is"):
+        with pytest.raises(
+            TypeError, match="transformer must be a scikit-learn transformer or .*, but it is"
+        ):
             StepTransformer(wrong).fit([[1.0]])
 
 

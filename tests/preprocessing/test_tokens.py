@@ -128,6 +128,20 @@ def test_limits(parameters, vocabulary):
     assert encoder.oov_rate_ == pytest.approx(1 - encoder.counts_.sum() / 10)
 
 
+@pytest.mark.parametrize("count", range(51, 100))
+def test_shares_are_exact(count):
+    encoder = TokenEncoder(min_frequency=count / 100).fit(["a" * count + "b" * (100 - count)])
+    assert encoder.vocabulary_.tolist() == ["a"]
+
+
+def test_parameters_that_change_after_fit():
+    encoder = TokenEncoder().fit(WORDS)
+    with pytest.raises(ValueError, match="handle_unknown must be one of"):
+        encoder.set_params(handle_unknown="eror").transform(WORDS)
+    with pytest.raises(TypeError, match="unknown_token must be a str"):
+        encoder.set_params(handle_unknown="unknown", unknown_token=3).inverse_transform([[0]])
+
+
 def test_unknown_tokens():
     encoder = TokenEncoder().fit(WORDS)
     new = [["to", "sleep"], ["perchance"], ["not", "be"]]

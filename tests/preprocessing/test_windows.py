@@ -9,12 +9,13 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.base import clone
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GroupKFold, TimeSeriesSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_checks
+from sklearn.utils import estimator_checks, get_tags
 
 from sklearn_rnn import RNNRegressor, Sequences
-from sklearn_rnn.preprocessing import SlidingWindow
+from sklearn_rnn.preprocessing import SlidingWindow, StepTransformer
 
 # Nothing is fitted or transformed here, so that these of scikit-learn's checks have something to ask.
 CHECKS = [
@@ -343,16 +344,14 @@ def test_wrong_parameters(series, parameters, error, message):
 
 def test_wrong_names(series):
     table = pd.DataFrame(series[1], columns=["wind", "rain"])
-    with pytest.raises(ValueError, match=r"target='rian' is no column of X\. Did you mean 'rain'\?"):
+    with pytest.raises(ValueError, match=r"target='rian' is no feature of X\. Did you mean 'rain'\?"):
         SlidingWindow(4, target=["wind", "rian"]).make_windows(table)
     with pytest.raises(ValueError, match=r"They are \['wind', 'rain'\]"):
         SlidingWindow(4, target="xxx").make_windows(table)
-    with pytest.raises(
-        ValueError, match=r"X\[1\] does not have the columns \['wind', 'rain'\] in this order"
-    ):
+    with pytest.raises(ValueError, match=r"X\[1\] has the columns of X\[0\] in another order"):
         SlidingWindow(4).make_windows([table, table[["rain", "wind"]]])
-    with pytest.raises(ValueError, match=r"X\[1\] does not have the columns"):
-        SlidingWindow(4).make_windows([table, series[1]])
+    with pytest.raises(TypeError, match="Names are for X whose features have names, all of them str"):
+        SlidingWindow(4, target="rain").make_windows(table.set_axis([0, "rain"], axis=1))
 
 
 def test_wrong_targets(series):
@@ -378,7 +377,10 @@ def test_wrong_targets(series):
     [
         (["abcdefgh"], ValueError, "X holds str tokens, but SlidingWindow needs numbers"),
         ([np.arange(9)], ValueError, "X holds integer tokens, .* make them float"),
-        (np.array([1.0, np.nan, 2.0, 3.0, 4.0, 5.0]), ValueError, "has NaN at step 1, feature 0"),
+        (np.array([1.0, np.inf, 2.0, 3.0, 4.0, 5.0]), ValueError, "^X has infinity .* at step 1, feature 0"),
+        ([np.ones(6), np.full(6, np.inf)], ValueError, r"^X\[1\] has infinity .* at step 0, feature 0"),
+        (np.ma.masked_equal(np.arange(9.0), 4), ValueError, "^X is not a sequence"),
+        (np.empty(0), ValueError, "^X is empty"),
         (np.ma.masked_equal(np.arange(9.0), 4), ValueError, "some of its steps are masked"),
         ([1.0, 2.0, 3.0], ValueError, r"\[X\] is one sequence"),
         (5.0, TypeError, "X must be a collection of sequences"),
@@ -391,6 +393,43 @@ def test_wrong_data(X, error, message):
     for method in (SlidingWindow(4).make_windows, SlidingWindow(4).make_inputs):
         with pytest.raises(error, match=message):
             method(X)
+
+
+# Missing values
+
+
+def test_missing_values_pass_through_to_the_windows(series):
+    x = series[1].copy()
+    x[[2, 9], 1] = np.nan
+    window = SlidingWindow(4, target=0)
+    windows, targets = window.make_windows(x)
+    expected, same_targets = window.make_windows(np.nan_to_num(x, nan=7.0))
+    np.testing.assert_array_equal(np.nan_to_num(windows, nan=7.0), expected)
+    np.testing.assert_array_equal(targets, same_targets)
+    np.testing.assert_array_equal(window.make_inputs(x)[:-1], windows)
+    labels = window.make_windows([x, x], [np.arange(len(x))] * 2)[1]
+    np.testing.assert_array_equal(labels[: len(windows)], np.arange(4, len(x)))
+    model = make_pipeline(StepTransformer(SimpleImputer()), RNNRegressor(hidden_size=4, max_iter=1))
+    assert model.fit(windows, targets).predict(windows).shape == targets.shape
+    assert get_tags(window).input_tags.allow_nan
+
+
+@pytest.mark.parametrize("horizon", [1, [1, 2]])
+def test_missing_targets(series, horizon):
+    series = [x.copy() for x in series]
+    long = [i for i, x in enumerate(series) if len(x) > 8]
+    first, last = long[0], long[-1]
+    series[first][[6, 7], 0] = series[last][-1, 1] = np.nan
+    window = SlidingWindow(4, horizon=horizon)
+    message = r"has NaN at step {}, which would be a target; impute the series before, or give y\."
+    several = rf"X\[{first}\] {message.format(6)}\nX\[{last}\] {message.format(len(series[last]) - 1)}$"
+    with pytest.raises(ValueError, match=f"^{several}"):
+        window.make_windows(series)
+    with pytest.raises(ValueError, match=f"^X {message.format(6)}$"):
+        window.make_windows(series[first])
+    x = series[last].copy()
+    x[:4], x[-1] = np.nan, 0.0  # a target at no window
+    assert np.isfinite(window.make_windows(x)[1]).all()
 
 
 # As a part of scikit-learn
