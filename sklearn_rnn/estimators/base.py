@@ -206,9 +206,7 @@ class BaseRNN(Versioned, BaseEstimator):
 
     def _prepare(self, device, rare, goes_on):
         """Make a network and its net, or check that those there can be trained further."""
-        architecture = {name: getattr(self, name) for name in _ARCHITECTURE}
-        architecture["pooling"] = None if self._per_step else self.pooling
-        architecture["head"], architecture["n_outputs"] = self._describe_head()
+        architecture = self._describe_architecture()
         setup = {name: getattr(self, name) for name in (*_FIXED, "learning_rate", "clip_norm")}
         if goes_on:
             begun = self._network | self._setup
@@ -232,6 +230,12 @@ class BaseRNN(Versioned, BaseEstimator):
         self._make_net(device, RandomStream(self._seed, device))
         self.n_iter_ = 0
         self.loss_curve_, self.history_ = [], []
+
+    def _describe_architecture(self):
+        architecture = {name: getattr(self, name) for name in _ARCHITECTURE}
+        architecture["pooling"] = None if self._per_step else self.pooling
+        architecture["head"], architecture["n_outputs"] = self._describe_head()
+        return architecture
 
     def _make_net(self, device, stream, weights=None):
         """Make a network, new or with weights from a state, and the net to train it with."""

@@ -231,7 +231,12 @@ class RecurrentNetwork(nn.Module):
         values = batch.values if self.input is None else self.input(batch.values)
         if self.drops_input:
             values = self.dropout(values)
-        outputs, _ = self.recurrence(values, batch.packing)
+        carry = batch.carry
+        if carry is None:
+            outputs, _ = self.recurrence(values, batch.packing)
+        else:  # gradients end at the border between two chunks of a stream
+            outputs, state = self.recurrence(values, batch.packing, carry.state, need_state=True)
+            carry.state = [tuple(s.detach() for s in part) for part in state]
         if self.pooling is not None:
             outputs = self.pooling(outputs, batch.packing)
         if not self.emits_scores:
