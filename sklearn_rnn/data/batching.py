@@ -12,6 +12,8 @@ from sklearn_rnn.data.sequences import step_positions
 _BATCHES_A_POOL = 8
 # Prediction needs no gradients, so its batches are bounded by steps alone.
 _PREDICTION_STEPS = 32768
+# Sequences with more steps are validated on in parts, where they can be.
+_LONGEST = 16384
 
 
 class Packing:
@@ -304,6 +306,30 @@ class StreamDataset:
                 torch.from_numpy(a.take(index)).to(like.device) for a in (self.values, self.targets)
             )
             yield PackedBatch(values, packing, targets, index=index, carry=carry)
+
+
+class HeldOutDataset(SequenceDataset):
+    """Sequences of tokens to validate on, long ones in parts. Parameters are those of `SequenceDataset`.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn import Sequences
+    >>> from sklearn_rnn.data.batching import HeldOutDataset
+    >>> sequences = Sequences(np.zeros(40_000, dtype=np.int64), np.array([0, 40_000]))
+    >>> dataset = HeldOutDataset(sequences, np.zeros(40_000, dtype=np.int64), per_step=True)
+    >>> [len(batch.values) for batch in dataset.batches(32, np.random.RandomState(0), torch.zeros(1))]
+    [16384, 23616]
+    """
+
+    def batches(self, batch_size, rng, like):
+        """Give all sequences in batches; a long one by itself, chunk by chunk. See `SequenceDataset`."""
+        is_long = self.lengths > _LONGEST
+        if not is_long.all():
+            yield from self.subset(np.flatnonzero(~is_long)).batches(batch_size, rng, like)
+        for i in np.flatnonzero(is_long):
+            one = self.subset(np.array([i]))
+            yield from StreamDataset(one.sequences.values, one.targets, _LONGEST).batches(1, rng, like)
 
 
 def plan_training(lengths, batch_size, rng):

@@ -6,11 +6,14 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
-from sklearn_rnn.data.batching import Packing, SequenceDataset, StreamDataset
+from sklearn_rnn.data.batching import HeldOutDataset, Packing, SequenceDataset, StreamDataset
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import Problems, as_sequences, check_unit, object_array
 from sklearn_rnn.estimators.base import BaseRNN
+from sklearn_rnn.estimators.parameters import CHUNK_STEPS
+from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.recurrent import Stepper
@@ -49,7 +52,8 @@ class RNNLanguageModel(BaseRNN):
     learning_rate : float, default=0.003
         Step size of the optimizer.
     optimizer : {"adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"} or callable, default="adam"
-        A name, or a class of `torch.optim` (options bound to it with `functools.partial`).
+        A name, or a class of `torch.optim` (options bound to it with `functools.partial`). "sgd" has a
+        Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
     weight_decay : float, default=0.0
         Strength of the optimizer's weight decay.
     clip_norm : float or None, default=1.0
@@ -60,6 +64,7 @@ class RNNLanguageModel(BaseRNN):
     early_stopping : bool, default=False
         Whether to set the end of the stream, or some of the texts, aside, to stop when the score on them has
         not improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch.
+        A single epoch is trained on everything.
     validation_fraction : float in (0, 1), default=0.1
         Share that `early_stopping` sets aside.
     n_iter_no_change : int, default=10
@@ -75,7 +80,8 @@ class RNNLanguageModel(BaseRNN):
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
-        Seed of everything random in training. The global random states are neither read nor changed.
+        Seed of everything random: weights, dropout, the order of batches, the validation split. The
+        global random states are neither read nor changed.
     verbose : int, default=0
         1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
 
@@ -124,6 +130,7 @@ class RNNLanguageModel(BaseRNN):
     padding_value = None
     _per_step = True
     _was_table = False
+    _extra_rules = {"bptt_steps": CHUNK_STEPS}
 
     def __init__(
         self,
@@ -204,71 +211,76 @@ class RNNLanguageModel(BaseRNN):
         with self._unchanged_on_error(goes_on):
             self._check_parameters()
             device = resolve_device(self.device)
-            sequences, is_stream = self._read_text(X, reset=not goes_on)
+            sequences, is_stream = self._read_text(X, reset=not goes_on)  # codes from here on
             if goes_on and is_stream != self._is_stream:
                 raise ValueError("X must be one stream, or a list of texts, as in the first fit.")
             self._is_stream = is_stream
-            if not goes_on:
-                self.vocabulary_ = np.unique(sequences.values)
-            dataset = self._make_dataset(sequences, "X")
+            dataset = self._make_dataset(sequences)
             held_out = None
             if X_val is not None:
-                held_out = self._make_dataset(self._read_text(X_val, reset=False, name="X_val")[0], "X_val")
+                codes = self._read_text(X_val, reset=False, name="X_val")[0]
+                held_out = self._hold_out(self._make_dataset(codes))
             self._prepare(device, None, goes_on)
             self._train(self._as_stream(dataset) if is_stream else dataset, held_out, None, epochs)
         return self
 
     def _read_text(self, X, *, reset, name="X"):
-        """Bring text into one form; tell whether it is one stream."""
-        if isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "iu":
-            is_stream = True
-        else:
-            is_stream = isinstance(X, str)
+        """Give the tokens' numbers in the vocabulary, learnt if `reset`, and whether X is one stream."""
+        is_stream = _is_stream(X)
         if is_stream and len(X) == 0:
             raise ValueError(f"{name} is empty; there is nothing to read.")
         given = [X] if is_stream else X
-        sequences = as_sequences(given, name=name)
-        if not sequences.is_tokens:
+        is_flat = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "fb"
+        sequences = None if is_flat else as_sequences(given, name=name)
+        if is_flat or not sequences.is_tokens:
             raise TypeError(
-                f"{name} holds numbers, but a language model reads tokens: text, or codes as integers."
+                f"{name} holds numbers, but a language model reads tokens: text, or codes as one-dimensional "
+                "arrays of integers (one array is a stream, a list of arrays holds independent sequences)."
             )
         kind = "integer tokens" if sequences.values.dtype.kind == "i" else "text tokens"
         if reset:
             self._kind, self.n_features_in_ = kind, 1
+            self.vocabulary_ = np.unique(sequences.values)
         elif kind != self._kind:
             raise TypeError(
                 f"{name} holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
                 "give it the same form."
             )
         elif kind == "text tokens":
-            check_unit(given, sequences, self.vocabulary_, self)
-        return sequences, is_stream
+            check_unit(given, sequences, self.vocabulary_, self, name)
+        codes = self._encode(sequences).values - 1
+        self._check_all_known(sequences, codes, is_stream, name)
+        return sequences.with_values(codes), is_stream
 
-    def _find_codes(self, sequences, name):
-        """Give the number of each token in the vocabulary; one that is not there is an error."""
-        found = self._encode(sequences).values - 1
-        problems = Problems(name)
-        for at in np.flatnonzero(found < 0)[:1000]:
+    def _check_all_known(self, sequences, codes, is_stream, name):
+        """Report where tokens that are not in the vocabulary come first, if there are any."""
+        unknown, problems = np.flatnonzero(codes < 0), Problems(name)
+        tokens, first = np.unique(sequences.values[unknown], return_index=True)
+        for token, at in zip(tokens.tolist(), unknown[first], strict=True):
             i = np.searchsorted(sequences.offsets, at, side="right") - 1
+            step = at - sequences.offsets[i]
             problems.add(
-                i,
-                f"has {sequences.values[at]!r} at step {at - sequences.offsets[i]}, "
-                "a token that training never saw.",
+                None if is_stream else i, f"has {token!r} at step {step}, a token that training never saw."
             )
         problems.raise_if_any()
-        return found
 
-    def _make_dataset(self, sequences, name):
+    def _make_dataset(self, sequences):
         """Pair what is read with what comes next; texts of a list begin, and end, with a symbol."""
-        codes, n_tokens = self._find_codes(sequences, name), len(self.vocabulary_)
+        codes, n_tokens = sequences.values, len(self.vocabulary_)
         first, behind = sequences.offsets[:-1], sequences.offsets[1:]
         if self._is_stream:
             inputs = np.roll(codes + 1, 1)
             inputs[first] = _START
             return SequenceDataset(sequences.with_values(inputs), codes, per_step=True)
-        inputs = np.insert(codes + 1, first, _START)
-        sequences = Sequences(inputs, sequences.offsets + np.arange(len(sequences.offsets)))
-        return SequenceDataset(sequences, np.insert(codes, behind, n_tokens), per_step=True)
+        return SequenceDataset(self._begin(sequences), np.insert(codes, behind, n_tokens), per_step=True)
+
+    def _begin(self, sequences):
+        """Put the symbol before each sequence that all begin with."""
+        inputs = np.insert(sequences.values + 1, sequences.offsets[:-1], _START)
+        return Sequences(inputs, sequences.offsets + np.arange(len(sequences.offsets)))
+
+    def _hold_out(self, dataset):
+        return HeldOutDataset(dataset.sequences, dataset.targets, per_step=True)
 
     def _as_stream(self, dataset):
         return StreamDataset(dataset.sequences.values, dataset.targets, self.bptt_steps)
@@ -281,7 +293,8 @@ class RNNLanguageModel(BaseRNN):
 
     def _split(self, dataset, groups):
         if not self._is_stream:
-            return super()._split(dataset, groups)
+            kept, held_out = super()._split(dataset, groups)
+            return kept, self._hold_out(held_out)
         n = len(dataset.values)
         n_kept = n - max(2, round(self.validation_fraction * n))
         if n_kept < 1:
@@ -289,18 +302,19 @@ class RNNLanguageModel(BaseRNN):
         kept, held = (
             (dataset.values[part], dataset.targets[part]) for part in (slice(n_kept), slice(n_kept, None))
         )
-        held_out = SequenceDataset(Sequences(held[0], np.array([0, len(held[0])])), held[1], per_step=True)
+        held_out = HeldOutDataset(Sequences(held[0], np.array([0, len(held[0])])), held[1], per_step=True)
         return StreamDataset(*kept, dataset.chunk), held_out
 
     def _score_dataset(self, dataset, module):
-        return log_probabilities(module, dataset).mean()
+        return -self.net_.history[-1]["valid_loss"]  # has just been computed
 
     # What is known of a text
 
+    @fair_threads()
     def _log_probabilities(self, X):
         """Give the log-probability of each target of X, laid end to end, and the sequences of targets."""
         check_is_fitted(self, "module_")
-        dataset = self._make_dataset(self._read_text(X, reset=False)[0], "X")
+        dataset = self._make_dataset(self._read_text(X, reset=False)[0])
         return log_probabilities(self.module_, dataset), dataset.sequences
 
     def score(self, X, y=None):
@@ -383,6 +397,7 @@ class RNNLanguageModel(BaseRNN):
         parts = np.split(-logs, sequences.offsets[1:-1])
         return self._give(X, parts if self._is_stream else [part[:-1] for part in parts])
 
+    @fair_threads()
     def predict_proba(self, X):
         """Give the probabilities of the next token after each step.
 
@@ -398,18 +413,23 @@ class RNNLanguageModel(BaseRNN):
             single array for one stream.
         """
         check_is_fitted(self, "module_")
-        sequences, _ = self._read_text(X, reset=False)
-        inputs = np.insert(self._find_codes(sequences, "X") + 1, sequences.offsets[:-1], _START)
-        sequences = Sequences(inputs, sequences.offsets + np.arange(len(sequences.offsets)))
+        sequences = self._read_inputs(X)
         flat = next_probabilities(self.module_, SequenceDataset(sequences, per_step=True))
+        return self._cut(flat, sequences, X)
+
+    def _read_inputs(self, X):
+        return self._begin(self._read_text(X, reset=False)[0])
+
+    def _cut(self, flat, sequences, X):
+        """Cut answers for all steps into one array a sequence, without that for the symbol at its begin."""
         return self._give(X, [part[1:] for part in np.split(flat, sequences.offsets[1:-1])])
 
     def _give(self, X, parts):
-        is_stream = isinstance(X, str) or (isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "iu")
-        return parts[0] if is_stream else object_array(parts)
+        return parts[0] if _is_stream(X) else object_array(parts)
 
     # Sampling
 
+    @fair_threads()
     def sample(
         self,
         n_samples=1,
@@ -473,18 +493,19 @@ class RNNLanguageModel(BaseRNN):
         ['johanna', 'johanna']
         """
         _check_whole("n_samples", n_samples, 1)
+        _check_whole("max_length", max_length, 1)
         primes = self._read_primes(prime)
         starts = [start for start in primes for _ in range(n_samples)]
         steps = self._draw(starts, max_length, temperature, top_k, top_p, stop, random_state)
-        texts, alive = [list(start) for start in starts], np.ones(len(starts), dtype=bool)
-        log_proba = np.zeros(len(starts))
-        for codes, logs, is_alive in steps:
-            log_proba[alive] += logs[alive]
-            for i in np.flatnonzero(alive):
-                if codes[i] < len(self.vocabulary_):  # not the end
-                    texts[i].append(codes[i])
-            alive = is_alive
-        samples = [self._spell(codes) for codes in texts]
+        drawn, logs, goes_on = (np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
+        n_drawn = 1 + goes_on[:, :-1].sum(axis=1)  # what ends a text included
+        log_proba = np.where(np.arange(drawn.shape[1]) < n_drawn[:, np.newaxis], logs, 0).sum(
+            axis=1, dtype=np.float64
+        )
+        samples = []
+        for start, codes, n in zip(starts, drawn, n_drawn, strict=True):
+            n -= codes[n - 1] == len(self.vocabulary_)  # the end
+            samples.append(self._spell(np.concatenate([start, codes[:n]])))
         return (samples, log_proba) if return_log_proba else samples
 
     def stream(
@@ -509,49 +530,60 @@ class RNNLanguageModel(BaseRNN):
         temperature, top_k, top_p, stop, random_state
             See :meth:`sample`.
 
-        Yields
+        Returns
+        -------
+        iterator of str or int
+            Gives token after token, as they are drawn.
+
+        Raises
         ------
-        str or int
-            The next token.
+        ValueError, TypeError
+            As :meth:`sample`, at once.
+
+        Examples
+        --------
+        >>> from itertools import islice
+        >>> from sklearn_rnn import RNNLanguageModel
+        >>> model = RNNLanguageModel(bptt_steps=8, batch_size=2, random_state=0).fit("la li lu " * 50)
+        >>> "".join(islice(model.stream("la", temperature=0), 7))
+        ' li lu '
         """
         primes = self._read_primes(prime)
         if len(primes) > 1:
             raise ValueError(f"stream draws one text, but {len(primes)} primes are given; see sample.")
         steps = self._draw(primes, max_length, temperature, top_k, top_p, stop, random_state)
-        for codes, _, _ in steps:
-            if codes[0] < len(self.vocabulary_):
-                yield (
-                    self.vocabulary_[codes[0]].item()
-                    if self._kind != "text tokens"
-                    else self.vocabulary_[codes[0]]
-                )
+        tokens = self.vocabulary_.tolist()
+        return (tokens[codes[0]] for codes, _, _ in steps if codes[0] < len(tokens))
 
     def _read_primes(self, prime):
         """Give the codes of each prime."""
         check_is_fitted(self, "module_")
         if prime is None:
             return [np.zeros(0, dtype=np.int64)]
-        is_one = isinstance(prime, str) or not len(prime) or np.ndim(prime[0]) == 0
-        if (
-            is_one
-            and isinstance(prime, (list, tuple))
-            and self._joins
-            and all(isinstance(p, str) for p in prime)
-        ):
-            is_one = False  # several texts, read character by character
-        primes = [prime] if is_one else list(prime)
-        filled = [p for p in primes if len(p)]  # nothing to begin with is legal here
-        codes = []
-        if filled:
-            sequences = self._read_text(filled, reset=False, name="prime")[0]
-            codes = np.split(self._find_codes(sequences, "prime"), sequences.offsets[1:-1])
-        rest = iter(codes)
-        return [next(rest) if len(p) else np.zeros(0, dtype=np.int64) for p in primes]
+        if not (hasattr(prime, "__len__") and hasattr(prime, "__getitem__")) or isinstance(prime, dict):
+            raise TypeError(
+                f"prime must be a text, a sequence of tokens, or a list of these, but it is {prime!r}."
+            )
+        primes = [prime] if self._is_one(prime) else list(prime)
+        is_filled = [not hasattr(p, "__len__") or len(p) > 0 for p in primes]  # nothing is legal here
+        filled = [p for p, is_any in zip(primes, is_filled, strict=True) if is_any]
+        given = prime if _is_stream(prime) else filled  # of one text, messages speak without an index
+        sequences = self._read_text(given, reset=False, name="prime")[0] if filled else []
+        rest = iter(sequences)
+        return [next(rest) if is_any else np.zeros(0, dtype=np.int64) for is_any in is_filled]
+
+    def _is_one(self, prime):
+        """Whether a prime is one sequence of tokens, and not a list of several."""
+        if isinstance(prime, (str, bytes)) or len(prime) == 0:
+            return True
+        first = next(iter(prime))
+        # A list of str: words, or texts that are read character by character.
+        return np.ndim(first) == 0 and not (isinstance(first, str) and self._joins)
 
     @property
     def _joins(self):
-        """Whether a text is a str, a token a character."""
-        return self._kind == "text tokens" and max(map(len, self.vocabulary_.tolist())) == 1
+        """Whether a text is a str, a token a character; `as_sequences` makes objects of all other tokens."""
+        return self.vocabulary_.dtype == "<U1"
 
     def _spell(self, codes):
         tokens = self.vocabulary_[np.array(codes, dtype=np.int64)].tolist()
@@ -579,7 +611,7 @@ class RNNLanguageModel(BaseRNN):
             )[0]
             if len(sequences.values) != 1:
                 raise ValueError(f"stop must be one token, but {stop!r} are {len(sequences.values)}.")
-            stop_code = self._find_codes(sequences, "stop")[0]
+            stop_code = sequences.values[0]
         rng = np.random.default_rng() if random_state is None else check_random_state(random_state)
         uniform = rng.random if random_state is None else rng.random_sample
         return self._go(starts, max_length, temperature, top_k, top_p, stop_code, uniform)
@@ -587,28 +619,30 @@ class RNNLanguageModel(BaseRNN):
     def _go(self, starts, max_length, temperature, top_k, top_p, stop_code, uniform):
         network, n_tokens = self.module_, len(self.vocabulary_)
         like = network.like
-        scores, state = self._read_starts(starts)
-        step = Stepper(network.recurrence)
-        alive = np.ones(len(starts), dtype=bool)
+        logs, state = self._read_starts(starts)
+        step, read_out = Stepper(network.recurrence), _make_read_out(network.head)
+        rows, alive = np.arange(len(starts)), np.ones(len(starts), dtype=bool)
+        can_end = not self._is_stream or stop_code is not None
         n_drawn = 0
-        while alive.any() and (max_length is None or n_drawn < max_length):
-            logs = scores - _log_sum(scores)
+        while True:
             codes = _choose(logs, temperature, top_k, top_p, uniform(len(starts)))
-            alive = alive & (codes < n_tokens)
-            if stop_code is not None:
-                alive &= codes != stop_code
-            yield codes, logs[np.arange(len(codes)), codes], alive
+            if can_end:
+                alive = alive & (codes < n_tokens)
+                if stop_code is not None:
+                    alive &= codes != stop_code
+            yield codes, logs[rows, codes], alive
             n_drawn += 1
-            with torch.inference_mode():
-                # The end has no code of its own among the inputs; what comes after it is not looked at.
-                inputs = torch.from_numpy(np.where(codes < n_tokens, codes + 1, _START)).to(like.device)
-                outputs, state = step(
-                    inputs if network.input.embedding is None else network.input(inputs), state
-                )
-                scores = network.head(outputs).float().cpu().numpy()
+            if n_drawn == max_length or (can_end and not alive.any()):
+                return
+            # The end has no code of its own among the inputs; what comes after it is not looked at.
+            inputs = torch.from_numpy((codes + 1) % (n_tokens + 1)).to(like.device)
+            if network.input.embedding is not None:
+                inputs = network.input(inputs).detach()
+            outputs, state = step(inputs, state)
+            logs = _log_softmax(read_out(outputs))
 
     def _read_starts(self, starts):
-        """Read the primes; give the scores of the next tokens and the state, in the order of the primes."""
+        """Read the primes; give the log-probabilities of the next tokens and the state, in their order."""
         network = self.module_
         lengths = np.array([len(start) + 1 for start in starts])
         order = np.argsort(-lengths, kind="stable")
@@ -621,7 +655,7 @@ class RNNLanguageModel(BaseRNN):
             outputs, state = network.recurrence(network.input(inputs), packing, need_state=True)
             scores = network.head(outputs.index_select(0, packing.last)).index_select(0, back)
             state = [tuple(s.index_select(0, back) for s in part) for part in state]
-        return scores.float().cpu().numpy(), state
+        return _log_softmax(scores), state
 
     def __sklearn_tags__(self):
         """Describe the estimator to scikit-learn."""
@@ -631,28 +665,40 @@ class RNNLanguageModel(BaseRNN):
         return tags
 
 
-def _log_sum(scores):
-    highest = scores.max(axis=1, keepdims=True)
-    return highest + np.log(np.exp(scores - highest).sum(axis=1, keepdims=True))
+def _is_stream(X):
+    """Whether X is one sequence of tokens, and not a list of several."""
+    return isinstance(X, str) or (isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "iu")
+
+
+def _make_read_out(head):
+    """Make what computes the scores in sampling: a single call, where modules do no more than that."""
+    linear = head.output
+    if type(head) is not SoftmaxHead or type(linear) is not nn.Linear or linear.bias is None:
+        return lambda outputs: head(outputs).detach()
+    weight, bias = linear.weight.detach().t(), linear.bias.detach()
+    return lambda outputs: torch.addmm(bias, outputs, weight)
+
+
+def _log_softmax(scores):
+    return torch.log_softmax(scores.float(), dim=1).cpu().numpy()
 
 
 def _choose(logs, temperature, top_k, top_p, uniform):
     """Draw a token for each row of log-probabilities (n, K), given one number in [0, 1) for each."""
     if temperature == 0:
         return logs.argmax(axis=1)
-    scaled = logs / temperature
+    behind = logs.astype(np.float64) - logs.max(axis=1, keepdims=True)
+    weights = np.exp(behind / max(temperature, 1e-200))  # below that all others are infinitely far behind
     if top_k is not None and top_k < logs.shape[1]:
-        least = np.partition(scaled, -top_k, axis=1)[:, -top_k, np.newaxis]
-        scaled = np.where(scaled >= least, scaled, -np.inf)
-    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        np.put_along_axis(weights, np.argpartition(-weights, top_k, axis=1)[:, top_k:], 0, axis=1)
     if top_p is not None and top_p < 1:
         order = np.argsort(-weights, axis=1, kind="stable")
         ranked = np.take_along_axis(weights, order, axis=1)
         before = np.cumsum(ranked, axis=1) - ranked  # the most likely one is always kept
         ranked[before >= top_p * ranked.sum(axis=1, keepdims=True)] = 0
         np.put_along_axis(weights, order, ranked, axis=1)
-    heights = np.cumsum(weights, axis=1, dtype=np.float64)
-    return (heights <= (uniform * heights[:, -1])[:, np.newaxis]).sum(axis=1)
+    heights = np.cumsum(weights, axis=1)
+    return (heights > (uniform * heights[:, -1])[:, np.newaxis]).argmax(axis=1)
 
 
 def _check_sampling(temperature, top_k, top_p):

@@ -34,7 +34,7 @@ class TokenInput(nn.Module):
         self.output_size = n_tokens if embedding_size is None else embedding_size
         self.embedding = None if embedding_size is None else nn.Embedding(n_tokens, embedding_size)
         self.register_buffer("rare", torch.zeros(n_tokens, dtype=torch.bool) if rare is None else rare)
-        self.has_rare = bool(self.rare.any())
+        self.has_rare = rare is not None and bool(rare.any())  # not of the buffer, which may be on "meta"
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)
             nn.init.zeros_(self.embedding.weight.data[0])
