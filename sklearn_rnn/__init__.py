@@ -7,6 +7,7 @@ __version__ = "0.1.0.dev0"
 # Where each public name lives. Names are imported on first use, so that `import sklearn_rnn` costs nothing.
 _PUBLIC = {
     "RNNClassifier": "sklearn_rnn.estimators.classifier",
+    "RNNLanguageModel": "sklearn_rnn.estimators.language_model",
     "RNNRegressor": "sklearn_rnn.estimators.regressor",
     "RNNTagger": "sklearn_rnn.estimators.tagger",
     "Sequences": "sklearn_rnn.data.sequences",
@@ -24,7 +25,15 @@ _SUBPACKAGES = (
     "training",
 )
 
-__all__ = ["RNNClassifier", "RNNRegressor", "RNNTagger", "Sequences", "__version__", "show_versions"]
+__all__ = [
+    "RNNClassifier",
+    "RNNLanguageModel",
+    "RNNRegressor",
+    "RNNTagger",
+    "Sequences",
+    "__version__",
+    "show_versions",
+]
 
 
 def __getattr__(name):

@@ -1,9 +1,11 @@
 """scikit-learn's own checks, on every estimator."""
 
 import pytest
+from sklearn.exceptions import SkipTestWarning
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNTagger
 
 CLASSES = [RNNClassifier, RNNRegressor, RNNTagger]
 SMALL = {"hidden_size": 16, "max_iter": 40, "learning_rate": 0.02}
@@ -30,3 +32,33 @@ def test_scikit_learn_check(estimator, check):
 @pytest.mark.parametrize("estimator", MINI_BATCHES, ids=lambda e: type(e).__name__)
 def test_there_are_many_checks(estimator):
     assert len(list(estimator_checks_generator(estimator))) > 40
+
+
+# A language model reads no tables of numbers, and most checks consist of them. These ask for no data:
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "check_estimator_cloneable",
+        "check_estimator_repr",
+        "check_estimator_tags_renamed",
+        "check_valid_tag_types",
+        "check_no_attributes_set_in_init",
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "check_parameters_default_constructible",
+        "check_get_params_invariance",
+        "check_set_params",
+        "check_mixin_order",
+    ],
+)
+def test_scikit_learn_check_without_data(name):
+    getattr(estimator_checks, name)("RNNLanguageModel", RNNLanguageModel())
+
+
+def test_the_language_model_says_that_it_reads_no_tables():
+    tags = RNNLanguageModel().__sklearn_tags__()
+    assert tags.input_tags.string and not (tags.input_tags.two_d_array or tags.input_tags.three_d_array)
+    assert not tags.target_tags.required
+    with pytest.warns(SkipTestWarning, match="Can't test estimator RNNLanguageModel"):
+        assert len(list(estimator_checks_generator(RNNLanguageModel()))) < 5

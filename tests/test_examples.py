@@ -85,6 +85,14 @@ CLAIMS = {
         "windows.shape == (1461 - 14, 14, 4)",
         "(windows[3, -1] == days[16]).all() and y[3] == days[17, 1]",
     ],
+    "docs/guide/language_model.md": [
+        "model.perplexity('the dog sat on the mat. ') < 2",
+        "cat == ['the cat sat on ']",
+        "likely > unlikely + 5",
+        "most == 'l'",
+        "len(both) == 4 and both[3].startswith('the d')",
+        "all(text.startswith('Ba') for text in texts) and len(line) == 40",
+    ],
     "docs/guide/pipelines.md": [
         "search.best_score_ > 0.8",
         "[len(p) for p in predicted] == [len(x) for x in X]",

@@ -24,7 +24,14 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from skorch.callbacks import LRScheduler
 
 import sklearn_rnn
-from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger, estimators, preprocessing
+from sklearn_rnn import (
+    RNNClassifier,
+    RNNLanguageModel,
+    RNNRegressor,
+    RNNTagger,
+    estimators,
+    preprocessing,
+)
 from sklearn_rnn.nn import Cell, LSTMCell
 from sklearn_rnn.persistence import TRUSTED_TYPES, VersionMismatchWarning
 from sklearn_rnn.preprocessing import (
@@ -62,6 +69,8 @@ MODELS = {
         X,
         NUMBERS_A_STEP,
     ),
+    "language model": (RNNLanguageModel(embedding_size=5, **quick), WORDS, None),
+    "language model of a stream": (RNNLanguageModel(bptt_steps=5, **quick), "the cat sat. " * 3, None),
     "pipeline": (make_pipeline(step, RNNClassifier(**quick)), X, LABELS),
     "pipeline with an imputer": (
         make_pipeline(StepTransformer(SimpleImputer()), RNNClassifier(**quick)),

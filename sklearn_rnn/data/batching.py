@@ -12,6 +12,8 @@ from sklearn_rnn.data.sequences import step_positions
 _BATCHES_A_POOL = 8
 # Prediction needs no gradients, so its batches are bounded by steps alone.
 _PREDICTION_STEPS = 32768
+# Sequences with more steps are validated on in parts, where they can be.
+_LONGEST = 16384
 
 
 class Packing:
@@ -105,20 +107,36 @@ class PackedBatch:
         Likewise.
     index : ndarray of int, optional
         Where each answer for this batch belongs among the answers for the whole data set.
+    carry : Carry, optional
+        What hands the state on from one batch of a stream to the next.
     """
 
-    def __init__(self, values, packing, targets=None, weights=None, index=None):
+    def __init__(self, values, packing, targets=None, weights=None, index=None, carry=None):
         self.values = values
         self.packing = packing
         self.targets = targets
         self.weights = weights
         self.index = index
+        self.carry = carry
 
     def __len__(self):
         return len(self.packing)
 
     def __iter__(self):
         return iter((self, self.targets))  # what skorch's callbacks unpack a batch into
+
+
+class Carry:
+    """The state after a batch, for the batch that goes on with the same sequences.
+
+    Attributes
+    ----------
+    state : list of tuple of Tensor, or None
+        See `Recurrence.forward`; None before the first batch.
+    """
+
+    def __init__(self):
+        self.state = None
 
 
 class SequenceDataset:
@@ -169,6 +187,26 @@ class SequenceDataset:
         targets, weights = (None if a is None else a[index] for a in (self.targets, self.weights))
         return SequenceDataset(sequences, targets, weights, per_step=self.per_step)
 
+    def batches(self, batch_size, rng, like):
+        """Give all sequences in batches, drawn anew.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of sequences in a batch.
+        rng : numpy.random.RandomState
+            Source of the order.
+        like : Tensor
+            See `gather`.
+
+        Yields
+        ------
+        PackedBatch
+            A batch.
+        """
+        for members in plan_training(self.lengths, batch_size, rng):
+            yield self.gather(members, like)
+
     def gather(self, members, like):
         """Lay out one batch.
 
@@ -202,6 +240,96 @@ class SequenceDataset:
             take(self.weights, index),
             index,
         )
+
+
+class StreamDataset:
+    """One long sequence, cut into lanes that are read side by side, chunk by chunk.
+
+    Parameters
+    ----------
+    values : ndarray of int64 of shape (n_steps,)
+        Token codes.
+    targets : ndarray of int64 of shape (n_steps,)
+        The code of what comes next.
+    chunk : int
+        Number of steps of a batch. The state goes on from chunk to chunk, gradients do not.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn.data.batching import StreamDataset
+    >>> dataset = StreamDataset(np.arange(9), np.arange(1, 10), chunk=2)
+    >>> [batch.values.tolist() for batch in dataset.batches(2, None, torch.zeros(1))]
+    [[0, 5, 1, 6], [2, 7, 3, 8, 4]]
+    """
+
+    per_step = True
+    weights = None
+
+    def __init__(self, values, targets, chunk):
+        self.values = values
+        self.targets = targets
+        self.chunk = chunk
+
+    def __len__(self):
+        return max(1, len(self.values) // self.chunk)
+
+    def batches(self, batch_size, rng, like):
+        """Give the chunks of all lanes in their order.
+
+        Parameters
+        ----------
+        batch_size : int
+            Number of lanes; fewer, where a lane would be shorter than a chunk.
+        rng : object
+            Not used: a stream has one order.
+        like : Tensor
+            The batches are made on its device.
+
+        Yields
+        ------
+        PackedBatch
+            A chunk of all lanes. The last one holds the rest.
+        """
+        n_lanes = min(batch_size, len(self))
+        n_steps, n_longer = divmod(len(self.values), n_lanes)  # the first lanes are one step longer
+        starts = np.arange(n_lanes) * n_steps + np.minimum(np.arange(n_lanes), n_longer)
+        carry = Carry()
+        for first in range(0, max(1, n_steps - self.chunk + 1), self.chunk):
+            is_last = first + 2 * self.chunk > n_steps
+            lengths = np.full(n_lanes, n_steps - first if is_last else self.chunk)
+            if is_last:
+                lengths[:n_longer] += 1
+            packing = Packing(lengths, like.device)
+            index = starts[packing.row_of] + first + packing.step_of
+            values, targets = (
+                torch.from_numpy(a.take(index)).to(like.device) for a in (self.values, self.targets)
+            )
+            yield PackedBatch(values, packing, targets, index=index, carry=carry)
+
+
+class HeldOutDataset(SequenceDataset):
+    """Sequences of tokens to validate on, long ones in parts. Parameters are those of `SequenceDataset`.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn import Sequences
+    >>> from sklearn_rnn.data.batching import HeldOutDataset
+    >>> sequences = Sequences(np.zeros(40_000, dtype=np.int64), np.array([0, 40_000]))
+    >>> dataset = HeldOutDataset(sequences, np.zeros(40_000, dtype=np.int64), per_step=True)
+    >>> [len(batch.values) for batch in dataset.batches(32, np.random.RandomState(0), torch.zeros(1))]
+    [16384, 23616]
+    """
+
+    def batches(self, batch_size, rng, like):
+        """Give all sequences in batches; a long one by itself, chunk by chunk. See `SequenceDataset`."""
+        is_long = self.lengths > _LONGEST
+        if not is_long.all():
+            yield from self.subset(np.flatnonzero(~is_long)).batches(batch_size, rng, like)
+        for i in np.flatnonzero(is_long):
+            one = self.subset(np.array([i]))
+            yield from StreamDataset(one.sequences.values, one.targets, _LONGEST).batches(1, rng, like)
 
 
 def plan_training(lengths, batch_size, rng):

@@ -27,8 +27,8 @@ class Problems:
         self.found = []
 
     def add(self, i, what):
-        """Note what is wrong with sequence `i`."""
-        self.found.append((i, f"{self.name}[{i}] {what}"))
+        """Note what is wrong with sequence `i`; None where the data are one sequence."""
+        self.found.append((-1, f"{self.name} {what}") if i is None else (i, f"{self.name}[{i}] {what}"))
 
     def raise_if_any(self):
         """Raise a ValueError that names the problems in the order of the sequences, if there are any."""
@@ -610,7 +610,7 @@ def array_shape(X):
     return tuple(X.shape)
 
 
-def check_unit(X, sequences, vocabulary, owner):
+def check_unit(X, sequences, vocabulary, owner, name="X"):
     """Refuse whole texts where words were fitted, and words where characters were.
 
     Parameters
@@ -623,6 +623,8 @@ def check_unit(X, sequences, vocabulary, owner):
         The tokens that were fitted.
     owner : object
         What was fitted; named in the message.
+    name : str, default="X"
+        What the message calls the text.
 
     Raises
     ------
@@ -632,12 +634,12 @@ def check_unit(X, sequences, vocabulary, owner):
     longest = max(map(len, vocabulary.tolist()))
     if longest > 1 and isinstance(next(iter(X)), str):
         raise TypeError(
-            f"X holds str, which are read character by character, but {type(owner).__name__} was fitted "
-            "on words. Split each text into a list of words; if X is one sequence, give [X]."
+            f"{name} holds str, which are read character by character, but {type(owner).__name__} was fitted "
+            f"on words. Split each text into a list of words; if {name} is one sequence, give [{name}]."
         )
     if longest == 1 and min(map(len, sequences.values.tolist())) > 1:
         raise TypeError(
-            f"X holds words, but {type(owner).__name__} was fitted on single characters. "
+            f"{name} holds words, but {type(owner).__name__} was fitted on single characters. "
             "Give each text as one str."
         )
 

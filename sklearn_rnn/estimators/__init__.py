@@ -1,7 +1,8 @@
 """The estimators: one file each, and what they share in `base`."""
 
 from sklearn_rnn.estimators.classifier import RNNClassifier as RNNClassifier
+from sklearn_rnn.estimators.language_model import RNNLanguageModel as RNNLanguageModel
 from sklearn_rnn.estimators.regressor import RNNRegressor as RNNRegressor
 from sklearn_rnn.estimators.tagger import RNNTagger as RNNTagger
 
-__all__ = ["RNNClassifier", "RNNRegressor", "RNNTagger"]
+__all__ = ["RNNClassifier", "RNNLanguageModel", "RNNRegressor", "RNNTagger"]

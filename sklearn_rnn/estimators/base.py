@@ -222,9 +222,7 @@ class BaseRNN(Versioned, BaseEstimator):
 
     def _prepare(self, device, rare, goes_on):
         """Make a network and its net, or check that those there can be trained further."""
-        architecture = {name: getattr(self, name) for name in _ARCHITECTURE}
-        architecture["pooling"] = None if self._per_step else self.pooling
-        architecture["head"], architecture["n_outputs"] = self._describe_head()
+        architecture = self._describe_architecture()
         setup = {name: getattr(self, name) for name in (*_FIXED, "learning_rate", "clip_norm")}
         if goes_on:
             begun = self._network | self._setup
@@ -248,6 +246,12 @@ class BaseRNN(Versioned, BaseEstimator):
         self._make_net(device, RandomStream(self._seed, device))
         self.n_iter_ = 0
         self.loss_curve_, self.history_ = [], []
+
+    def _describe_architecture(self):
+        architecture = {name: getattr(self, name) for name in _ARCHITECTURE}
+        architecture["pooling"] = None if self._per_step else self.pooling
+        architecture["head"], architecture["n_outputs"] = self._describe_head()
+        return architecture
 
     def _make_net(self, device, stream, weights=None):
         """Make a network, new or with weights from a state, and the net to train it with."""
@@ -360,9 +364,12 @@ class BaseRNN(Versioned, BaseEstimator):
         """Give the head's answers for X in the user's order, and the sequences that they are for."""
         if not hasattr(self, "module_"):  # asking scikit-learn takes longer than a short prediction may
             check_is_fitted(self, "module_")
-        sequences = self._read(X, reset=False)
-        dataset = SequenceDataset(self._encode(sequences), per_step=self._per_step)
-        return answer(self.module_, dataset, method), sequences
+        sequences = self._read_inputs(X)
+        return answer(self.module_, SequenceDataset(sequences, per_step=self._per_step), method), sequences
+
+    def _read_inputs(self, X):
+        """Bring X into the form that the network reads."""
+        return self._encode(self._read(X, reset=False))
 
     def _cut(self, flat, sequences, X):
         """Cut answers for all steps into one array a sequence; into one array if X was one."""
@@ -413,8 +420,8 @@ class BaseRNN(Versioned, BaseEstimator):
         if not (per_step is None or isinstance(per_step, (bool, np.bool_))):
             raise TypeError(f"per_step must be True, False or None, but it is {per_step!r}.")
         per_step = self._per_step if per_step is None else per_step
-        sequences = self._read(X, reset=False)
-        states = hidden_states(self.module_, SequenceDataset(self._encode(sequences), per_step=per_step))
+        sequences = self._read_inputs(X)
+        states = hidden_states(self.module_, SequenceDataset(sequences, per_step=per_step))
         return self._cut(states, sequences, X) if per_step else states
 
     # Persistence

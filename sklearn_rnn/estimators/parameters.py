@@ -154,6 +154,7 @@ RULES = {
     "verbose": Rule((bool, numbers.Integral), lambda v: v >= 0, "an int of at least 0"),
 }
 
+CHUNK_STEPS = _whole(1)
 SEQUENCE_HEAD = _one_of(("auto",), or_else=", or a subclass of Head", types=object, condition=_subclass(Head))
 STEP_HEAD = _one_of(
     ("softmax", "crf"), or_else=", or a subclass of Head", types=object, condition=_subclass(Head)

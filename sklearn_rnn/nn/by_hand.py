@@ -100,10 +100,15 @@ def differentiate(network, batch):
         values = _look_up(network.input, values, way_back)
     if network.drops_input:
         values = _drop(network.dropout, values, way_back)
+    carry, after = batch.carry, []
     for layer in recurrence.layers:
         if layer is not recurrence.layers[0]:
             values = _drop(recurrence.dropout, values, way_back)
-        values = _run_layer(layer, values, packing, way_back)
+        before = None if carry is None or carry.state is None else carry.state[len(after)]
+        values, give_state = _run_layer(layer, values, packing, way_back, before)
+        after.append(None if carry is None else give_state())
+    if carry is not None:
+        carry.state = after
     if network.pooling is not None:
         values = network.pooling(values, packing)
         way_back.append(lambda grad: network.pooling.lead_back(grad, packing))
@@ -163,22 +168,22 @@ def _drop(dropout, values, way_back):
     return values * factor
 
 
-def _run_layer(layer, values, packing, way_back):
-    """Run the directions of a layer over the same input."""
+def _run_layer(layer, values, packing, way_back, state=None):
+    """Run the directions of a layer over the same input; a state is for one direction."""
     parts, needs_grad = [], bool(way_back)
     for cell, is_reversed in zip(layer, (False, True), strict=False):
         x = values.index_select(0, packing.reverse) if is_reversed else values
-        parts.append(run_recorded(cell, x, packing.batch_sizes, needs_grad))
-    outputs = [parts[0][0], *(out.index_select(0, packing.reverse) for out, _ in parts[1:])]
+        parts.append(run_recorded(cell, x, packing.batch_sizes, needs_grad, state))
+    outputs = [parts[0][0], *(part[0].index_select(0, packing.reverse) for part in parts[1:])]
 
     def lead_back(grad):
         forward, *backward = grad.chunk(len(layer), dim=1)
         before = parts[0][1](forward)
-        for (_, lead_back), part in zip(parts[1:], backward, strict=True):
+        for (_, lead_back, _), part in zip(parts[1:], backward, strict=True):
             before_reversed = lead_back(part.index_select(0, packing.reverse))
             if needs_grad:
                 before = before + before_reversed.index_select(0, packing.reverse)
         return before
 
     way_back.append(lead_back)
-    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1), parts[0][2]

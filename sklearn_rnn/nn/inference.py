@@ -3,8 +3,10 @@
 import numpy as np
 import torch
 
-from sklearn_rnn.data.batching import plan_prediction
+from sklearn_rnn.data.batching import StreamDataset, plan_prediction
 from sklearn_rnn.nn.pooling import LastPooling
+
+_CHUNK = 16384  # steps of one sequence that are read at once, where it can be read in parts
 
 
 def answer(network, dataset, method):
@@ -56,6 +58,61 @@ def hidden_states(network, dataset):
         return (outputs if dataset.per_step else pooling(outputs, batch.packing)).float()
 
     return _gather(network, dataset, look)
+
+
+def log_probabilities(network, dataset):
+    """Give the log-probability of each target of a data set whose steps each have one.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        In evaluation mode, with a softmax at each step.
+    dataset : SequenceDataset
+        Encoded sequences with targets. A long one is read in chunks.
+
+    Returns
+    -------
+    ndarray of float32 of shape (n_steps_total,)
+        In nats, laid end to end.
+    """
+
+    def look(batch):
+        logs = torch.log_softmax(network(batch).float(), dim=1)
+        return logs.gather(1, batch.targets[:, None])[:, 0]
+
+    return _gather_in_chunks(network, dataset, look)
+
+
+def next_probabilities(network, dataset):
+    """Give the probabilities of what comes next, at each step. Parameters are those of `log_probabilities`.
+
+    Returns
+    -------
+    ndarray of float32 of shape (n_steps_total, n_outputs)
+        Laid end to end.
+    """
+    return _gather_in_chunks(network, dataset, lambda batch: torch.softmax(network(batch).float(), dim=1))
+
+
+def _gather_in_chunks(network, dataset, ask):
+    """Ask about batch after batch, sequences that are longer than a batch chunk by chunk."""
+    is_long = dataset.lengths > _CHUNK
+    parts = [None] * len(dataset)
+    if not is_long.all():
+        short = dataset.subset(np.flatnonzero(~is_long))
+        flat = _gather(network, short, ask)
+        for i, part in zip(
+            np.flatnonzero(~is_long), np.split(flat, short.sequences.offsets[1:-1]), strict=True
+        ):
+            parts[i] = part
+    for i in np.flatnonzero(is_long):
+        one = dataset.subset(np.array([i]))
+        targets = np.zeros_like(one.sequences.values) if one.targets is None else one.targets
+        stream = StreamDataset(one.sequences.values, targets, _CHUNK)
+        with torch.inference_mode():
+            answers = [ask(batch).cpu().numpy() for batch in stream.batches(1, None, network.like)]
+        parts[i] = np.concatenate(answers)
+    return np.concatenate(parts)
 
 
 def _gather(network, dataset, ask):

@@ -34,7 +34,7 @@ class TokenInput(nn.Module):
         self.output_size = n_tokens if embedding_size is None else embedding_size
         self.embedding = None if embedding_size is None else nn.Embedding(n_tokens, embedding_size)
         self.register_buffer("rare", torch.zeros(n_tokens, dtype=torch.bool) if rare is None else rare)
-        self.has_rare = bool(self.rare.any())
+        self.has_rare = rare is not None and bool(rare.any())  # not of the buffer, which may be on "meta"
         if self.embedding is not None:
             nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)
             nn.init.zeros_(self.embedding.weight.data[0])
@@ -231,7 +231,12 @@ class RecurrentNetwork(nn.Module):
         values = batch.values if self.input is None else self.input(batch.values)
         if self.drops_input:
             values = self.dropout(values)
-        outputs, _ = self.recurrence(values, batch.packing)
+        carry = batch.carry
+        if carry is None:
+            outputs, _ = self.recurrence(values, batch.packing)
+        else:  # gradients end at the border between two chunks of a stream
+            outputs, state = self.recurrence(values, batch.packing, carry.state, need_state=True)
+            carry.state = [tuple(s.detach() for s in part) for part in state]
         if self.pooling is not None:
             outputs = self.pooling(outputs, batch.packing)
         if not self.emits_scores:

@@ -278,8 +278,8 @@ def _known_kind(cell):
     return {LSTMCell: "lstm", GRUCell: "gru"}.get(type(cell))
 
 
-def run_recorded(cell, inputs, sizes, needs_input_grad):
-    """Run a cell in the compiled loops, from its initial state, without autograd.
+def run_recorded(cell, inputs, sizes, needs_input_grad, state=None):
+    """Run a cell in the compiled loops without autograd.
 
     Parameters
     ----------
@@ -291,6 +291,8 @@ def run_recorded(cell, inputs, sizes, needs_input_grad):
         Rows alive at each step.
     needs_input_grad : bool
         Whether the gradient of `inputs` is wanted.
+    state : tuple of Tensor, optional
+        The state to start from; by default the initial one.
 
     Returns
     -------
@@ -298,13 +300,16 @@ def run_recorded(cell, inputs, sizes, needs_input_grad):
         What the layer above sees.
     lead_back : callable
         Turns the gradient of the outputs into that of the inputs, or None, and sets `grad` of the parameters.
+    give_state : callable
+        Gives the state after the last step of each sequence.
     """
     name, parameters = _NATIVE_CELLS[type(cell)], [weight for weight, _ in _native_parameters(cell)]
     plan = functions.Plan(native.get(), name, sizes, cell.hidden_size, **_native_options(cell))
     function, record = _NATIVE_FUNCTIONS[name], functions.Record(needs_input_grad)
-    arguments = inputs, *parameters, *cell.initial_state(sizes[0])
+    arguments = inputs, *parameters, *(cell.initial_state(sizes[0]) if state is None else state)
     results = function.forward(record, plan, *arguments)
     is_single = isinstance(results, torch.Tensor)
+    results = (results,) if is_single else results
 
     def lead_back(grad):
         _, grad_inputs, *grads = function.backward(record, grad, *(() if is_single else (None,)))
@@ -312,7 +317,10 @@ def run_recorded(cell, inputs, sizes, needs_input_grad):
             weight.grad = g.contiguous()
         return grad_inputs
 
-    return results if is_single else results[0], lead_back
+    def give_state():
+        return _final_state(name, results, sizes)
+
+    return results[0], lead_back, give_state
 
 
 def has_native(cell):
@@ -402,10 +410,14 @@ def _run_native(plan, arguments, need_state):
         results = function.apply(plan, *arguments)
     else:
         results = function.forward(functions.Record(), plan, *arguments)
-    # Jordan: scores and what is fed back; LSTM: h, which is put out as well, and c.
     results = results if isinstance(results, tuple) else (results,)
-    final = results[1:] if plan.cell == "jordan" else results
-    return results[0], tuple(_last_rows(f, plan.sizes) for f in final) if need_state else None
+    return results[0], _final_state(plan.cell, results, plan.sizes) if need_state else None
+
+
+def _final_state(name, results, sizes):
+    """Give the state after the last steps, from what a function of the compiled loops gave."""
+    # Jordan: scores and what is fed back; LSTM: h, which is put out as well, and c.
+    return tuple(_last_rows(r, sizes) for r in (results[1:] if name == "jordan" else results))
 
 
 class _Steps(nn.Module):

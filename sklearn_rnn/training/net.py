@@ -12,7 +12,6 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, PrintLog
 from torch import nn
 
-from sklearn_rnn.data.batching import plan_training
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
 from sklearn_rnn.training.callbacks import Progress
 from sklearn_rnn.training.flat import flattened
@@ -36,7 +35,7 @@ class BatchIterator:
 
     Parameters
     ----------
-    dataset : SequenceDataset
+    dataset : SequenceDataset or StreamDataset
         What to cut into batches.
     batch_size : int
         Number of sequences in a batch.
@@ -53,8 +52,7 @@ class BatchIterator:
         self.like = like
 
     def __iter__(self):
-        for members in plan_training(self.dataset.lengths, self.batch_size, self.rng):
-            yield self.dataset.gather(members, self.like)
+        yield from self.dataset.batches(self.batch_size, self.rng, self.like)
 
 
 class SequenceNet(NeuralNet):

@@ -1,0 +1,145 @@
+"""The command line: ``python -m sklearn_rnn``.
+
+It trains character-level language models, scores texts with them, and draws texts from them.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import joblib
+
+from sklearn_rnn import RNNLanguageModel
+from sklearn_rnn.nn import CELLS
+
+
+def main(arguments=None):
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        What stands behind ``python -m sklearn_rnn``; by default that of this process.
+
+    Returns
+    -------
+    int
+        0 if all went well, 2 if something was wrong with what was given.
+    """
+    options = _make_parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except BrokenPipeError:  # whoever read the output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, TypeError, ValueError) as error:
+        print(f"sklearn_rnn: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _make_parser():
+    parser = argparse.ArgumentParser(prog="python -m sklearn_rnn", description="Recurrent networks.")
+    topics = parser.add_subparsers(title="topics", required=True, metavar="TOPIC")
+    lm = topics.add_parser("lm", help="character-level language models")
+    commands = lm.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    shows = argparse.ArgumentDefaultsHelpFormatter
+    train = commands.add_parser("train", help="train on a file of text", formatter_class=shows)
+    train.add_argument("file", type=Path, metavar="FILE", help="text in UTF-8")
+    train.add_argument("-o", "--output", type=Path, default="model.joblib", help="where the model goes")
+    train.add_argument("--lines", action="store_true", help="each line is a text of its own, such as a name")
+    train.add_argument("--cell", choices=CELLS, default="lstm", help="the recurrence")
+    train.add_argument("--hidden-size", type=int, default=128, help="width of a layer")
+    train.add_argument("--num-layers", type=int, default=2, help="number of layers")
+    train.add_argument("--dropout", type=float, default=0.0, help="share of numbers set to zero in training")
+    train.add_argument("--epochs", type=int, default=20, help="how often the text is read")
+    train.add_argument("--batch-size", type=int, default=32, help="parts that are read side by side")
+    train.add_argument("--bptt-steps", type=int, default=64, help="characters that gradients flow back over")
+    train.add_argument("--learning-rate", type=float, default=0.003, help="step size of Adam")
+    train.add_argument("--seed", type=int, default=None, help="seed of the weights and of dropout")
+    train.set_defaults(run=_train)
+
+    sample = commands.add_parser("sample", help="draw text from a model", formatter_class=shows)
+    sample.add_argument("model", type=Path, metavar="MODEL", help="what train made; load only what you trust")
+    sample.add_argument("--prime", default="", help="what the text begins with")
+    sample.add_argument("--length", type=int, default=1000, help="largest number of characters")
+    sample.add_argument("--temperature", type=float, default=1.0, help="0 for the most likely text")
+    sample.add_argument("--top-k", type=int, default=None, help="only the k most likely characters")
+    sample.add_argument("--top-p", type=float, default=None, help="only the likeliest with this share")
+    sample.add_argument("--seed", type=int, default=None, help="seed of the draw")
+    sample.set_defaults(run=_sample)
+
+    score = commands.add_parser("score", help="say how well a model predicts a file", formatter_class=shows)
+    score.add_argument("model", type=Path, metavar="MODEL", help="what train made; load only what you trust")
+    score.add_argument("file", type=Path, metavar="FILE", help="text in UTF-8")
+    score.add_argument("--lines", action="store_true", help="each line is a text of its own")
+    score.set_defaults(run=_score)
+    return parser
+
+
+def _train(options):
+    text = _read(options.file, options.lines)
+    names = ("cell", "hidden_size", "num_layers", "dropout", "batch_size", "bptt_steps", "learning_rate")
+    model = RNNLanguageModel(
+        **{name: getattr(options, name) for name in names},
+        max_iter=options.epochs,
+        random_state=options.seed,
+        verbose=1,
+    )
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    model.fit(text)
+    joblib.dump(model, options.output)
+    print(
+        f"After {model.n_iter_} epoch(s): {model.loss_curve_[-1]:.3f} nats a character in training; "
+        f"saved as {options.output}"
+    )
+
+
+def _sample(options):
+    model = _load(options.model)
+    tokens = model.stream(
+        options.prime,
+        max_length=options.length,
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        random_state=options.seed,
+    )
+    sys.stdout.write(options.prime)
+    for token in tokens:
+        sys.stdout.write(token)
+        sys.stdout.flush()
+    print()
+
+
+def _score(options):
+    model = _load(options.model)
+    score = model.score(_read(options.file, options.lines))
+    print(f"{-score:.4f} nats, {-score / 0.6931471805599453:.4f} bits a character")
+
+
+def _read(file, splits):
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is no text in UTF-8: {error}.") from error
+    if not text.strip():
+        raise ValueError(f"{file} holds no text.")
+    return [line for line in text.splitlines() if line] if splits else text
+
+
+def _load(file):
+    try:
+        model = joblib.load(file)
+    except OSError:
+        raise
+    except Exception as error:  # whatever a file that is no pickle makes of its reader
+        raise ValueError(f"{file} is no model: {error}") from error
+    if not isinstance(model, RNNLanguageModel):
+        raise ValueError(f"{file} holds no language model, but an object of type {type(model).__name__}.")
+    return model
+
+
+if __name__ == "__main__":
+    sys.exit(main())

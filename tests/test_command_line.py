@@ -1,0 +1,116 @@
+"""The command line, as it is typed."""
+
+import subprocess
+import sys
+
+import joblib
+import pytest
+
+from sklearn_rnn.__main__ import main
+
+TEXT = "the cat sat on the mat. the dog sat on the log. " * 40
+SMALL = [
+    "--epochs",
+    "15",
+    "--hidden-size",
+    "32",
+    "--num-layers",
+    "1",
+    "--batch-size",
+    "4",
+    "--bptt-steps",
+    "16",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "text.txt").write_text(TEXT, encoding="utf8")
+    (folder / "names.txt").write_text("anna\nhanna\njohanna\n\n" * 10, encoding="utf8")
+    for name, options in {"text": [], "names": ["--lines", "--cell", "gru"]}.items():
+        arguments = [str(folder / f"{name}.txt"), "-o", str(folder / "made" / name), "--seed", "0"]
+        assert main(["lm", "train", *arguments, *SMALL, *options]) == 0
+    return folder
+
+
+def run(folder, capsys, command):
+    status = main([word.replace("DIR", str(folder)) for word in command.split()])
+    return status, *capsys.readouterr()
+
+
+def test_train_says_what_came_of_it(folder, capsys):
+    status, out, _ = run(folder, capsys, "lm train DIR/text.txt -o DIR/again --epochs 1 --hidden-size 8")
+    assert status == 0
+    assert out.startswith("After 1 epoch(s): ")
+    assert out.endswith(f"nats a character in training; saved as {folder / 'again'}\n")
+
+
+def test_sample(folder, capsys):
+    status, out, _ = run(folder, capsys, "lm sample DIR/made/text --prime the --length 12 --temperature 0")
+    model = joblib.load(folder / "made" / "text")
+    assert (status, out) == (0, model.sample(prime="the", max_length=12, temperature=0)[0] + "\n")
+
+
+def test_seeds(folder, capsys):
+    texts = [run(folder, capsys, f"lm sample DIR/made/text --length 40 --seed {k}")[1] for k in (0, 0, 1)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_lines_are_texts_that_end(folder, capsys):
+    status, out, _ = run(folder, capsys, "lm sample DIR/made/names --prime joh --temperature 0 --length 99")
+    assert (status, out) == (0, "johanna\n")
+
+
+def test_score(folder, capsys):
+    status, out, _ = run(folder, capsys, "lm score DIR/made/text DIR/text.txt")
+    nats, _, bits = out.split()[:3]
+    assert status == 0
+    assert float(nats) < 1.5
+    assert float(bits) == pytest.approx(float(nats) / 0.6931, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("lm train DIR/nothing.txt", "No such file"),
+        ("lm train DIR/made/text", "is no text in UTF-8"),
+        ("lm train DIR/empty.txt", "holds no text"),
+        ("lm train DIR/text.txt --hidden-size 0", "hidden_size must be an int of at least 1"),
+        ("lm sample DIR/text.txt", "is no model"),
+        ("lm sample DIR/other.joblib", "holds no language model, but an object of type dict"),
+        ("lm sample DIR/made/text --prime X", "'X' at step 0, a token that training never saw"),
+        ("lm sample DIR/made/text --temperature -1", "temperature must be at least 0"),
+        ("lm sample DIR/made/text --top-p 2", "top_p must be greater than 0 and at most 1"),
+    ],
+)
+def test_what_is_wrong_is_said(folder, capsys, command, message):
+    (folder / "empty.txt").write_text(" \n")
+    joblib.dump({}, folder / "other.joblib")
+    status, out, err = run(folder, capsys, command)
+    assert status == 2
+    assert out == ""
+    assert err.startswith("sklearn_rnn: ")
+    assert message in err
+
+
+def test_help_in_a_new_process():
+    done = subprocess.run(
+        [sys.executable, "-m", "sklearn_rnn", "lm", "sample", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--temperature" in done.stdout
+    assert "default: 1.0" in done.stdout
+
+
+def test_a_reader_that_has_enough_is_no_error(folder):
+    done = subprocess.run(
+        f"{sys.executable} -m sklearn_rnn lm sample {folder}/made/text --length 30000 | head -c 10",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (len(done.stdout), done.stderr) == (10, "")
