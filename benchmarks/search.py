@@ -50,28 +50,28 @@ def main():
     X, y = load_japanese_vowels(subset="train", return_X_y=True)
     n_jobs, epochs = options.jobs, options.epochs
     in_workers = max(Parallel(n_jobs)(delayed(torch.get_num_threads)() for _ in range(n_jobs)))
+    one, several = "n_jobs=1", f"n_jobs={n_jobs}"
     ways = {
-        "n_jobs=1": lambda: search(X, y, 1, epochs),
-        "n_jobs=1, one thread": lambda: search(X, y, 1, epochs, threads=1),
-        "stop": stop_workers,  # not reported
-        f"n_jobs={n_jobs}, first": lambda: search(X, y, n_jobs, epochs),
-        f"n_jobs={n_jobs}": lambda: search(X, y, n_jobs, epochs),
+        one: lambda: search(X, y, 1, epochs),
+        f"{one}, one thread": lambda: search(X, y, 1, epochs, threads=1),
+        "stop": stop_workers,  # in no row of the table
+        f"{several}, first": lambda: search(X, y, n_jobs, epochs),
+        several: lambda: search(X, y, n_jobs, epochs),
     }
-    threads = [torch.get_num_threads(), 1, None, in_workers, in_workers]
     times = time_interleaved(ways, options.repeats)
+    sizes = {one: (1, torch.get_num_threads()), f"{one}, one thread": (1, 1)}
     rows = []
-    for (name, seconds), count in zip(times.items(), threads, strict=True):
-        if name == "stop":
-            continue
-        gain = times["n_jobs=1"] / seconds
+    for name in filter("stop".__ne__, ways):
+        seconds, gain = times[name], times[one] / times[name]
+        n_processes, n_threads = sizes.get(name, (n_jobs, in_workers))
         rows.append(
             [
                 name,
-                f"{n_jobs if str(n_jobs) in name.split(',')[0] else 1} x {count}",
+                f"{n_processes} x {n_threads}",
                 f"{np.median(seconds):.2f}",
                 f"{seconds.min():.2f} to {seconds.max():.2f}",
                 f"{np.median(gain):.2f} ({gain.min():.2f} to {gain.max():.2f})",
-                "1.6" if name == f"n_jobs={n_jobs}" else "",
+                "1.6" if name == several else "",
             ]
         )
     header = ["", "processes x threads", "seconds, median", "all", "times as fast as n_jobs=1", "at least"]

@@ -15,20 +15,24 @@ _LARGEST = 2**17
 
 
 @contextmanager
-def flattened(optimizer):
-    """Let an optimizer see its parameters as one inside a ``with`` block.
+def flattened(optimizer, weights):
+    """Let an optimizer move a copy of all weights in one parameter, inside a ``with`` block.
+
+    After each step the weights are given their new values. They keep their memory: another thread may be
+    reading it.
 
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
-        One that treats each number alike, with one group of parameters, all of one type and on one device.
-        Its state is carried over, there and back.
+        One that treats each number alike. Its state is carried over, there and back.
+    weights : list of Parameter
+        What the optimizer moves, all of one type and on one device.
 
     Yields
     ------
     Parameter or None
-        What the optimizer moves; the parameters that it had are parts of it. Their gradients have to be
-        copied to its own. None if that cannot be, or would not be faster.
+        What the optimizer moves instead; the gradients of the weights have to be copied to its own, in their
+        order. None if that cannot be, or would not be faster.
 
     Examples
     --------
@@ -36,22 +40,23 @@ def flattened(optimizer):
     >>> from sklearn_rnn.training.flat import flattened
     >>> weights = [torch.nn.Parameter(torch.zeros(2, 3)), torch.nn.Parameter(torch.zeros(3))]
     >>> optimizer = torch.optim.SGD(weights, lr=1.0)
-    >>> with flattened(optimizer) as flat:
+    >>> with flattened(optimizer, weights) as flat:
     ...     flat.grad = torch.full_like(flat, 2.0)
     ...     _ = optimizer.step()
     >>> weights[1].tolist()
     [-2.0, -2.0, -2.0]
     """
-    (group,) = optimizer.param_groups
-    weights = group["params"]
+    group, *others = optimizer.param_groups
     sizes = [w.numel() for w in weights]
     states = [optimizer.state.get(w, {}) for w in weights]
-    if sum(sizes) > _LARGEST or not _are_alike(states):
+    has_others = others or [id(w) for w in group["params"]] != [id(w) for w in weights]
+    if has_others or sum(sizes) > _LARGEST or not _are_alike(states):
         yield None
         return
     flat = nn.Parameter(_join(weights))
-    for w, part in zip(weights, flat.detach().split(sizes), strict=True):
-        w.data = part.view_as(w)
+    targets = [w.detach() for w in weights]
+    parts = [part.view_as(w) for part, w in zip(flat.detach().split(sizes), weights, strict=True)]
+    hook = optimizer.register_step_post_hook(lambda *_: torch._foreach_copy_(targets, parts))
     optimizer.state[flat] = {
         name: _join([state[name] for state in states]) if _is_shaped(value) else value
         for name, value in states[0].items()
@@ -60,10 +65,10 @@ def flattened(optimizer):
     try:
         yield flat
     finally:
-        group["params"] = weights
+        hook.remove()
+        group["params"] = list(weights)
         state = optimizer.state.pop(flat)
         for w in weights:
-            w.data = w.data.clone()
             optimizer.state[w] = {}
         for name, value in state.items():
             parts = value.split(sizes) if _is_shaped(value) else itertools.repeat(value)

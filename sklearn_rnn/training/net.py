@@ -121,10 +121,8 @@ class SequenceNet(NeuralNet):
         self._by_hand = can_differentiate(self.module_)
         is_plain = self._by_hand and not self._is_watched and type(self.optimizer_) in _PLAIN
         try:
-            with (
-                self.stream.active(),
-                flattened(self.optimizer_) if is_plain else nullcontext() as self._flat,
-            ):
+            one = flattened(self.optimizer_, self._weights) if is_plain else nullcontext()
+            with self.stream.active(), one as self._flat:
                 self.partial_fit(dataset, epochs=epochs)
         finally:
             # The net outlives the fit, the data should not.

@@ -47,11 +47,11 @@ def test_steps_are_those_of_the_optimizer_alone(name):
     for g in gradients:
         step(alone, g)
     step(optimizer, gradients[0])
-    with flattened(optimizer):
+    with flattened(optimizer, weights):
         step(optimizer, gradients[1])
         step(optimizer, gradients[2])
     step(optimizer, gradients[3])
-    with flattened(optimizer):
+    with flattened(optimizer, weights):
         step(optimizer, gradients[4])
     step(optimizer, gradients[5])
     for w, e in zip(weights, expected, strict=True):
@@ -65,25 +65,46 @@ def test_steps_are_those_of_the_optimizer_alone(name):
     assert len(storages) == len(tensors)
 
 
-def test_weights_are_parts_while_it_lasts_and_whole_after_an_error():
-    weights, optimizer = make("adam")
-    before = [w.detach().clone() for w in weights]
-    with pytest.raises(KeyboardInterrupt), flattened(optimizer) as parameter:
-        assert weights[0].data_ptr() == parameter.data_ptr()
-        with torch.no_grad():
-            parameter += 1
+def test_weights_keep_their_memory_and_follow_each_step_also_before_an_error():
+    weights, optimizer = make("sgd")
+    _, alone = make("sgd")
+    addresses = [w.data_ptr() for w in weights]
+    gradients = [torch.randn(shape) for shape in SHAPES]
+    step(alone, gradients)
+    expected = [w.detach() for w in alone.param_groups[0]["params"]]
+    with pytest.raises(KeyboardInterrupt), flattened(optimizer, weights):
+        step(optimizer, gradients)
+        torch.testing.assert_close([w.detach() for w in weights], expected)
         raise KeyboardInterrupt
+    assert [w.data_ptr() for w in weights] == addresses
     assert optimizer.param_groups[0]["params"] == weights
-    for w, b in zip(weights, before, strict=True):
-        torch.testing.assert_close(w, b + 1)
-        assert w.untyped_storage().nbytes() == w.nbytes
+    torch.testing.assert_close([w.detach() for w in weights], expected)
+    alone.zero_grad()
+    for w in weights:
+        w.grad = torch.ones_like(w)
+    before = [w.detach().clone() for w in weights]
+    optimizer.step()  # on the weights again, and nothing is copied over them
+    assert all((w != b).all() for w, b in zip(weights, before, strict=True))
+
+
+@pytest.mark.parametrize("change", ["order", "some", "groups"])
+def test_not_where_the_optimizer_has_other_parameters(change):
+    weights, optimizer = make("adam")
+    params = {
+        "order": [{"params": weights[::-1]}],
+        "some": [{"params": weights[:1]}],
+        "groups": [{"params": weights[:1]}, {"params": weights[1:], "lr": 0.1}],
+    }[change]
+    optimizer = OPTIMIZERS["adam"](params, lr=0.01)
+    with flattened(optimizer, weights) as parameter:
+        assert parameter is None
 
 
 def test_not_where_counters_differ():
     weights, optimizer = make("adam")
     weights[0].grad = torch.ones_like(weights[0])
     optimizer.step()  # the others were frozen
-    with flattened(optimizer) as parameter:
+    with flattened(optimizer, weights) as parameter:
         assert parameter is None
         assert optimizer.param_groups[0]["params"] == weights
 
@@ -91,7 +112,7 @@ def test_not_where_counters_differ():
 def test_not_for_large_networks(monkeypatch):
     weights, optimizer = make("adam")
     monkeypatch.setattr(flat, "_LARGEST", sum(w.numel() for w in weights) - 1)
-    with flattened(optimizer) as parameter:
+    with flattened(optimizer, weights) as parameter:
         assert parameter is None
 
 
@@ -105,8 +126,8 @@ def test_a_fit_comes_to_the_same_with_weights_apart(options, monkeypatch):
     seen = []
 
     @contextmanager
-    def spy(optimizer):
-        with flattened(optimizer) as parameter:
+    def spy(optimizer, weights):
+        with flattened(optimizer, weights) as parameter:
             seen.append(parameter)
             yield parameter
 
