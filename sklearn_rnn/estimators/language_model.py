@@ -17,6 +17,7 @@ from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.recurrent import Stepper
+from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import resolve_device
 
 _START = 0  # the code that every sequence begins with; tokens follow from 1
@@ -492,8 +493,8 @@ class RNNLanguageModel(BaseRNN):
         >>> names.sample(2, prime="jo", temperature=0)
         ['johanna', 'johanna']
         """
-        _check_whole("n_samples", n_samples, 1)
-        _check_whole("max_length", max_length, 1)
+        check_count("n_samples", n_samples)
+        check_count("max_length", max_length)
         primes = self._read_primes(prime)
         starts = [start for start in primes for _ in range(n_samples)]
         steps = self._draw(starts, max_length, temperature, top_k, top_p, stop, random_state)
@@ -603,7 +604,7 @@ class RNNLanguageModel(BaseRNN):
         """
         _check_sampling(temperature, top_k, top_p)
         if max_length is not None:
-            _check_whole("max_length", max_length, 1)
+            check_count("max_length", max_length)
         stop_code = None
         if stop is not None:
             sequences = self._read_text(
@@ -707,13 +708,6 @@ def _check_sampling(temperature, top_k, top_p):
     if not 0 <= temperature < float("inf"):
         raise ValueError(f"temperature must be at least 0, but it is {temperature}.")
     if top_k is not None:
-        _check_whole("top_k", top_k, 1)
+        check_count("top_k", top_k)
     if top_p is not None and not (isinstance(top_p, numbers.Real) and 0 < top_p <= 1):
         raise ValueError(f"top_p must be greater than 0 and at most 1, but it is {top_p!r}.")
-
-
-def _check_whole(name, value, least):
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer, but it is {value!r}.")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, but it is {value}.")

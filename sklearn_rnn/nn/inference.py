@@ -47,14 +47,12 @@ def hidden_states(network, dataset):
         and as `LastPooling` does it by a network without a pooling; or one row a step of all sequences, laid
         end to end.
     """
-    recurrence, pooling = network.recurrence, network.pooling
+    pooling = network.pooling
     if pooling is None:
-        pooling = LastPooling(recurrence.output_size, 2 if network.bidirectional else 1)
+        pooling = LastPooling(network.recurrence.output_size, 2 if network.bidirectional else 1)
 
     def look(batch):
-        # The way of `RecurrentNetwork.forward`, without what is there for training.
-        values = batch.values if network.input is None else network.input(batch.values)
-        outputs, _ = recurrence(values, batch.packing)
+        outputs = network.run_layers(batch)
         return (outputs if dataset.per_step else pooling(outputs, batch.packing)).float()
 
     return _gather(network, dataset, look)

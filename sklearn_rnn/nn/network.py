@@ -228,15 +228,7 @@ class RecurrentNetwork(nn.Module):
         Tensor of shape (B, n_scores) or (n_steps_total, n_scores)
             Scores of the sequences, or of the steps.
         """
-        values = batch.values if self.input is None else self.input(batch.values)
-        if self.drops_input:
-            values = self.dropout(values)
-        carry = batch.carry
-        if carry is None:
-            outputs, _ = self.recurrence(values, batch.packing)
-        else:  # gradients end at the border between two chunks of a stream
-            outputs, state = self.recurrence(values, batch.packing, carry.state, need_state=True)
-            carry.state = [tuple(s.detach() for s in part) for part in state]
+        outputs = self.run_layers(batch)
         if self.pooling is not None:
             outputs = self.pooling(outputs, batch.packing)
         if not self.emits_scores:
@@ -244,3 +236,27 @@ class RecurrentNetwork(nn.Module):
         elif self.bidirectional:
             outputs = sum(outputs.chunk(2, dim=1))  # the two directions' scores are added
         return self.head(outputs)
+
+    def run_layers(self, batch):
+        """Run the input layer and the recurrent layers.
+
+        Parameters
+        ----------
+        batch : PackedBatch
+            Packed values.
+
+        Returns
+        -------
+        Tensor of shape (n_steps_total, output_size of the recurrence)
+            The top layer's outputs.
+        """
+        values = batch.values if self.input is None else self.input(batch.values)
+        if self.drops_input:
+            values = self.dropout(values)
+        carry = batch.carry
+        if carry is None:
+            return self.recurrence(values, batch.packing)[0]
+        # Gradients end at the border between two chunks of a stream.
+        outputs, state = self.recurrence(values, batch.packing, carry.state, need_state=True)
+        carry.state = [tuple(s.detach() for s in part) for part in state]
+        return outputs

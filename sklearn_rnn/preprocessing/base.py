@@ -257,8 +257,8 @@ def check_option(name, value, options):
         )
 
 
-def check_count(name, value, *, optional=False):
-    """Check that a parameter is an integer of at least 1.
+def check_count(name, value, *, minimum=1, optional=False):
+    """Check that a parameter is an integer of at least some number.
 
     Parameters
     ----------
@@ -266,6 +266,8 @@ def check_count(name, value, *, optional=False):
         The parameter.
     value : object
         What it is.
+    minimum : int, default=1
+        The least that it may be.
     optional : bool, default=False
         Whether it may be None.
 
@@ -274,7 +276,7 @@ def check_count(name, value, *, optional=False):
     TypeError
         If it is no integer.
     ValueError
-        If it is less than 1.
+        If it is less than the minimum.
 
     Examples
     --------
@@ -285,5 +287,5 @@ def check_count(name, value, *, optional=False):
         return
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
         raise TypeError(f"{name} must be an integer{' or None' if optional else ''}, but it is {value!r}.")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, but it is {value}.")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, but it is {value}.")

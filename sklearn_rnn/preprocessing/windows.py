@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import Problems, as_sequences, check_not_masked, flatten_steps
 from sklearn_rnn.persistence import Versioned
+from sklearn_rnn.preprocessing.base import check_count
 
 
 class SlidingWindow(Versioned, BaseEstimator):
@@ -197,15 +198,15 @@ class SlidingWindow(Versioned, BaseEstimator):
         return [self.horizon] if np.ndim(self.horizon) == 0 else list(self.horizon)
 
     def _check_parameters(self):
-        _check_whole("size", self.size, 1)
-        _check_whole("stride", self.stride, 1)
+        check_count("size", self.size)
+        check_count("stride", self.stride)
         horizons = self._horizons()
         if not horizons:
             raise ValueError("horizon is empty; give at least one number of steps.")
         for horizon in horizons:
-            _check_whole("horizon", horizon, 0)
+            check_count("horizon", horizon, minimum=0)
         if self.block_size is not None:
-            _check_whole("block_size", self.block_size, 1)
+            check_count("block_size", self.block_size)
             needed = self.size + max(horizons)
             if self.block_size < needed:
                 raise ValueError(
@@ -328,13 +329,6 @@ def _find_feature(wanted, n_features, names):
         guess = f" Did you mean {near[0]!r}?" if near else f" They are {list(names)}."
         raise ValueError(f"target={wanted!r} is no feature of X.{guess}")
     return names.index(wanted)
-
-
-def _check_whole(name, value, least):
-    if not isinstance(value, numbers.Integral) or isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be an integer, but it is {value!r}.")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, but it is {value}.")
 
 
 def _count_off(counts):
