@@ -78,6 +78,8 @@ def can_differentiate(network):
 def differentiate(network, batch):
     """Compute scores, loss and gradients; the latter become `grad` of the parameters.
 
+    Where there is a `grad`, it is written over.
+
     Parameters
     ----------
     network : RecurrentNetwork
@@ -129,10 +131,12 @@ def _read_out(head, features, batch):
     is_linear = type(linear) is nn.Linear
     library, work = native.get(), 3 * len(features) * head.n_scores * features.shape[1]
     if type(head) is SoftmaxHead and is_linear and library.count_threads(work) == 1:
-        scores, loss, grads = functions.read_out(
-            library, features, linear.weight, linear.bias, targets, weights
+        given = linear.weight.grad, linear.bias.grad
+        scores, loss, (grad, *grads) = functions.read_out(
+            library, features, linear.weight, linear.bias, targets, weights, given
         )
-        grad, linear.weight.grad, linear.bias.grad = grads
+        if given[0] is None:
+            linear.weight.grad, linear.bias.grad = grads
         return scores, torch.tensor(loss), grad
     scores = torch.addmm(linear.bias, features, linear.weight.t()) if is_linear else features
     losses, grad = head.term_losses_with_gradients(scores, targets)
@@ -140,9 +144,18 @@ def _read_out(head, features, batch):
         losses, grad = losses * weights, grad * weights[:, None]
     loss, grad = losses.sum() / len(losses), grad / len(losses)
     if is_linear:
-        linear.weight.grad, linear.bias.grad = grad.t() @ features, grad.sum(0)
+        _keep(linear.weight, grad.t() @ features)
+        _keep(linear.bias, grad.sum(0))
         grad = grad @ linear.weight
     return scores, loss, grad
+
+
+def _keep(weight, grad):
+    """Keep the gradient of a parameter."""
+    if weight.grad is None:
+        weight.grad = grad
+    else:
+        weight.grad.copy_(grad)
 
 
 def _look_up(token_input, codes, way_back):
@@ -152,7 +165,7 @@ def _look_up(token_input, codes, way_back):
     weight = token_input.embedding.weight
 
     def lead_back(grad):
-        weight.grad = torch.zeros_like(weight).index_add_(0, codes, grad)
+        _keep(weight, torch.zeros_like(weight).index_add_(0, codes, grad))
 
     way_back.append(lead_back)
     return weight.index_select(0, codes)

@@ -299,13 +299,16 @@ def run_recorded(cell, inputs, sizes, needs_input_grad, state=None):
     outputs : Tensor of shape (n_steps_total, output_size)
         What the layer above sees.
     lead_back : callable
-        Turns the gradient of the outputs into that of the inputs, or None, and sets `grad` of the parameters.
+        Turns the gradient of the outputs into that of the inputs, or None, and sets `grad` of the parameters
+        (writes over it, where there is one).
     give_state : callable
         Gives the state after the last step of each sequence.
     """
     name, parameters = _NATIVE_CELLS[type(cell)], [weight for weight, _ in _native_parameters(cell)]
     plan = functions.Plan(native.get(), name, sizes, cell.hidden_size, **_native_options(cell))
-    function, record = _NATIVE_FUNCTIONS[name], functions.Record(needs_input_grad)
+    given = [weight.grad for weight in parameters]
+    record = functions.Record(needs_input_grad, None if any(g is None for g in given) else given)
+    function = _NATIVE_FUNCTIONS[name]
     arguments = inputs, *parameters, *(cell.initial_state(sizes[0]) if state is None else state)
     results = function.forward(record, plan, *arguments)
     is_single = isinstance(results, torch.Tensor)
@@ -313,8 +316,9 @@ def run_recorded(cell, inputs, sizes, needs_input_grad, state=None):
 
     def lead_back(grad):
         _, grad_inputs, *grads = function.backward(record, grad, *(() if is_single else (None,)))
-        for weight, g in zip(parameters, grads, strict=False):  # behind them are those of the state
-            weight.grad = g.contiguous()
+        if record.gradients is None:
+            for weight, g in zip(parameters, grads, strict=False):  # behind them are those of the state
+                weight.grad = g.contiguous()
         return grad_inputs
 
     def give_state():

@@ -10,72 +10,118 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-# To copy the gradients of more numbers than this would take longer than it saves.
+# Networks with more numbers have no time to save here.
 _LARGEST = 2**17
+# Each weight begins at a multiple of this many numbers, for the sake of vector instructions.
+_ALIGNED = 16
+
+
+def join_memory(module):
+    """Lay all parameters of a small module side by side in memory, where they are of one kind.
+
+    Parameters
+    ----------
+    module : Module
+        Its parameters stay the same objects and keep their values.
+    """
+    weights = list(module.parameters())
+    _, size = _lay_out(weights)
+    if size > _LARGEST or len({(w.dtype, w.device) for w in weights}) > 1:
+        return
+    memory = weights[0].detach().new_zeros(size)
+    for w, part in zip(weights, _cut(memory, weights), strict=True):
+        w.data = part.copy_(w.detach())
 
 
 @contextmanager
 def flattened(optimizer, weights):
-    """Let an optimizer move a copy of all weights in one parameter, inside a ``with`` block.
-
-    After each step the weights are given their new values. They keep their memory: another thread may be
-    reading it.
+    """Let an optimizer move all weights as one parameter, inside a ``with`` block.
 
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
         One that treats each number alike. Its state is carried over, there and back.
     weights : list of Parameter
-        What the optimizer moves, all of one type and on one device.
+        What the optimizer moves; see `join_memory`.
 
     Yields
     ------
     Parameter or None
-        What the optimizer moves instead; the gradients of the weights have to be copied to its own, in their
-        order. None if that cannot be, or would not be faster.
+        What the optimizer moves instead; the gradients of the weights are parts of its own, and have to be
+        written there. None if the weights do not lie side by side, or have not been treated alike.
 
     Examples
     --------
     >>> import torch
-    >>> from sklearn_rnn.training.flat import flattened
-    >>> weights = [torch.nn.Parameter(torch.zeros(2, 3)), torch.nn.Parameter(torch.zeros(3))]
-    >>> optimizer = torch.optim.SGD(weights, lr=1.0)
-    >>> with flattened(optimizer, weights) as flat:
-    ...     flat.grad = torch.full_like(flat, 2.0)
+    >>> from sklearn_rnn.training.flat import flattened, join_memory
+    >>> linear = torch.nn.Linear(2, 3)
+    >>> join_memory(linear)
+    >>> before = linear.bias.tolist()
+    >>> optimizer = torch.optim.SGD(linear.parameters(), lr=1.0)
+    >>> with flattened(optimizer, list(linear.parameters())) as flat:
+    ...     _ = linear.bias.grad.fill_(2.0)
     ...     _ = optimizer.step()
-    >>> weights[1].tolist()
-    [-2.0, -2.0, -2.0]
+    >>> [round(b - a) for a, b in zip(before, linear.bias.tolist())]
+    [-2, -2, -2]
     """
     group, *others = optimizer.param_groups
-    sizes = [w.numel() for w in weights]
     states = [optimizer.state.get(w, {}) for w in weights]
     has_others = others or [id(w) for w in group["params"]] != [id(w) for w in weights]
-    if has_others or sum(sizes) > _LARGEST or not _are_alike(states):
+    if has_others or not _are_joined(weights) or not _are_alike(states):
         yield None
         return
-    flat = nn.Parameter(_join(weights))
-    targets = [w.detach() for w in weights]
-    parts = [part.view_as(w) for part, w in zip(flat.detach().split(sizes), weights, strict=True)]
-    hook = optimizer.register_step_post_hook(lambda *_: torch._foreach_copy_(targets, parts))
+    size = _lay_out(weights)[1]
+    first = weights[0].detach()
+    flat = nn.Parameter(first.as_strided((size,), (1,)))
+    flat.grad = torch.zeros_like(flat)
+    for w, part in zip(weights, _cut(flat.grad, weights), strict=True):
+        w.grad = part
+
+    def join(parts):
+        whole = torch.zeros_like(flat)
+        torch._foreach_copy_(_cut(whole, weights), parts)
+        return whole
+
     optimizer.state[flat] = {
-        name: _join([state[name] for state in states]) if _is_shaped(value) else value
+        name: join([state[name] for state in states]) if _is_shaped(value) else value
         for name, value in states[0].items()
     }
     group["params"] = [flat]
     try:
         yield flat
     finally:
-        hook.remove()
         group["params"] = list(weights)
         state = optimizer.state.pop(flat)
         for w in weights:
-            optimizer.state[w] = {}
+            w.grad, optimizer.state[w] = None, {}
         for name, value in state.items():
-            parts = value.split(sizes) if _is_shaped(value) else itertools.repeat(value)
+            parts = _cut(value, weights) if _is_shaped(value) else itertools.repeat(value)
             for w, part in zip(weights, parts, strict=False):
-                optimizer.state[w][name] = (
-                    part.view_as(w).clone() if _is_shaped(part) else copy.deepcopy(part)
-                )
+                optimizer.state[w][name] = part.clone() if _is_shaped(part) else copy.deepcopy(part)
+
+
+def _lay_out(weights):
+    """Give where each weight begins in the memory of all, and how many numbers that has."""
+    starts, size = [], 0
+    for w in weights:
+        starts.append(size)
+        size += -(-w.numel() // _ALIGNED) * _ALIGNED
+    return starts, size
+
+
+def _cut(memory, weights):
+    """Cut memory of all weights into parts with their shapes."""
+    starts, _ = _lay_out(weights)
+    return [memory[i : i + w.numel()].view_as(w) for i, w in zip(starts, weights, strict=True)]
+
+
+def _are_joined(weights):
+    """Whether weights lie as `join_memory` lays them, still."""
+    starts, _ = _lay_out(weights)
+    first = weights[0]
+    storages = {w.untyped_storage().data_ptr() for w in weights}
+    places = [w.storage_offset() - first.storage_offset() for w in weights]
+    return len(storages) == 1 and places == starts and all(w.is_contiguous() for w in weights)
 
 
 def _is_shaped(value):
@@ -87,7 +133,3 @@ def _are_alike(states):
     """Whether states differ in what belongs to single numbers only, as they do not if some were frozen."""
     counters = [{name: None if _is_shaped(v) else v for name, v in state.items()} for state in states]
     return all(counter == counters[0] for counter in counters)
-
-
-def _join(tensors):
-    return torch.cat([t.detach().flatten() for t in tensors])

@@ -14,7 +14,7 @@ from torch import nn
 
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
 from sklearn_rnn.training.callbacks import Progress
-from sklearn_rnn.training.flat import flattened
+from sklearn_rnn.training.flat import flattened, join_memory
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -267,7 +267,8 @@ class SequenceNet(NeuralNet):
         """Compute loss and gradients and move the weights; see `skorch.NeuralNet.train_step`."""
         if "on_grad_computed" not in self._unheard or type(self.optimizer_) not in _PLAIN:
             return super().train_step(batch, **fit_params)
-        self._zero_grad_optimizer()
+        if self._flat is None:  # its gradient is written over
+            self._zero_grad_optimizer()
         step = self.train_step_single(batch)
         self.optimizer_.step()
         return step
@@ -280,8 +281,6 @@ class SequenceNet(NeuralNet):
             scores, loss, n_terms = differentiate(self.module_, batch)
             step = {"loss": loss, "y_pred": scores, "n_terms": n_terms}
             self._stop_unless_finite(loss.item(), "the loss")
-            if self._flat is not None:
-                self._flat.grad = torch.cat([w.grad.flatten() for w in self._weights])
         else:
             step = self._loss(batch)
             self._stop_unless_finite(step["loss"].item(), "the loss")
@@ -292,9 +291,12 @@ class SequenceNet(NeuralNet):
 
     def _clip_gradient(self):
         """Scale the gradient down to `clip_norm`, with fewer calls than torch's function needs."""
-        weights = self._weights if self._flat is None else [self._flat]
-        gradients = [w.grad for w in weights if w.grad is not None]
-        norm = math.hypot(*torch.stack(torch._foreach_norm(gradients)).tolist())
+        if self._flat is not None:
+            gradients = [self._flat.grad]
+            norm = torch.linalg.vector_norm(self._flat.grad).item()
+        else:
+            gradients = [w.grad for w in self._weights if w.grad is not None]
+            norm = math.hypot(*torch.stack(torch._foreach_norm(gradients)).tolist())
         self._stop_unless_finite(norm, "the gradient")
         if norm > self.clip_norm:
             torch._foreach_mul_(gradients, self.clip_norm / norm)
@@ -348,6 +350,7 @@ def make_net(module, *, optimizer, learning_rate, weight_decay, callbacks, **kwa
     can_fuse = "fused" in inspect.signature(getattr(make_optimizer, "func", make_optimizer)).parameters
     if can_fuse and not chosen:
         options["optimizer__fused"] = True  # one call for all parameters
+    join_memory(module)
     net = SequenceNet(
         module, optimizer=make_optimizer, lr=learning_rate, callbacks=callbacks, **options, **kwargs
     )

@@ -13,7 +13,7 @@ from sklearn_rnn.datasets import load_japanese_vowels
 from sklearn_rnn.nn import use_native
 from sklearn_rnn.nn.native import library
 from sklearn_rnn.training import flat, net
-from sklearn_rnn.training.flat import flattened
+from sklearn_rnn.training.flat import flattened, join_memory
 from sklearn_rnn.training.net import OPTIMIZERS
 
 SHAPES = [(5, 3), (5,), (1, 1), (1,)]
@@ -24,67 +24,88 @@ OPTIONS = {
 }
 
 
-def make(name):
+def make(name, joins=True):
     torch.manual_seed(0)
-    weights = [nn.Parameter(torch.randn(shape)) for shape in SHAPES]
+    weights = nn.ParameterList(nn.Parameter(torch.randn(shape)) for shape in SHAPES)
+    if joins:
+        join_memory(weights)
+    weights = list(weights)
     return weights, OPTIMIZERS[name](weights, lr=0.01, weight_decay=0.1, **OPTIONS.get(name, {}))
 
 
-def step(optimizer, gradients):
+def step(optimizer, weights, gradients):
     """Go a step, of all weights or of the one parameter that they are parts of."""
-    parameters = optimizer.param_groups[0]["params"]
-    if len(parameters) == 1:
-        gradients = [torch.cat([g.flatten() for g in gradients])]
-    for w, g in zip(parameters, gradients, strict=True):
-        w.grad = g.clone()
+    for w, g in zip(weights, gradients, strict=True):
+        if w.grad is None:
+            w.grad = g.clone()
+        else:
+            w.grad.copy_(g)
     optimizer.step()
+
+
+def test_joined_weights_are_the_same_objects_with_the_same_values_side_by_side():
+    (apart, _), (joined, _) = make("sgd", joins=False), make("sgd")
+    module = nn.ParameterList(apart)
+    join_memory(module)
+    assert list(module) == apart
+    for w, e in zip(apart, joined, strict=True):
+        assert torch.equal(w, e)
+        assert w.is_leaf and w.requires_grad and w.data_ptr() % 64 == 0
+    assert len({w.untyped_storage().data_ptr() for w in apart}) == 1
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_steps_are_those_of_the_optimizer_alone(name):
-    (expected, alone), (weights, optimizer) = make(name), make(name)
+    (expected, alone), (weights, optimizer) = make(name, joins=False), make(name)
     gradients = [[torch.randn(shape) for shape in SHAPES] for _ in range(6)]
     for g in gradients:
-        step(alone, g)
-    step(optimizer, gradients[0])
-    with flattened(optimizer, weights):
-        step(optimizer, gradients[1])
-        step(optimizer, gradients[2])
-    step(optimizer, gradients[3])
-    with flattened(optimizer, weights):
-        step(optimizer, gradients[4])
-    step(optimizer, gradients[5])
+        step(alone, expected, g)
+    step(optimizer, weights, gradients[0])
+    for first, last in [(1, 3), (4, 5)]:
+        with flattened(optimizer, weights) as flat:
+            assert optimizer.param_groups[0]["params"] == [flat]
+            for g in gradients[first:last]:
+                step(optimizer, weights, g)
+        step(optimizer, weights, gradients[last])
     for w, e in zip(weights, expected, strict=True):
         torch.testing.assert_close(w, e)
     # And so are its states, which no longer hang together.
     found, wanted = optimizer.state_dict()["state"], alone.state_dict()["state"]
     assert found.keys() == wanted.keys()
     torch.testing.assert_close(found, wanted)
-    tensors = [*weights, *(v for s in optimizer.state.values() for v in s.values() if torch.is_tensor(v))]
+    tensors = [v for s in optimizer.state.values() for v in s.values() if torch.is_tensor(v)]
     storages = {t.untyped_storage().data_ptr() for t in tensors}
     assert len(storages) == len(tensors)
 
 
 def test_weights_keep_their_memory_and_follow_each_step_also_before_an_error():
     weights, optimizer = make("sgd")
-    _, alone = make("sgd")
+    expected, alone = make("sgd", joins=False)
     addresses = [w.data_ptr() for w in weights]
     gradients = [torch.randn(shape) for shape in SHAPES]
-    step(alone, gradients)
-    expected = [w.detach() for w in alone.param_groups[0]["params"]]
+    step(alone, expected, gradients)
     with pytest.raises(KeyboardInterrupt), flattened(optimizer, weights):
-        step(optimizer, gradients)
-        torch.testing.assert_close([w.detach() for w in weights], expected)
+        step(optimizer, weights, gradients)
+        torch.testing.assert_close(weights, expected)
         raise KeyboardInterrupt
     assert [w.data_ptr() for w in weights] == addresses
     assert optimizer.param_groups[0]["params"] == weights
-    torch.testing.assert_close([w.detach() for w in weights], expected)
-    alone.zero_grad()
-    for w in weights:
-        w.grad = torch.ones_like(w)
-    before = [w.detach().clone() for w in weights]
-    optimizer.step()  # on the weights again, and nothing is copied over them
-    assert all((w != b).all() for w, b in zip(weights, before, strict=True))
+    assert all(w.grad is None for w in weights)
+    torch.testing.assert_close(weights, expected)
+
+
+@pytest.mark.parametrize("how", ["apart", "moved", "in another order", "turned"])
+def test_not_where_weights_do_not_lie_side_by_side(how):
+    weights, optimizer = make("sgd", joins=how != "apart")
+    if how == "moved":
+        weights[0].data = weights[0].detach().clone()
+    elif how == "in another order":
+        join_memory(nn.ParameterList(weights[::-1]))
+    elif how == "turned":
+        weights[0].data = weights[0].detach().t()
+    with flattened(optimizer, weights) as parameter:
+        assert parameter is None
+        assert optimizer.param_groups[0]["params"] == weights
 
 
 @pytest.mark.parametrize("change", ["order", "some", "groups"])
@@ -110,8 +131,8 @@ def test_not_where_counters_differ():
 
 
 def test_not_for_large_networks(monkeypatch):
+    monkeypatch.setattr(flat, "_LARGEST", sum(torch.Size(shape).numel() for shape in SHAPES) - 1)
     weights, optimizer = make("adam")
-    monkeypatch.setattr(flat, "_LARGEST", sum(w.numel() for w in weights) - 1)
     with flattened(optimizer, weights) as parameter:
         assert parameter is None
 

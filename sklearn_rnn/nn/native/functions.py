@@ -123,24 +123,18 @@ class Plan:
         list of Tensor
             The gradients of the inputs (None for tokens), of weight_ih, bias_ih, weight and bias.
         """
+        grads = _make_gradients(ctx, weight_ih, weight_ih[:, 0], weight, weight[:, 0])
+        tensors |= dict(zip(("grad_bias_ih", "grad_weight", "grad_bias"), grads[1:], strict=True))
         is_token = inputs.dtype == torch.int64
-        grads = {
-            "grad_weight_ih": None if is_token else torch.empty_like(weight_ih),
-            "grad_bias_ih": weight.new_empty(len(weight)),
-            "grad_weight": torch.empty_like(weight),
-            "grad_bias": weight.new_empty(len(weight)),
-        }
         if not is_token:
-            tensors |= {"inputs": inputs}
-        self.library.backward(self.make_call(tensors | grads | {"weight": weight}))
+            tensors |= {"inputs": inputs, "grad_weight_ih": grads[0]}
+        self.library.backward(self.make_call(tensors | {"weight": weight}))
         grad = tensors["grad_gates"][:, -len(weight) :]  # of the projected inputs
-        grad_inputs = None
         if is_token:
             by_token = grad.new_zeros(weight_ih.shape[1], len(weight_ih)).index_add_(0, inputs, grad)
-            grads["grad_weight_ih"] = by_token.t()
-        elif ctx.needs_input_grad[1]:
-            grad_inputs = grad @ weight_ih
-        return [grad_inputs, *grads.values()]
+            grads[0].copy_(by_token.t())
+        needs_input_grad = not is_token and ctx.needs_input_grad[1]
+        return [grad @ weight_ih if needs_input_grad else None, *grads]
 
     def make_call(self, tensors):
         """Give what the loops are called with; a tensor that is None is left out."""
@@ -148,6 +142,14 @@ class Plan:
         inputs = tensors.get("inputs")
         n_inputs = 0 if inputs is None else inputs.shape[1]
         return Call(**self._numbers, **pointers, n_inputs=n_inputs, n_threads=self.count_threads())
+
+
+def _make_gradients(ctx, *parameters, start=0):
+    """Give where the gradients of some parameters go: into what a `Record` says, or into new memory."""
+    given = ctx.gradients if isinstance(ctx, Record) else None
+    if given is None:
+        return [p.new_empty(p.shape) for p in parameters]
+    return given[start : start + len(parameters)]
 
 
 def address(name, tensor):
@@ -164,7 +166,7 @@ def _contiguous(tensor):
     return None if tensor is None else tensor.contiguous()
 
 
-def read_out(library, features, weight, bias, targets, importance):
+def read_out(library, features, weight, bias, targets, importance, gradients=(None, None)):
     """Apply a linear layer, softmax and cross-entropy, there and back, on one thread.
 
     Parameters
@@ -179,6 +181,8 @@ def read_out(library, features, weight, bias, targets, importance):
         Class codes.
     importance : Tensor of shape (n,) or None
         Of each row in the loss.
+    gradients : tuple of Tensor or None, default=(None, None)
+        Where the gradients of weight and bias go; by default into new memory.
 
     Returns
     -------
@@ -192,7 +196,8 @@ def read_out(library, features, weight, bias, targets, importance):
     features, targets = features.contiguous(), targets.contiguous()
     (n, n_features), n_scores = features.shape, len(weight)
     scores = features.new_empty(n, n_scores)
-    grads = [torch.empty_like(t) for t in (features, weight, bias)]
+    given, parameters = (None, *gradients), (features, weight, bias)
+    grads = [torch.empty_like(t) if g is None else g for t, g in zip(parameters, given, strict=True)]
     tensors = {"features": features, "weight": weight, "bias": bias, "scores": scores}
     tensors |= dict(zip(("grad_features", "grad_weight", "grad_bias"), grads, strict=True))
     if importance is not None:
@@ -302,9 +307,12 @@ class Record:
     ----------
     needs_input_grad : bool, default=False
         Whether the gradient of the layer's inputs is wanted.
+    gradients : list of Tensor, optional
+        Where the gradients of the parameters go, in the order of the arguments; by default into new memory.
     """
 
-    def __init__(self, needs_input_grad=False):
+    def __init__(self, needs_input_grad=False, gradients=None):
+        self.gradients = gradients
         # In the order of the arguments: the plan, the inputs.
         self.needs_input_grad = (False, needs_input_grad)
 
@@ -478,7 +486,7 @@ class Jordan(Function):
         plan, hidden = ctx.options, ctx.hidden.tensor
         inputs, weight_ih, _, weight_hy, _, weight_y, _, y0, answers = ctx.saved_tensors
         grad, grad_y0 = Scratch(*hidden.shape), torch.zeros_like(y0)
-        grads_y = torch.empty_like(weight_y), weight_y.new_empty(len(weight_y))
+        grads_y = _make_gradients(ctx, weight_y, weight_y[:, 0], start=4)
         grads = plan.backward(
             ctx,
             inputs,
