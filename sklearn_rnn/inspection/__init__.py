@@ -1,5 +1,6 @@
 """Displays of fitted estimators."""
 
 from sklearn_rnn.inspection.loss_curve import LossCurveDisplay as LossCurveDisplay
+from sklearn_rnn.inspection.surprisal import SurprisalDisplay as SurprisalDisplay
 
-__all__ = ["LossCurveDisplay"]
+__all__ = ["LossCurveDisplay", "SurprisalDisplay"]

@@ -1,0 +1,233 @@
+"""Which tokens of a text a language model did not expect."""
+
+import html
+import math
+import numbers
+import re
+
+import numpy as np
+
+MAX_LINES = 100  # each character is an object of its own: drawing these takes some seconds
+_RED = np.array([244, 109, 67])  # as background of black letters it has a contrast above 4.5
+
+
+class SurprisalDisplay:
+    """A text, coloured by how little a language model expected each of its tokens.
+
+    The surprisal of a token is its negative log-probability, given all before it. It is shown in bits: a
+    token of 3 bits had a probability of 1/8. Use :meth:`from_estimator` to make it from a fitted language
+    model.
+
+    Parameters
+    ----------
+    text : str or sequence of tokens
+        The text, of n_steps tokens. The characters of a str stand side by side, other tokens, such as words,
+        apart.
+    surprisal : array-like of shape (n_steps,)
+        The surprisal of each token in nats, as `RNNLanguageModel.surprisal` gives it.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Where the text is drawn.
+    figure_ : matplotlib.figure.Figure
+        The figure that holds it.
+    im_ : matplotlib.collections.QuadMesh
+        The colours behind the characters, in bits.
+    text_ : list of matplotlib.text.Text
+        The characters, in their order; blanks are not among them.
+    colorbar_ : matplotlib.colorbar.Colorbar
+        The scale.
+
+    See Also
+    --------
+    LossCurveDisplay : How the loss fell while training.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from sklearn_rnn import RNNLanguageModel
+    >>> from sklearn_rnn.inspection import SurprisalDisplay
+    >>> model = RNNLanguageModel(bptt_steps=8, batch_size=2, random_state=0).fit("la li lu " * 50)
+    >>> display = SurprisalDisplay.from_estimator(model, "la li ul ")
+    >>> display.colorbar_.ax.get_ylabel()
+    'surprisal (bits)'
+    >>> "".join(character.get_text() for character in display.text_)
+    'laliul'
+    """
+
+    def __init__(self, text, surprisal):
+        self.text = text
+        self.surprisal = surprisal
+
+    @classmethod
+    def from_estimator(cls, estimator, text, *, ax=None, cmap="YlOrRd", vmax=None, width=80):
+        """Draw a text in the colours of a fitted language model.
+
+        Parameters
+        ----------
+        estimator : estimator or Pipeline
+            A fitted `RNNLanguageModel`, a pipeline that ends with one, or a search over these.
+        text : str or sequence of tokens
+            A single text, in the form that the model was fitted on: a str, a list of words, or codes.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default a new figure that fits the text.
+        cmap : str or matplotlib.colors.Colormap, default="YlOrRd"
+            The colours, from 0 bits on.
+        vmax : float, optional
+            The number of bits at which the colours end; by default the largest. Give the same to
+            compare texts.
+        width : int, default=80
+            Largest number of characters on a line.
+
+        Returns
+        -------
+        SurprisalDisplay
+            The display.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the estimator is no fitted language model, or cannot read `text`; if a transformer before it
+            changes the number of tokens; if the text fills more than 100 lines.
+        """
+        estimator = getattr(estimator, "best_estimator_", estimator)
+        is_text = isinstance(text, str)
+        X = [text if is_text or np.asarray(text).dtype.kind not in "iu" else np.asarray(text)]
+        if hasattr(estimator, "steps"):
+            if len(estimator) > 1:
+                X = estimator[:-1].transform(X)
+            estimator = estimator[-1]
+        if not hasattr(estimator, "surprisal"):
+            raise ValueError(
+                f"{type(estimator).__name__} has no method surprisal: it is not a language model. "
+                "Give a fitted RNNLanguageModel."
+            )
+        display = cls(text, estimator.surprisal(X)[0])
+        return display.plot(ax=ax, cmap=cmap, vmax=vmax, width=width)
+
+    def plot(self, *, ax=None, cmap="YlOrRd", vmax=None, width=80):
+        """Draw.
+
+        Parameters
+        ----------
+        ax, cmap, vmax, width
+            See :meth:`from_estimator`.
+
+        Returns
+        -------
+        SurprisalDisplay
+            The display itself.
+        """
+        import matplotlib.pyplot as plt
+
+        bits = self._bits()
+        lines, columns, owners, characters = _lay_out(self.text, width)
+        if lines[-1] >= MAX_LINES:
+            raise ValueError(
+                f"text fills {lines[-1] + 1} lines of {width} characters, but at most {MAX_LINES} are drawn; "
+                "give a part of it, make lines longer (width=), or use "
+                "SurprisalDisplay(text, surprisal).to_html()."
+            )
+        n_lines, n_columns = max(8, lines[-1] + 1), max(20, max(columns) + 1)  # short texts are not stretched
+        if ax is None:
+            _, ax = plt.subplots(figsize=(1 + 0.1 * n_columns, 0.2 * n_lines), layout="constrained")
+        cells = np.full((n_lines, n_columns), np.nan)
+        cells[lines, columns] = bits[owners]
+        self.im_ = ax.pcolormesh(
+            np.ma.masked_invalid(cells), cmap=cmap, vmin=0, vmax=bits.max() if vmax is None else vmax
+        )
+        ax.set(xlim=(0, n_columns), ylim=(n_lines, 0))
+        ax.set_axis_off()
+        self.colorbar_ = ax.figure.colorbar(self.im_, ax=ax, label="surprisal (bits)")
+
+        ax.figure.canvas.figure.draw_without_rendering()  # the layout settles the size of the axes
+        box, points = ax.get_window_extent(), 72 / ax.figure.dpi  # in pixels; points in one of them
+        # A letter of a typewriter font is 0.6 of its size wide.
+        size = min(points * box.width / n_columns / 0.65, points * box.height / n_lines / 1.2, 12)
+        style = {"size": size, "family": "monospace", "parse_math": False}
+        style |= {"ha": "center", "va": "center_baseline", "clip_on": True}
+        colors = self.im_.cmap(self.im_.norm(bits))  # (n_steps, 4)
+        ink = np.where(_luminance(colors[:, :3]) > 0.18, "black", "white")
+        self.text_ = [
+            ax.text(column + 0.5, line + 0.5, shown, color=ink[owner], **style)
+            for line, column, owner, character in zip(lines, columns, owners, characters, strict=True)
+            if (shown := _VISIBLE.get(character, character)) != " "
+        ]
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def to_html(self, *, vmax=None):
+        """Give the coloured text as HTML, of any length and without matplotlib.
+
+        Parameters
+        ----------
+        vmax : float, optional
+            The number of bits at which the colours end; by default the largest.
+
+        Returns
+        -------
+        str
+            An element for a page, or for `IPython.display.HTML`. The bits of a token show under the mouse.
+
+        Examples
+        --------
+        >>> from sklearn_rnn.inspection import SurprisalDisplay
+        >>> SurprisalDisplay("<", [1.4]).to_html()
+        '<pre style="..."><span title="2.0 bits" style="background: #f46d43">&lt;</span></pre>'
+        """
+        bits = self._bits()
+        shares = np.clip(bits / ((bits.max() if vmax is None else vmax) or 1), 0, 1)[:, np.newaxis]
+        colors = np.rint(255 + shares * (_RED - 255)).astype(int).tolist()
+        spans = []
+        for token, n_bits, (r, g, b) in zip(self.text, bits, colors, strict=True):
+            shown = html.escape(str(token)).replace("\n", "↵\n")
+            spans.append(
+                f'<span title="{n_bits:.1f} bits" style="background: #{r:02x}{g:02x}{b:02x}">{shown}</span>'
+            )
+        text = ("" if isinstance(self.text, str) else " ").join(spans)
+        return f'<pre style="white-space: pre-wrap; color: #000; background: #fff">{text}</pre>'
+
+    def _bits(self):
+        bits = np.asarray(self.surprisal, dtype=np.float64) / math.log(2)
+        if bits.shape != (len(self.text),):
+            raise ValueError(
+                f"text has {len(self.text)} tokens, but surprisal has shape {bits.shape}; a number is needed "
+                "for each token. A transformer that cuts texts or joins tokens has to be applied before."
+            )
+        if len(bits) == 0:
+            raise ValueError("text is empty; there is nothing to show.")
+        return bits
+
+
+def _lay_out(text, width):
+    """Give line, column, token and form of each character; lines end between words where they can."""
+    if not isinstance(width, numbers.Integral) or width < 1:
+        raise ValueError(f"width must be an integer of at least 1, but it is {width!r}.")
+    is_text = isinstance(text, str)
+    words = re.findall(r"\S+\s?|\s", text) if is_text else [str(token) or " " for token in text]
+    places, line, column, owner = [], 0, 0, 0
+    for word in words:
+        if column > 0 and column + len(word.rstrip()) > width:
+            line, column = line + 1, 0
+        for character in word:
+            if column >= width + character.isspace():  # a blank may stand beyond the edge
+                line, column = line + 1, 0
+            places.append((line, column, owner, character))
+            column += 1
+            if character == "\n":
+                line, column = line + 1, 0
+            owner += is_text
+        owner += not is_text
+        column += not is_text and column > 0
+    return tuple(map(list, zip(*places, strict=True)))
+
+
+def _luminance(rgb):
+    """Give how bright colours (n, 3) are; on more than 0.18, black has more contrast than white (WCAG 2)."""
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+
+# How characters are drawn that have no form of their own.
+_VISIBLE = {"\n": "↵", "\t": "⇥"} | {chr(code): "�" for code in [*range(9), *range(11, 32), 127]}
