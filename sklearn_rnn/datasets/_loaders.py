@@ -256,3 +256,70 @@ def load_seattle_weather(*, return_X_y=False):
         feature_names=feature_names,
         target_names=np.unique(target[0]).tolist(),
     )
+
+
+def load_chess_openings(*, return_X_y=False):
+    """Load chess openings, move by move (language models; many to one, classification).
+
+    ==============   =================================
+    Sequences        5853
+    Steps            1 to 36 moves, 56394 in total
+    Moves            410 distinct
+    Classes          5
+    Largest class    Open Games, 24.5 % of the rows
+    ==============   =================================
+
+    A line is a named opening, not a game. Many lines are the beginning of others; the example shows how to
+    keep the longest ones. The rows are in random order, always the same.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        If True, return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the attributes:
+
+        data : list of n_sequences lists of str
+            The moves of White and Black in turn, in standard algebraic notation.
+        target : ndarray of str of shape (n_sequences,)
+            The class of each opening.
+        target_names : list of str
+            The 5 classes.
+        names : list of str
+            The name of each opening.
+        DESCR : str
+            Description, source and licence.
+        filename : str
+            The path of the data file.
+
+    (data, target) : tuple if ``return_X_y`` is True
+        The first two attributes above.
+
+    References
+    ----------
+    .. [1] Club d'Escacs Figueres (2026). Open Chess Naming (OCN-1), version 1.2.1.
+           https://github.com/escacsfigueres/ocn
+
+    Examples
+    --------
+    >>> from sklearn_rnn.datasets import load_chess_openings
+    >>> openings = load_chess_openings()
+    >>> openings.names[1], " ".join(openings.data[1]), str(openings.target[1])
+    ('Ware Wing Gambit, axb5', 'a4 b5 axb5', 'Flank Openings')
+
+    The lines that are not the beginning of another:
+
+    >>> begun = {tuple(moves[:k]) for moves in openings.data for k in range(len(moves))}
+    >>> longest = [moves for moves in openings.data if tuple(moves) not in begun]
+    >>> len(openings.data), len(longest)
+    (5853, 2742)
+    """
+    file = "chess_openings.tsv.gz"
+    target, names, data = zip(*(line.split("\t") for line in _read_lines(file)), strict=True)
+    data, target = [moves.split() for moves in data], np.array(target)
+    if return_X_y:
+        return data, target
+    return _bunch(file, data=data, target=target, target_names=np.unique(target).tolist(), names=list(names))

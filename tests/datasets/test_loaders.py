@@ -8,9 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sklearn_rnn.datasets import load_japanese_vowels, load_seattle_weather, load_surnames
+from sklearn_rnn.datasets import (
+    load_chess_openings,
+    load_japanese_vowels,
+    load_seattle_weather,
+    load_surnames,
+)
 
-LOADERS = [load_japanese_vowels, load_surnames, load_seattle_weather]
+LOADERS = [load_japanese_vowels, load_surnames, load_seattle_weather, load_chess_openings]
 DATA = files("sklearn_rnn.datasets") / "data"
 
 
@@ -137,6 +142,30 @@ def test_seattle_weather_dates_have_no_gap():
     dates = load_seattle_weather().dates
     assert dates.dtype == np.dtype("datetime64[D]")
     np.testing.assert_array_equal(dates, np.arange("2012-01-01", "2016-01-01", dtype="datetime64[D]"))
+
+
+def test_chess_openings():
+    openings = load_chess_openings()
+    X, y = openings.data, openings.target
+    assert len(X) == len(openings.names) == len({tuple(moves) for moves in X}) == 5853
+    lengths = [len(moves) for moves in X]
+    assert (min(lengths), max(lengths), sum(lengths)) == (1, 36, 56394)
+    assert len({move for moves in X for move in moves}) == 410
+    by_moves = {tuple(moves): i for i, moves in enumerate(X)}
+    sicilian = by_moves["e4", "c5"]
+    assert (openings.names[sicilian], y[sicilian]) == ("Sicilian Defence", "Semi-Open Games")
+    mate = by_moves["f3", "e5", "g4", "Qh4#"]
+    assert openings.names[mate] == "Barnes Opening, Fool's Mate"
+    classes, counts = np.unique(y, return_counts=True)
+    assert len(classes) == 5 and (classes[counts.argmax()], counts.max()) == ("Open Games", 1435)
+    for label, count in zip(classes, counts, strict=True):
+        assert re.search(rf"{label}\s{count}\b", openings.DESCR)
+
+
+def test_chess_moves_are_in_algebraic_notation():
+    moves = {move for line in load_chess_openings(return_X_y=True)[0] for move in line}
+    notation = re.compile(r"(O-O(-O)?|[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](=[QRBN])?)[+#]?")
+    assert all(notation.fullmatch(move) for move in moves)
 
 
 def test_checksums_in_readme():
