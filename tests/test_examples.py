@@ -54,6 +54,40 @@ def test_hidden_states_in_a_forest():
     assert min(scores.values()) > 0.8
 
 
+def test_shakespeare(tmp_path, capsys):
+    text = tmp_path / "wood.txt"
+    text.write_text("how much wood would a woodchuck chuck? " * 400 + "as much as he could: &")
+    bits = load_example("shakespeare").main(
+        [str(text), "--hidden-size", "32", "--epochs", "5", "--length", "60"]
+    )
+    out = capsys.readouterr().out
+    assert bits < 1.5  # nearly 4 without a model
+    assert "because training never saw them: & : e s" in out
+    assert re.search(r"\n    5 .* nats  .* bits a character", out) and f"{bits:.3f} bits" in out
+    assert out.count("\nhow much wood would a") == 3  # a sample at each temperature
+
+
+def test_shakespeare_without_a_file(capsys):
+    load_example("shakespeare").main(["--characters", "20000", "--epochs", "1", "--hidden-size", "16"])
+    assert "18000 characters to train on" in capsys.readouterr().out
+
+
+def test_next_chess_move(capsys):
+    right = load_example("next_chess_move").main(["--lines", "1000", "--epochs", "15"])
+    assert right["network"][1] > right["bigram"][1] + 0.1
+    assert right["network"][2] > right["book"][2] + 0.03
+    assert re.search(r"\nAfter e4 c5: (Nf3|d4) \d+%, ", capsys.readouterr().out)
+
+
+def test_surprise(tmp_path, capsys):
+    bits = load_example("surprise").main(["--epochs", "4", "--output", str(tmp_path)])
+    assert list(bits.values()) == sorted(bits.values()) and bits["in German"] > 4
+    out = capsys.readouterr().out
+    assert re.search(r"slip of the pen .* least expected: .*str\[n\]", out)
+    assert {path.name for path in tmp_path.iterdir()} == {"surprise.png", "surprise.html"}
+    assert "↵" in (tmp_path / "surprise.html").read_text(encoding="utf-8")
+
+
 def test_every_example_has_a_test():
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     assert {path.stem for path in (ROOT / "examples").glob("*.py")} <= tested

@@ -130,7 +130,7 @@ class SurprisalDisplay:
                 "give a part of it, make lines longer (width=), or use "
                 "SurprisalDisplay(text, surprisal).to_html()."
             )
-        n_lines, n_columns = max(8, lines[-1] + 1), max(20, max(columns) + 1)  # short texts are not stretched
+        n_lines, n_columns = max(6, lines[-1] + 1), max(20, max(columns) + 1)  # short texts are not stretched
         if ax is None:
             _, ax = plt.subplots(figsize=(1 + 0.1 * n_columns, 0.2 * n_lines), layout="constrained")
         cells = np.full((n_lines, n_columns), np.nan)
@@ -146,8 +146,8 @@ class SurprisalDisplay:
         box, points = ax.get_window_extent(), 72 / ax.figure.dpi  # in pixels; points in one of them
         # A letter of a typewriter font is 0.6 of its size wide.
         size = min(points * box.width / n_columns / 0.65, points * box.height / n_lines / 1.2, 12)
-        style = {"size": size, "family": "monospace", "parse_math": False}
-        style |= {"ha": "center", "va": "center_baseline", "clip_on": True}
+        style = {"size": size, "family": "monospace", "clip_on": True}
+        style |= {"ha": "center", "va": "center_baseline"}
         colors = self.im_.cmap(self.im_.norm(bits))  # (n_steps, 4)
         ink = np.where(_luminance(colors[:, :3]) > 0.18, "black", "white")
         self.text_ = [

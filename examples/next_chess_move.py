@@ -1,0 +1,92 @@
+"""The next move: a language model of chess openings, against counting.
+
+Each opening is a sequence of moves, a move a token. A fifth of the lines is held out; after each move the
+model says which is the next. Two rivals only count: "bigram" takes what most often follows the last move,
+"book" what most often follows exactly these moves, and where they are not in the book, what the bigram says.
+Nobody told the network the rules: what it gives is likely, not always legal.
+
+Run it as ``python examples/next_chess_move.py``.
+"""
+
+import argparse
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from sklearn_rnn import RNNLanguageModel
+from sklearn_rnn.datasets import load_chess_openings
+
+
+def split_lines(n_lines):
+    """Give lines to train and to test on: of those that are not the beginning of another, a fifth."""
+    lines, _ = load_chess_openings(return_X_y=True)
+    begun = {tuple(moves[:k]) for moves in lines for k in range(len(moves))}
+    lines = [moves for moves in lines if tuple(moves) not in begun][:n_lines]
+    train, rest = lines[len(lines) // 5 :], lines[: len(lines) // 5]
+    known = {move for moves in train for move in moves}
+    test = [moves for moves in rest if known.issuperset(moves)]
+    print(
+        f"{len(train)} lines to train on, {len(known)} different moves; {len(test)} to test on "
+        f"({len(rest) - len(test)} left out, with a move that training never saw)"
+    )
+    return train, test
+
+
+def count(train):
+    """Count what followed each move, and what followed each beginning."""
+    after, book = defaultdict(Counter), defaultdict(Counter)
+    for moves in train:
+        for k in range(1, len(moves)):
+            after[moves[k - 1]][moves[k]] += 1
+            book[tuple(moves[:k])][moves[k]] += 1
+    return after, book
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--lines", type=int, default=None, help="use no more lines than these")
+    parser.add_argument("--epochs", type=int, default=20)
+    options = parser.parse_args(arguments)
+
+    train, test = split_lines(options.lines)
+    after, book = count(train)
+    model = RNNLanguageModel(
+        cell="gru", dropout=0.3, learning_rate=0.005, max_iter=options.epochs, random_state=0
+    ).fit(train)
+
+    def best(probabilities):
+        moves = model.vocabulary_[np.argsort(-probabilities[..., :-1])[..., :3]]  # the last column is the end
+        return moves.tolist()
+
+    def most(counter):
+        return [move for move, _ in counter.most_common(3)]
+
+    rows = []  # of each move: was it in the book, and each rival's three best
+    for moves, network in zip(test, map(best, model.predict_proba(test)), strict=True):
+        for k in range(1, len(moves)):
+            begin, last = tuple(moves[:k]), moves[k - 1]
+            guesses = {"bigram": most(after[last]), "network": network[k - 1]}
+            guesses["book"] = most(book[begin]) if begin in book else guesses["bigram"]
+            rows.append((moves[k], begin in book, guesses))
+
+    print(f"\n{'':10}next move right   among the best three   right where the book has ended")
+    right = {}
+    for name in ("bigram", "book", "network"):
+        first = np.array([guesses[name][:1] == [move] for move, _, guesses in rows])
+        three = np.array([move in guesses[name] for move, _, guesses in rows])
+        beyond = np.array([not in_book for _, in_book, _ in rows])
+        right[name] = first.mean(), three.mean(), first[beyond].mean()
+        print(f"{name:10}{right[name][0]:15.3f}{right[name][1]:23.3f}{right[name][2]:33.3f}")
+    print(f"({len(rows)} moves, {beyond.sum()} of them where the book has ended)")
+
+    for begin in (["e4", "c5"], ["d4", "Nf6", "c4", "g6"]):
+        chances = model.predict_proba([begin])[0][-1]
+        likely = (f"{move} {chances[:-1][model.vocabulary_ == move].item():.0%}" for move in best(chances))
+        print(f"\nAfter {' '.join(begin)}: {', '.join(likely)}")
+        for line in model.sample(3, prime=begin, temperature=0.5, max_length=8, random_state=0):
+            print(f"    {' '.join(line)}")
+    return right
+
+
+if __name__ == "__main__":
+    main()
