@@ -159,8 +159,8 @@ def test_characters_are_legible(cmap):
     assert display.im_.cmap.name == cmap
 
 
-@pytest.mark.parametrize("n_words", [1, 10, 500])
-@pytest.mark.parametrize("size", [None, (2, 9), (9, 1), (30, 20)])
+@pytest.mark.parametrize("n_words", [1, 100])
+@pytest.mark.parametrize("size", [None, (2, 9), (9, 2), (20, 9)])
 def test_characters_fill_their_cells_and_no_more(n_words, size):
     ax = None if size is None else plt.subplots(figsize=size)[1]
     display = SurprisalDisplay("gÄmmmmm " * n_words, np.ones(8 * n_words)).plot(ax=ax)
