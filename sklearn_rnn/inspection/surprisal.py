@@ -93,8 +93,7 @@ class SurprisalDisplay:
             changes the number of tokens; if the text fills more than 100 lines.
         """
         estimator = getattr(estimator, "best_estimator_", estimator)
-        is_text = isinstance(text, str)
-        X = [text if is_text or np.asarray(text).dtype.kind not in "iu" else np.asarray(text)]
+        X = [text]
         if hasattr(estimator, "steps"):
             if len(estimator) > 1:
                 X = estimator[:-1].transform(X)
