@@ -88,6 +88,12 @@ def test_surprise(tmp_path, capsys):
     assert "↵" in (tmp_path / "surprise.html").read_text(encoding="utf-8")
 
 
+def test_surnames_by_language(capsys):
+    right = load_example("surnames_by_language").main(["--names", "3000", "--epochs", "10"])
+    assert right["language model"] > right["always the most frequent"] + 0.3
+    assert re.search(r"\nZulu +\w+\+?, ", capsys.readouterr().out)
+
+
 def test_every_example_has_a_test():
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     assert {path.stem for path in (ROOT / "examples").glob("*.py")} <= tested
