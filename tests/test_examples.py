@@ -130,6 +130,7 @@ CLAIMS = {
         "cat == ['the cat sat on ']",
         "likely > unlikely + 5",
         "most == 'l'",
+        "len(display.text_) == 18 and page.count('<span') == 24",
         "len(both) == 4 and both[3].startswith('the d')",
         "all(text.startswith('Ba') for text in texts) and len(line) == 40",
     ],
