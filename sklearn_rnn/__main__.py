@@ -6,6 +6,7 @@ It trains character-level language models, scores texts with them, and draws tex
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -120,13 +121,18 @@ def _score(options):
 
 
 def _read(file, splits):
+    if not splits:
+        with file.open("rb") as blocks:  # the model reads it in parts, too
+            if not any(block.strip() for block in iter(partial(blocks.read, 65536), b"")):
+                raise ValueError(f"{file} holds no text.")
+        return file
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is no text in UTF-8: {error}.") from error
     if not text.strip():
         raise ValueError(f"{file} holds no text.")
-    return [line for line in text.splitlines() if line] if splits else text
+    return [line for line in text.splitlines() if line]
 
 
 def _load(file):

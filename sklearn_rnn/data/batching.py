@@ -1,11 +1,12 @@
 """Batches without padding: which sequences go together, and their steps laid out for the time loop."""
 
+import sys
 from functools import cached_property
 
 import numpy as np
 import torch
 
-from sklearn_rnn.data.sequences import step_positions
+from sklearn_rnn.data.sequences import Sequences, step_positions
 
 # A pool of this many batches is sorted by length and cut into batches; more pools mix better,
 # larger pools waste fewer steps of the time loop.
@@ -14,6 +15,8 @@ _BATCHES_A_POOL = 8
 _PREDICTION_STEPS = 32768
 # Sequences with more steps are validated on in parts, where they can be.
 _LONGEST = 16384
+# Codes of all lanes of a file that are read ahead.
+_AHEAD = 2**20
 
 
 class Packing:
@@ -167,6 +170,11 @@ class SequenceDataset:
     def __len__(self):
         return len(self.lengths)
 
+    @property
+    def n_steps(self):
+        """Number of steps of all sequences together."""
+        return int(self.lengths.sum())
+
     def subset(self, rows):
         """Copy some sequences into a data set of their own.
 
@@ -272,7 +280,12 @@ class StreamDataset:
         self.chunk = chunk
 
     def __len__(self):
-        return max(1, len(self.values) // self.chunk)
+        return max(1, self.n_steps // self.chunk)
+
+    @property
+    def n_steps(self):
+        """Number of steps of the stream."""
+        return len(self.values)
 
     def batches(self, batch_size, rng, like):
         """Give the chunks of all lanes in their order.
@@ -292,8 +305,9 @@ class StreamDataset:
             A chunk of all lanes. The last one holds the rest.
         """
         n_lanes = min(batch_size, len(self))
-        n_steps, n_longer = divmod(len(self.values), n_lanes)  # the first lanes are one step longer
+        n_steps, n_longer = divmod(self.n_steps, n_lanes)  # the first lanes are one step longer
         starts = np.arange(n_lanes) * n_steps + np.minimum(np.arange(n_lanes), n_longer)
+        read = self._make_reader(starts)
         carry = Carry()
         for first in range(0, max(1, n_steps - self.chunk + 1), self.chunk):
             is_last = first + 2 * self.chunk > n_steps
@@ -301,11 +315,164 @@ class StreamDataset:
             if is_last:
                 lengths[:n_longer] += 1
             packing = Packing(lengths, like.device)
+            values, targets = (torch.from_numpy(a).to(like.device) for a in read(packing, first))
+            yield PackedBatch(values, packing, targets, carry=carry)
+
+    def _make_reader(self, starts):
+        """Make what gives values and targets of a chunk of lanes, given how it is laid out and begins."""
+
+        def read(packing, first):
             index = starts[packing.row_of] + first + packing.step_of
-            values, targets = (
-                torch.from_numpy(a.take(index)).to(like.device) for a in (self.values, self.targets)
-            )
-            yield PackedBatch(values, packing, targets, index=index, carry=carry)
+            return self.values.take(index), self.targets.take(index)
+
+        return read
+
+    def set_end_aside(self, n_steps):
+        """Split into what is trained on and what is validated on.
+
+        Parameters
+        ----------
+        n_steps : int
+            Number of steps at the end that are set aside.
+
+        Returns
+        -------
+        kept : StreamDataset
+            A stream without its end.
+        held_out : HeldOutDataset
+            The end.
+        """
+        values, targets = self.values[-n_steps:], self.targets[-n_steps:]
+        held_out = HeldOutDataset(Sequences(values, np.array([0, n_steps])), targets, per_step=True)
+        return StreamDataset(self.values[:-n_steps], self.targets[:-n_steps], self.chunk), held_out
+
+
+class FileDataset(StreamDataset):
+    """A file of text, or a part of it, that is read as a stream; the batches are those of `StreamDataset`.
+
+    Parameters
+    ----------
+    text : TextFile
+        The file.
+    codes : ndarray of int of shape (n_characters,)
+        The code of each of ``text.characters``, as a target; as a value it is one more.
+    chunk : int
+        Number of steps of a batch.
+    start, stop : int, optional
+        The steps that are read; by default all.
+    n_lanes : int, optional
+        The largest number of lanes.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from sklearn_rnn.data.batching import FileDataset
+    >>> from sklearn_rnn.data.text_file import TextFile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "text.txt")
+    ...     n_bytes = path.write_bytes(b"abcabcabc")
+    ...     dataset = FileDataset(TextFile(path), np.arange(3), chunk=2)
+    ...     [batch.values.tolist() for batch in dataset.batches(2, None, torch.zeros(1))]
+    [[0, 2, 1, 3], [2, 1, 3, 2, 1]]
+    """
+
+    def __init__(self, text, codes, chunk, start=0, stop=None, n_lanes=None):
+        self.text = text
+        self.codes = codes
+        self.chunk = chunk
+        self.start = start
+        self.stop = len(text) if stop is None else stop
+        self.n_lanes = n_lanes
+
+    def __len__(self):
+        n_lanes = super().__len__()
+        return n_lanes if self.n_lanes is None else min(n_lanes, self.n_lanes)
+
+    @property
+    def n_steps(self):
+        """Number of steps that are read."""
+        return self.stop - self.start
+
+    def _make_reader(self, starts):
+        points = np.array([ord(character) for character in self.text.characters])
+        look_up = np.full(points.max() + 1, -1, dtype=np.int32)
+        look_up[points] = self.codes
+        begin, ahead = 0, np.zeros((len(starts), 0), dtype=np.int32)
+
+        def read_lane(start, n_steps):
+            """Read codes from the one before a step on; before all others stands -1."""
+            start += self.start
+            codes = look_up[self.text.read(max(start - 1, 0), min(start + n_steps, self.stop))]
+            return codes if start else np.insert(codes, 0, -1)
+
+        def read(packing, first):
+            nonlocal begin, ahead
+            n_steps = len(packing.batch_sizes)
+            if first + n_steps >= begin + ahead.shape[1]:
+                begin = first
+                ahead = np.zeros((len(starts), 1 + max(n_steps, _AHEAD // len(starts))), dtype=np.int32)
+                for lane, start in zip(ahead, starts, strict=True):
+                    codes = read_lane(start + first, len(lane) - 1)
+                    lane[: len(codes)] = codes
+            index = packing.row_of * ahead.shape[1] + (packing.step_of + first - begin)
+            values, targets = ahead.take(index), ahead.take(index + 1)
+            return values.astype(np.int64) + 1, targets.astype(np.int64)
+
+        return read
+
+    def set_end_aside(self, n_steps):
+        """Split into what is trained on and what is validated on; see `StreamDataset`."""
+        border = self.stop - n_steps
+        kept, end = (
+            FileDataset(self.text, self.codes, self.chunk, *steps)
+            for steps in ((self.start, border), (border, self.stop))
+        )
+        return kept, end.as_held_out()
+
+    def as_held_out(self):
+        """Give the same steps to validate on, or to score: in a single lane.
+
+        Returns
+        -------
+        FileDataset
+            Long chunks of one lane.
+        """
+        return FileDataset(self.text, self.codes, _LONGEST, self.start, self.stop, n_lanes=1)
+
+
+class PartsDataset:
+    """A stream that comes in parts, each of them read once and cut into lanes as a stream of its own.
+
+    Parameters
+    ----------
+    streams : iterator of StreamDataset
+        The parts.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn.data.batching import PartsDataset, StreamDataset
+    >>> parts = (StreamDataset(np.arange(n), np.arange(n), chunk=2) for n in (4, 3))
+    >>> [batch.values.tolist() for batch in PartsDataset(parts).batches(2, None, torch.zeros(1))]
+    [[0, 2, 1, 3], [0, 1, 2]]
+    """
+
+    per_step = True
+    weights = None
+    n_steps = None  # not known
+
+    def __init__(self, streams):
+        self.streams = streams
+
+    def __len__(self):
+        return sys.maxsize  # how many lanes there can be is for each part to say
+
+    def batches(self, batch_size, rng, like):
+        """Give the chunks of all lanes of part after part; see `StreamDataset`."""
+        for stream in self.streams:
+            yield from stream.batches(batch_size, rng, like)
 
 
 class HeldOutDataset(SequenceDataset):

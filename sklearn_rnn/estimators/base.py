@@ -70,6 +70,7 @@ class BaseRNN(Versioned, BaseEstimator):
     """
 
     _extra_rules = {}
+    _progress = Progress
 
     def _store(self, parameters):
         """Store what a constructor was given, unchanged."""
@@ -283,7 +284,7 @@ class BaseRNN(Versioned, BaseEstimator):
             if validation is None:
                 dataset, validation = self._split(dataset, groups)
             callbacks = [*callbacks, ("_early_stopping", best_weights(self.n_iter_no_change, self.tol))]
-        progress = Progress()
+        progress = self._progress()
         if self.verbose == 1:
             callbacks = [*callbacks, ("_progress", progress)]
         net = self.net_

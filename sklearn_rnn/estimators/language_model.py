@@ -1,6 +1,7 @@
 """Language model: the probability of what comes next, and text drawn from it."""
 
 import numbers
+import os
 
 import numpy as np
 import torch
@@ -8,19 +9,28 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
-from sklearn_rnn.data.batching import HeldOutDataset, Packing, SequenceDataset, StreamDataset
+from sklearn_rnn.data.batching import (
+    FileDataset,
+    HeldOutDataset,
+    Packing,
+    PartsDataset,
+    SequenceDataset,
+    StreamDataset,
+)
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.text_file import TextFile, gather_parts
 from sklearn_rnn.data.validation import Problems, as_sequences, check_unit, object_array
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS
 from sklearn_rnn.nn.heads import SoftmaxHead
-from sklearn_rnn.nn.inference import log_probabilities, next_probabilities
+from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stream_log_probabilities
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.recurrent import Stepper
 from sklearn_rnn.preprocessing.base import check_count
-from sklearn_rnn.training import resolve_device
+from sklearn_rnn.training import TokenProgress, resolve_device
 
 _START = 0  # the code that every sequence begins with; tokens follow from 1
+_CHUNKS_A_PART = 16  # of each lane, from which a part of a text that comes in chunks is long enough
 
 
 class RNNLanguageModel(BaseRNN):
@@ -131,6 +141,7 @@ class RNNLanguageModel(BaseRNN):
     padding_value = None
     _per_step = True
     _was_table = False
+    _progress = TokenProgress
     _extra_rules = {"bptt_steps": CHUNK_STEPS}
 
     def __init__(
@@ -167,8 +178,10 @@ class RNNLanguageModel(BaseRNN):
 
         Parameters
         ----------
-        X : str, list of str, or token sequences
+        X : str, Path, list of str, or token sequences
             - str: one stream of characters; array of integers of shape (n_steps,): one stream of codes;
+            - Path: a file in UTF-8, one stream of characters; it is read in parts and need not fit in memory.
+              Line ends are those of the file, so that the same text is ``path.read_bytes().decode()``;
             - list of str: independent texts, a token a character;
             - list of lists of str, list of 1-D integer arrays, `Sequences`: independent sequences of tokens.
         y : None
@@ -186,7 +199,10 @@ class RNNLanguageModel(BaseRNN):
         ------
         ValueError, TypeError
             If a parameter or `X` is not legal; the estimator is then as it was.
+        OSError
+            If there is no such file, or it cannot be read; likewise.
         """
+        _refuse_iterator(X)
         return self._fit_text(X, X_val, goes_on=self.warm_start, epochs=self.max_iter)
 
     def partial_fit(self, X, y=None):
@@ -194,8 +210,11 @@ class RNNLanguageModel(BaseRNN):
 
         Parameters
         ----------
-        X : str, list of str, or token sequences
-            See :meth:`fit`. The first call says which tokens there are.
+        X : str, Path, list of str, token sequences, or iterator of str or of arrays of integers
+            See :meth:`fit`. The first call says which tokens there are. An iterator, such as a generator,
+            gives one stream in chunks of any lengths, of which only as many are held as make a part that all
+            lanes can read: at least ``batch_size * bptt_steps * 16`` steps. The state begins anew with each
+            part. In a first call the first part says which tokens there are.
         y : None
             Ignored.
 
@@ -203,6 +222,14 @@ class RNNLanguageModel(BaseRNN):
         -------
         RNNLanguageModel
             The estimator itself.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import RNNLanguageModel
+        >>> chunks = (f"{i} and {i + 1} are {2 * i + 1}. " for i in range(1000))
+        >>> model = RNNLanguageModel(bptt_steps=8, batch_size=8, random_state=0).partial_fit(chunks)
+        >>> bool(model.perplexity("100 and 101 are 201. ") < 8)
+        True
         """
         return self._fit_text(X, None, goes_on=True, epochs=1)
 
@@ -212,21 +239,59 @@ class RNNLanguageModel(BaseRNN):
         with self._unchanged_on_error(goes_on):
             self._check_parameters()
             device = resolve_device(self.device)
-            sequences, is_stream = self._read_text(X, reset=not goes_on)  # codes from here on
+            read = self._read_chunks if hasattr(X, "__next__") else self._read_source
+            sequences, is_stream = read(X, reset=not goes_on)  # codes from here on
             if goes_on and is_stream != self._is_stream:
                 raise ValueError("X must be one stream, or a list of texts, as in the first fit.")
             self._is_stream = is_stream
             dataset = self._make_dataset(sequences)
             held_out = None
             if X_val is not None:
-                codes = self._read_text(X_val, reset=False, name="X_val")[0]
+                codes = self._read_source(X_val, reset=False, name="X_val")[0]
                 held_out = self._hold_out(self._make_dataset(codes))
             self._prepare(device, None, goes_on)
             self._train(self._as_stream(dataset) if is_stream else dataset, held_out, None, epochs)
         return self
 
-    def _read_text(self, X, *, reset, name="X"):
-        """Give the tokens' numbers in the vocabulary, learnt if `reset`, and whether X is one stream."""
+    def _read_source(self, X, *, reset, name="X"):
+        """As `_read_text`, but what need not fit in memory comes as a data set that reads it in parts."""
+        if isinstance(X, os.PathLike) and (name == "X" or self._is_stream):
+            return self._read_file(X, reset=reset, name=name), True
+        return self._read_text(X, reset=reset, name=name)
+
+    def _read_file(self, path, *, reset, name="X"):
+        text = TextFile(path, name)
+        codes = self._read_text(text.characters, reset=reset, name=name, steps=text.first_steps)[0]
+        return FileDataset(text, codes.values, self.bptt_steps)
+
+    def _read_chunks(self, chunks, *, reset):
+        """Read the first part of a text that comes in chunks; the others when it is their turn."""
+        if self.batch_size == "all":
+            raise ValueError("batch_size='all' needs the whole text, but X is an iterator; give a number.")
+        parts = gather_parts(chunks, self.batch_size * self.bptt_steps * _CHUNKS_A_PART)
+        first = next(parts, "")
+        return PartsDataset(self._read_parts(self._read_text(first, reset=reset)[0], parts)), True
+
+    def _read_parts(self, codes, parts):
+        n_steps = 0
+        while True:
+            yield self._as_stream(self._make_dataset(codes))
+            n_steps += len(codes.values)
+            with self.net_.stream.paused():  # what the user's iterator draws is not ours
+                part = next(parts, None)
+            if part is None:
+                return
+            steps = range(n_steps, n_steps + len(part))
+            codes = self._read_text(part, reset=False, steps=steps)[0]
+
+    def _read_text(self, X, *, reset, name="X", steps=None):
+        """Give the tokens' numbers in the vocabulary, learnt if `reset`, and whether X is one stream.
+
+        `steps` says where the tokens stand that are given, if not one after the other from 0 on.
+        """
+        _refuse_iterator(X, name)
+        if isinstance(X, os.PathLike):
+            X = TextFile(X, name).read_all()
         is_stream = _is_stream(X)
         if is_stream and len(X) == 0:
             raise ValueError(f"{name} is empty; there is nothing to read.")
@@ -250,16 +315,16 @@ class RNNLanguageModel(BaseRNN):
         elif kind == "text tokens":
             check_unit(given, sequences, self.vocabulary_, self, name)
         codes = self._encode(sequences).values - 1
-        self._check_all_known(sequences, codes, is_stream, name)
+        self._check_all_known(sequences, codes, is_stream, name, steps)
         return sequences.with_values(codes), is_stream
 
-    def _check_all_known(self, sequences, codes, is_stream, name):
+    def _check_all_known(self, sequences, codes, is_stream, name, steps=None):
         """Report where tokens that are not in the vocabulary come first, if there are any."""
         unknown, problems = np.flatnonzero(codes < 0), Problems(name)
         tokens, first = np.unique(sequences.values[unknown], return_index=True)
         for token, at in zip(tokens.tolist(), unknown[first], strict=True):
             i = np.searchsorted(sequences.offsets, at, side="right") - 1
-            step = at - sequences.offsets[i]
+            step = at - sequences.offsets[i] if steps is None else steps[at]
             problems.add(
                 None if is_stream else i, f"has {token!r} at step {step}, a token that training never saw."
             )
@@ -267,6 +332,8 @@ class RNNLanguageModel(BaseRNN):
 
     def _make_dataset(self, sequences):
         """Pair what is read with what comes next; texts of a list begin, and end, with a symbol."""
+        if not isinstance(sequences, Sequences):
+            return sequences  # a data set, see `_read_source`
         codes, n_tokens = sequences.values, len(self.vocabulary_)
         first, behind = sequences.offsets[:-1], sequences.offsets[1:]
         if self._is_stream:
@@ -281,9 +348,13 @@ class RNNLanguageModel(BaseRNN):
         return Sequences(inputs, sequences.offsets + np.arange(len(sequences.offsets)))
 
     def _hold_out(self, dataset):
+        if isinstance(dataset, FileDataset):
+            return dataset.as_held_out()
         return HeldOutDataset(dataset.sequences, dataset.targets, per_step=True)
 
     def _as_stream(self, dataset):
+        if not isinstance(dataset, SequenceDataset):
+            return dataset
         return StreamDataset(dataset.sequences.values, dataset.targets, self.bptt_steps)
 
     def _describe_architecture(self):
@@ -296,15 +367,11 @@ class RNNLanguageModel(BaseRNN):
         if not self._is_stream:
             kept, held_out = super()._split(dataset, groups)
             return kept, self._hold_out(held_out)
-        n = len(dataset.values)
-        n_kept = n - max(2, round(self.validation_fraction * n))
-        if n_kept < 1:
+        n = dataset.n_steps
+        n_held = max(2, round(self.validation_fraction * n))
+        if n_held >= n:
             raise ValueError(f"early_stopping leaves nothing to train on: X has {n} steps.")
-        kept, held = (
-            (dataset.values[part], dataset.targets[part]) for part in (slice(n_kept), slice(n_kept, None))
-        )
-        held_out = HeldOutDataset(Sequences(held[0], np.array([0, len(held[0])])), held[1], per_step=True)
-        return StreamDataset(*kept, dataset.chunk), held_out
+        return dataset.set_end_aside(n_held)
 
     def _score_dataset(self, dataset, module):
         return -self.net_.history[-1]["valid_loss"]  # has just been computed
@@ -318,12 +385,20 @@ class RNNLanguageModel(BaseRNN):
         dataset = self._make_dataset(self._read_text(X, reset=False)[0])
         return log_probabilities(self.module_, dataset), dataset.sequences
 
+    @fair_threads()
+    def _score_file(self, path):
+        """Give the mean log-probability of a file's characters, which is read and scored chunk by chunk."""
+        check_is_fitted(self, "module_")
+        dataset = self._hold_out(self._read_file(path, reset=False))
+        parts = stream_log_probabilities(self.module_, dataset)
+        return sum(float(part.sum(dtype=np.float64)) for part in parts) / dataset.n_steps
+
     def score(self, X, y=None):
         """Give the mean log-probability of a token, in nats.
 
         Parameters
         ----------
-        X : str, list of str, or token sequences
+        X : str, Path, list of str, or token sequences
             See :meth:`fit`. The ends of the texts of a list count as tokens.
         y : None
             Ignored.
@@ -333,6 +408,8 @@ class RNNLanguageModel(BaseRNN):
         float
             At most 0; larger is better.
         """
+        if isinstance(X, os.PathLike) and getattr(self, "_is_stream", True):
+            return self._score_file(X)
         return float(self._log_probabilities(X)[0].mean(dtype=np.float64))
 
     def perplexity(self, X):
@@ -340,7 +417,7 @@ class RNNLanguageModel(BaseRNN):
 
         Parameters
         ----------
-        X : str, list of str, or token sequences
+        X : str, Path, list of str, or token sequences
             See :meth:`fit`.
 
         Returns
@@ -355,7 +432,7 @@ class RNNLanguageModel(BaseRNN):
 
         Parameters
         ----------
-        X : str, list of str, or token sequences
+        X : str, Path, list of str, or token sequences
             See :meth:`fit`.
 
         Returns
@@ -370,7 +447,7 @@ class RNNLanguageModel(BaseRNN):
 
         Parameters
         ----------
-        X : str, list of str, or token sequences
+        X : str, Path, list of str, or token sequences
             See :meth:`fit`.
 
         Returns
@@ -386,7 +463,7 @@ class RNNLanguageModel(BaseRNN):
 
         Parameters
         ----------
-        X : str, list of str, or token sequences
+        X : str, Path, list of str, or token sequences
             See :meth:`fit`.
 
         Returns
@@ -404,7 +481,7 @@ class RNNLanguageModel(BaseRNN):
 
         Parameters
         ----------
-        X : str, list of str, or token sequences
+        X : str, Path, list of str, or token sequences
             See :meth:`fit`.
 
         Returns
@@ -668,7 +745,17 @@ class RNNLanguageModel(BaseRNN):
 
 def _is_stream(X):
     """Whether X is one sequence of tokens, and not a list of several."""
-    return isinstance(X, str) or (isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "iu")
+    if isinstance(X, (str, os.PathLike)):
+        return True
+    return isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "iu"
+
+
+def _refuse_iterator(X, name="X"):
+    if hasattr(X, "__next__"):
+        raise TypeError(
+            f"{name} is an iterator, which can be read only once. Give the text as a str or as the Path of a "
+            "file, or train with partial_fit, which reads an iterator once."
+        )
 
 
 def _make_read_out(head):

@@ -1,5 +1,7 @@
 """A network's answers for a whole data set, put back in the user's order."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -73,12 +75,33 @@ def log_probabilities(network, dataset):
     ndarray of float32 of shape (n_steps_total,)
         In nats, laid end to end.
     """
+    return _gather_in_chunks(network, dataset, partial(_look_up_targets, network))
 
-    def look(batch):
-        logs = torch.log_softmax(network(batch).float(), dim=1)
-        return logs.gather(1, batch.targets[:, None])[:, 0]
 
-    return _gather_in_chunks(network, dataset, look)
+def stream_log_probabilities(network, dataset):
+    """Give the log-probability of each target of a stream, chunk by chunk. See `log_probabilities`.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        Likewise.
+    dataset : StreamDataset
+        What is read in one lane.
+
+    Yields
+    ------
+    ndarray of float32 of shape (n_steps_of_the_chunk,)
+        In nats.
+    """
+    for batch in dataset.batches(1, None, network.like):
+        with torch.inference_mode():
+            logs = _look_up_targets(network, batch).cpu().numpy()
+        yield logs
+
+
+def _look_up_targets(network, batch):
+    logs = torch.log_softmax(network(batch).float(), dim=1)
+    return logs.gather(1, batch.targets[:, None])[:, 0]
 
 
 def next_probabilities(network, dataset):

@@ -1,5 +1,7 @@
 """What happens between epochs."""
 
+import math
+
 from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
@@ -26,6 +28,46 @@ class Progress(Callback):
         """Close the bar, if it was opened."""
         if hasattr(self, "bar_"):
             self.bar_.close()
+
+
+class TokenProgress(Progress):
+    """Show a progress bar over the tokens of a fit, with the mean number of bits a token in this epoch."""
+
+    def on_train_begin(self, net, X=None, **kwargs):
+        """Open the bar."""
+        total = None if X.n_steps is None else X.n_steps * net.epochs_to_come
+        self.bar_ = tqdm(
+            total=total, desc=net.title, unit="token", unit_scale=True, delay=0.5, mininterval=0.5
+        )
+        self.first_ = len(net.history)
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Begin a new mean."""
+        self.nats_, self.n_tokens_ = 0.0, 0
+
+    def on_batch_end(self, net, training, n_terms, **kwargs):
+        """Move the bar; it is drawn now and then."""
+        if not training:
+            return
+        self.nats_ += n_terms * net.history[-1]["batches"][-1]["train_loss"]
+        self.n_tokens_ += n_terms
+        if self.bar_.update(n_terms):
+            self._note(net, self.nats_ / self.n_tokens_)
+            self.bar_.refresh()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Note what the epoch came to; it is shown when the bar is next drawn, or closed."""
+        epoch = net.history[-1]
+        self._note(net, epoch["train_loss"], epoch.get("valid_loss"))
+
+    def _note(self, net, nats, valid_nats=None):
+        shown = {
+            "epoch": f"{len(net.history) - self.first_}/{net.epochs_to_come}",
+            "bits": nats / math.log(2),
+        }
+        if valid_nats is not None:
+            shown["valid_bits"] = valid_nats / math.log(2)
+        self.bar_.set_postfix(shown, refresh=False)
 
 
 def best_weights(patience, tol):

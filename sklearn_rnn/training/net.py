@@ -4,6 +4,7 @@ import copy
 import inspect
 import math
 import warnings
+from array import array
 from contextlib import nullcontext
 
 import numpy as np
@@ -13,7 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, P
 from torch import nn
 
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
-from sklearn_rnn.training.callbacks import Progress
+from sklearn_rnn.training.callbacks import Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
 
 OPTIMIZERS = {
@@ -27,7 +28,8 @@ OPTIMIZERS = {
 }
 # Of these, a step asks for one gradient, and treats each number alike.
 _PLAIN = frozenset(OPTIMIZERS.values())
-_HARMLESS = (EpochTimer, EarlyStopping, LRScheduler, Progress)  # callbacks that leave the network alone
+# Callbacks that leave the network alone.
+_HARMLESS = (EpochTimer, EarlyStopping, LRScheduler, Progress, TokenProgress)
 
 
 class BatchIterator:
@@ -86,6 +88,7 @@ class SequenceNet(NeuralNet):
         self.schedules = {}
         self._unheard = frozenset()  # what no callback listens to in a batch
         self._flat = None  # all weights as one parameter
+        self._n_batches = 0  # in this epoch so far
 
     @property
     def _default_callbacks(self):
@@ -116,6 +119,11 @@ class SequenceNet(NeuralNet):
             for method in ("on_batch_begin", "on_batch_end", "on_grad_computed")
             if all(getattr(type(c), method) is getattr(Callback, method) for _, c in self.callbacks_)
         }
+        # Nobody looks back at earlier batches, of which a long epoch has many.
+        self._forgets = all(
+            type(c) in (*_HARMLESS, PrintLog) and not callable(getattr(c, "monitor", None))
+            for _, c in self.callbacks_
+        )
         self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
         self._set_training(True)
         self._by_hand = can_differentiate(self.module_)
@@ -231,16 +239,18 @@ class SequenceNet(NeuralNet):
             return
         if self._is_watched or self.module_.training != training:
             self._set_training(training)
-        losses, counts = [], []
+        losses, counts = array("d"), array("d")
         name, of_size = f"{prefix}_loss", f"{prefix}_batch_size"
-        for batch in iterator:
+        for self._n_batches, batch in enumerate(iterator, 1):
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
             losses.append(step["loss"].item())
             counts.append(step["n_terms"])
-            self.history[-1]["batches"][-1].update({name: losses[-1], of_size: counts[-1]})
+            self.history[-1]["batches"][-1].update({name: losses[-1], of_size: step["n_terms"]})
             self.notify("on_batch_end", batch=batch, training=training, **step)
             del step  # with the graph, whose memory the next batch can use
+            if self._forgets:
+                del self.history[-1]["batches"][:-1]
         self.history.record(f"{prefix}_batch_count", len(losses))
         loss = float(np.average(losses, weights=counts))  # a mean over terms
         best = next((e[name] for e in reversed(self.history) if e.get(f"{name}_best")), math.inf)
@@ -315,7 +325,7 @@ class SequenceNet(NeuralNet):
         if math.isfinite(value):
             return
         raise ValueError(
-            f"Training stopped in epoch {len(self.history)}, batch {len(self.history[-1]['batches'])}: "
+            f"Training stopped in epoch {len(self.history)}, batch {self._n_batches}: "
             f"{what} is {value}. Try a smaller learning_rate (now {self.lr}), "
             f"a smaller clip_norm (now {self.clip_norm}), or scale the inputs."
         )

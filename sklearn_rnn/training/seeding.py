@@ -54,11 +54,23 @@ class RandomStream:
     def active(self):
         """Make torch draw from this stream, and record gradients, inside a ``with`` block."""
         with _BORROWED:
-            outside = self._get()
+            self._outside = self._get()
             self._set(self._states)
             try:
                 with torch.inference_mode(False), torch.enable_grad():
                     yield self
             finally:
                 self._states = self._get()
-                self._set(outside)
+                self._set(self._outside)
+                del self._outside
+
+    @contextmanager
+    def paused(self):
+        """Give torch its own random numbers back inside a ``with`` block, within `active`."""
+        ours = self._get()
+        self._set(self._outside)
+        try:
+            yield
+        finally:
+            self._outside = self._get()
+            self._set(ours)
