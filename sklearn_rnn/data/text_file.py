@@ -17,7 +17,7 @@ class TextFile:
 
     The file is mapped block by block, and each window is let go of at once. A first pass checks the encoding,
     counts the characters and notes where blocks begin, so that any part can be read later. Line ends are
-    those of the file: ``"\\r\\n"`` are two characters.
+    those of the file: a carriage return stays one.
 
     Parameters
     ----------
