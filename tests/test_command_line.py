@@ -52,6 +52,21 @@ def test_sample(folder, capsys):
     assert (status, out) == (0, model.sample(prime="the", max_length=12, temperature=0)[0] + "\n")
 
 
+def test_a_file_is_read_as_it_is_and_in_parts(folder, capsys, monkeypatch):
+    (folder / "dos.txt").write_bytes(b"the cat\r\nsat on\r\n" * 60)
+    monkeypatch.setattr("sklearn_rnn.data.text_file.TextFile.read_all", None)
+    status, *_ = run(folder, capsys, "lm train DIR/dos.txt -o DIR/dos --epochs 1 --hidden-size 8")
+    assert status == 0
+    assert "\r" in joblib.load(folder / "dos").vocabulary_
+    assert run(folder, capsys, "lm score DIR/dos DIR/dos.txt")[0] == 0
+
+
+def test_a_file_is_a_text_for_a_model_of_lines(folder, capsys):
+    (folder / "one.txt").write_text("johanna")
+    _, out, _ = run(folder, capsys, "lm score DIR/made/names DIR/one.txt")
+    assert out == run(folder, capsys, "lm score DIR/made/names DIR/one.txt --lines")[1]
+
+
 def test_seeds(folder, capsys):
     texts = [run(folder, capsys, f"lm sample DIR/made/text --length 40 --seed {k}")[1] for k in (0, 0, 1)]
     assert texts[0] == texts[1] != texts[2]

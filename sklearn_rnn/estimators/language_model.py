@@ -94,7 +94,8 @@ class RNNLanguageModel(BaseRNN):
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.
     verbose : int, default=0
-        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+        1 shows a progress bar if training takes longer than a moment, with the tokens read so far and the
+        mean loss of the epoch in bits a token; 2 prints a line an epoch.
 
     Attributes
     ----------
