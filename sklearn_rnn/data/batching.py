@@ -112,15 +112,18 @@ class PackedBatch:
         Where each answer for this batch belongs among the answers for the whole data set.
     carry : Carry, optional
         What hands the state on from one batch of a stream to the next.
+    condition : Tensor of shape (n_sequences, p), optional
+        A vector for each sequence.
     """
 
-    def __init__(self, values, packing, targets=None, weights=None, index=None, carry=None):
+    def __init__(self, values, packing, targets=None, weights=None, index=None, carry=None, condition=None):
         self.values = values
         self.packing = packing
         self.targets = targets
         self.weights = weights
         self.index = index
         self.carry = carry
+        self.condition = condition
 
     def __len__(self):
         return len(self.packing)
@@ -157,14 +160,17 @@ class SequenceDataset:
         Whether targets and weights belong to steps.
     rows : ndarray of int, optional
         The sequences that belong to this data set; by default all.
+    condition : ndarray of float32 of shape (n_sequences, p), optional
+        A vector for each of `sequences`.
     """
 
-    def __init__(self, sequences, targets=None, weights=None, *, per_step=False, rows=None):
+    def __init__(self, sequences, targets=None, weights=None, *, per_step=False, rows=None, condition=None):
         self.sequences = sequences
         self.targets = targets
         self.weights = weights
         self.per_step = per_step
         self.rows = rows
+        self.condition = condition
         self.lengths = sequences.lengths if rows is None else sequences.lengths[rows]
 
     def __len__(self):
@@ -193,7 +199,8 @@ class SequenceDataset:
         if self.per_step:
             index = step_positions(self.sequences.offsets[rows], sequences.lengths)
         targets, weights = (None if a is None else a[index] for a in (self.targets, self.weights))
-        return SequenceDataset(sequences, targets, weights, per_step=self.per_step)
+        condition = None if self.condition is None else self.condition[rows]
+        return SequenceDataset(sequences, targets, weights, per_step=self.per_step, condition=condition)
 
     def batches(self, batch_size, rng, like):
         """Give all sequences in batches, drawn anew.
@@ -247,6 +254,7 @@ class SequenceDataset:
             take(self.targets, index),
             take(self.weights, index),
             index,
+            condition=take(self.condition, rows),
         )
 
 
@@ -261,6 +269,8 @@ class StreamDataset:
         The code of what comes next.
     chunk : int
         Number of steps of a batch. The state goes on from chunk to chunk, gradients do not.
+    condition : ndarray of float32 of shape (1, p), optional
+        The vector of the sequence.
 
     Examples
     --------
@@ -272,12 +282,13 @@ class StreamDataset:
     """
 
     per_step = True
-    weights = None
+    weights = condition = None
 
-    def __init__(self, values, targets, chunk):
+    def __init__(self, values, targets, chunk, condition=None):
         self.values = values
         self.targets = targets
         self.chunk = chunk
+        self.condition = condition
 
     def __len__(self):
         return max(1, self.n_steps // self.chunk)
@@ -308,7 +319,9 @@ class StreamDataset:
         n_steps, n_longer = divmod(self.n_steps, n_lanes)  # the first lanes are one step longer
         starts = np.arange(n_lanes) * n_steps + np.minimum(np.arange(n_lanes), n_longer)
         read = self._make_reader(starts)
-        carry = Carry()
+        carry, condition = Carry(), None
+        if self.condition is not None:
+            condition = torch.from_numpy(self.condition).to(like.device, like.dtype).expand(n_lanes, -1)
         for first in range(0, max(1, n_steps - self.chunk + 1), self.chunk):
             is_last = first + 2 * self.chunk > n_steps
             lengths = np.full(n_lanes, n_steps - first if is_last else self.chunk)
@@ -316,7 +329,7 @@ class StreamDataset:
                 lengths[:n_longer] += 1
             packing = Packing(lengths, like.device)
             values, targets = (torch.from_numpy(a).to(like.device) for a in read(packing, first))
-            yield PackedBatch(values, packing, targets, carry=carry)
+            yield PackedBatch(values, packing, targets, carry=carry, condition=condition)
 
     def _make_reader(self, starts):
         """Make what gives values and targets of a chunk of lanes, given how it is laid out and begins."""
@@ -496,7 +509,8 @@ class HeldOutDataset(SequenceDataset):
             yield from self.subset(np.flatnonzero(~is_long)).batches(batch_size, rng, like)
         for i in np.flatnonzero(is_long):
             one = self.subset(np.array([i]))
-            yield from StreamDataset(one.sequences.values, one.targets, _LONGEST).batches(1, rng, like)
+            stream = StreamDataset(one.sequences.values, one.targets, _LONGEST, one.condition)
+            yield from stream.batches(1, rng, like)
 
 
 def plan_training(lengths, batch_size, rng):

@@ -317,7 +317,12 @@ class BaseRNN(Versioned, BaseEstimator):
                 rows, test_size=n_validation, stratify=strata, random_state=self._seed
             )
         kept = SequenceDataset(
-            dataset.sequences, dataset.targets, dataset.weights, per_step=self._per_step, rows=np.sort(train)
+            dataset.sequences,
+            dataset.targets,
+            dataset.weights,
+            per_step=self._per_step,
+            rows=np.sort(train),
+            condition=dataset.condition,
         )
         return kept, dataset.subset(np.sort(held))
 
@@ -329,14 +334,14 @@ class BaseRNN(Versioned, BaseEstimator):
                 f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to train "
                 f"on: there are {n} sequences. Give more, or set early_stopping=False."
             )
-        strata = self._strata(dataset.targets)
+        strata = self._strata(dataset)
         if strata is not None:
             counts = np.unique(strata, return_counts=True)[1]
             if counts.min() < 2 or len(counts) > min(n_validation, n - n_validation):
                 strata = None
         return n_validation, strata
 
-    def _strata(self, codes):
+    def _strata(self, dataset):
         return None
 
     def _score_dataset(self, dataset, module):
@@ -367,6 +372,10 @@ class BaseRNN(Versioned, BaseEstimator):
             check_is_fitted(self, "module_")
         sequences = self._read_inputs(X)
         return answer(self.module_, SequenceDataset(sequences, per_step=self._per_step), method), sequences
+
+    def _code_condition(self, condition, n_sequences):
+        """Bring what sequences are conditioned on into the form that the network takes."""
+        return None
 
     def _read_inputs(self, X):
         """Bring X into the form that the network reads."""
@@ -417,12 +426,17 @@ class BaseRNN(Versioned, BaseEstimator):
         >>> [h.shape for h in model.hidden_states(X, per_step=True)]
         [(3, 8), (1, 8)]
         """
+        return self._hidden_states(X, per_step)
+
+    def _hidden_states(self, X, per_step, condition=None):
         check_is_fitted(self, "module_")
         if not (per_step is None or isinstance(per_step, (bool, np.bool_))):
             raise TypeError(f"per_step must be True, False or None, but it is {per_step!r}.")
         per_step = self._per_step if per_step is None else per_step
         sequences = self._read_inputs(X)
-        states = hidden_states(self.module_, SequenceDataset(sequences, per_step=per_step))
+        coded = self._code_condition(condition, len(sequences))
+        dataset = SequenceDataset(sequences, per_step=per_step, condition=coded)
+        states = hidden_states(self.module_, dataset)
         return self._cut(states, sequences, X) if per_step else states
 
     # Persistence

@@ -280,7 +280,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         n_outputs = [len(k) for k in self.classes_] if name == "multi_softmax" else len(self.classes_)
         return (name if isinstance(self.head, str) else self.head), n_outputs
 
-    def _strata(self, codes):
+    def _strata(self, dataset):
+        codes = dataset.targets
         return codes if codes.ndim == 1 else None
 
     def _score_answers(self, answers, codes, weights):

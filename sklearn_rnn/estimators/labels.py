@@ -31,13 +31,15 @@ class UnseenLabelsError(ValueError):
         return type(self), (self.unseen,)
 
 
-def check_labels(y):
+def check_labels(y, name="y"):
     """Make an array of labels, and refuse what is no label: missing values, and numbers among str.
 
     Parameters
     ----------
     y : array or list
         Labels of any type.
+    name : str, default="y"
+        What error messages call them.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def check_labels(y):
     >>> check_labels(np.array([1, 2], dtype=object))
     array([1, 2])
     """
-    check_not_masked(y, "y")
+    check_not_masked(y, name)
     labels = np.asarray(y)
     if labels.dtype.kind in "OT" or (labels.dtype.kind == "U" and not hasattr(y, "dtype")):
         objects = np.asarray(y, dtype=object)  # as they were before NumPy made str of numbers
@@ -59,20 +61,21 @@ def check_labels(y):
         missing = next((i for i, label in enumerate(flat) if is_missing(label)), None)
         if missing is not None:
             raise ValueError(
-                f"y holds {flat[missing]!r} at place {missing}, which is no label; every label must be given."
+                f"{name} holds {flat[missing]!r} at place {missing}, which is no label; every label must be "
+                "given."
             )
         are_str = {isinstance(label, str) for label in flat}
         if len(are_str) > 1 and objects.ndim == 1:
             raise ValueError(
-                "y holds str and others; make all labels of one type: [str(label) for label in y]."
+                f"{name} holds str and others; make all labels of one type: [str(label) for label in {name}]."
             )
         if labels.dtype.kind != "U":
             labels = np.array(flat).reshape(objects.shape) if are_str == {False} else objects
         return labels
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise ValueError("y contains NaN or infinity, which is no label.")
+        raise ValueError(f"{name} contains NaN or infinity, which is no label.")
     if labels.dtype.kind == "c":
-        raise ValueError("Complex data not supported: y has complex labels.")
+        raise ValueError(f"Complex data not supported: {name} has complex labels.")
     return labels
 
 

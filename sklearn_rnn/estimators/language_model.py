@@ -6,12 +6,15 @@ import os
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
+from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from sklearn_rnn.data.batching import (
+    Carry,
     FileDataset,
     HeldOutDataset,
+    PackedBatch,
     Packing,
     PartsDataset,
     SequenceDataset,
@@ -21,7 +24,8 @@ from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
 from sklearn_rnn.data.validation import Problems, as_sequences, check_unit, object_array
 from sklearn_rnn.estimators.base import BaseRNN
-from sklearn_rnn.estimators.parameters import CHUNK_STEPS
+from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
+from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stream_log_probabilities
 from sklearn_rnn.nn.native.library import fair_threads
@@ -56,6 +60,9 @@ class RNNLanguageModel(BaseRNN):
     embedding_size : int, optional
         Width of the learnt vectors that stand for tokens. By default tokens are one-hot (computed by
         index, never as a wide array), which is enough for characters.
+    condition_as : {"state", "input"}, default="state"
+        How the network is told the `condition` of a text, if `fit` is given one: as the state that each layer
+        starts from, by a learnt linear map; or beside the token at each step.
     max_iter : int, default=20
         Number of epochs.
     batch_size : int or "all", default=32
@@ -101,6 +108,11 @@ class RNNLanguageModel(BaseRNN):
     ----------
     vocabulary_ : ndarray of shape (n_tokens,)
         The distinct tokens seen in training, sorted.
+    condition_classes_ : ndarray of shape (n_classes,), or None
+        Only if fitted with a condition: its distinct labels, sorted; None for vectors.
+    condition_prior_ : ndarray of shape (n_classes,), or None
+        Only if fitted with a condition: the share of each label in training, over all calls that trained;
+        None for vectors.
     n_iter_ : int
         Number of epochs trained.
     loss_curve_ : list of float
@@ -124,6 +136,8 @@ class RNNLanguageModel(BaseRNN):
     ----------
     Mikolov, T. et al. (2010). Recurrent neural network based language model. Interspeech.
     Graves, A. (2013). Generating sequences with recurrent neural networks. arXiv:1308.0850.
+    Mikolov, T. and Zweig, G. (2012). Context dependent recurrent neural network language model. SLT. A
+    condition as input of each step.
 
     Examples
     --------
@@ -134,6 +148,15 @@ class RNNLanguageModel(BaseRNN):
     ['the cat sat on ']
     >>> bool(model.perplexity("the dog sat on the mat. ") < 3)
     True
+
+    Texts of several kinds: a condition says which.
+
+    >>> texts, kinds = ["tick", "tack", "tock", "moo", "mooo"] * 20, ["clock"] * 3 + ["cow"] * 2
+    >>> model = RNNLanguageModel(hidden_size=32, random_state=0).fit(texts, condition=kinds * 20)
+    >>> model.sample(condition=["cow", "clock"], max_length=1, temperature=0)
+    ['m', 't']
+    >>> model.predict_condition(["tack", "mooo"])
+    array(['clock', 'cow'], dtype='<U5')
     """
 
     # What the base asks of every estimator, and a language model has no choice in.
@@ -143,7 +166,8 @@ class RNNLanguageModel(BaseRNN):
     _per_step = True
     _was_table = False
     _progress = TokenProgress
-    _extra_rules = {"bptt_steps": CHUNK_STEPS}
+    _extra_rules = {"bptt_steps": CHUNK_STEPS, "condition_as": CONDITION_AS}
+    _condition_size = None  # width of what a text is conditioned on
 
     def __init__(
         self,
@@ -154,6 +178,7 @@ class RNNLanguageModel(BaseRNN):
         nonlinearity="tanh",
         dropout=0.0,
         embedding_size=None,
+        condition_as="state",
         max_iter=20,
         batch_size=32,
         learning_rate=0.003,
@@ -174,7 +199,7 @@ class RNNLanguageModel(BaseRNN):
     ):
         self._store(locals())
 
-    def fit(self, X, y=None, *, X_val=None):
+    def fit(self, X, y=None, *, condition=None, X_val=None, condition_val=None):
         """Train on text.
 
         Parameters
@@ -187,9 +212,15 @@ class RNNLanguageModel(BaseRNN):
             - list of lists of str, list of 1-D integer arrays, `Sequences`: independent sequences of tokens.
         y : None
             Ignored.
+        condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
+            What each text of a list is conditioned on: a label (str, int or bool), or a vector of numbers;
+            floats with one axis are one number a text. All methods of a model that was fitted with a
+            condition need one.
         X_val : like `X`, optional
             Text to validate on: scored after each epoch, in `validation_scores_`, and what `early_stopping`
             goes by instead of a part of `X`.
+        condition_val : like `condition`, optional
+            What the texts of `X_val` are conditioned on.
 
         Returns
         -------
@@ -199,14 +230,16 @@ class RNNLanguageModel(BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            If a parameter or `X` is not legal; the estimator is then as it was.
+            If a parameter, `X` or a condition is not legal; the estimator is then as it was.
         OSError
             If there is no such file, or it cannot be read; likewise.
         """
         _refuse_iterator(X)
-        return self._fit_text(X, X_val, goes_on=self.warm_start, epochs=self.max_iter)
+        return self._fit_text(
+            X, X_val, condition, condition_val, goes_on=self.warm_start, epochs=self.max_iter
+        )
 
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None, *, condition=None):
         """Train for one more epoch, from where training stopped.
 
         Parameters
@@ -218,6 +251,8 @@ class RNNLanguageModel(BaseRNN):
             part. In a first call the first part says which tokens there are.
         y : None
             Ignored.
+        condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
+            See :meth:`fit`. The first call says which labels there are.
 
         Returns
         -------
@@ -232,10 +267,10 @@ class RNNLanguageModel(BaseRNN):
         >>> bool(model.perplexity("100 and 101 are 201. ") < 8)
         True
         """
-        return self._fit_text(X, None, goes_on=True, epochs=1)
+        return self._fit_text(X, None, condition, None, goes_on=True, epochs=1)
 
     @fair_threads()
-    def _fit_text(self, X, X_val, *, goes_on, epochs):
+    def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs):
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
             self._check_parameters()
@@ -245,11 +280,15 @@ class RNNLanguageModel(BaseRNN):
             if goes_on and is_stream != self._is_stream:
                 raise ValueError("X must be one stream, or a list of texts, as in the first fit.")
             self._is_stream = is_stream
-            dataset = self._make_dataset(sequences)
+            condition = self._read_training_condition(condition, len(sequences), reset=not goes_on)
+            dataset = self._make_dataset(sequences, condition)
             held_out = None
             if X_val is not None:
                 codes = self._read_source(X_val, reset=False, name="X_val")[0]
-                held_out = self._hold_out(self._make_dataset(codes))
+                condition_val = self._code_condition(condition_val, len(codes), "condition_val")
+                held_out = self._hold_out(self._make_dataset(codes, condition_val))
+            elif condition_val is not None:
+                raise ValueError("condition_val belongs to X_val, which is not given.")
             self._prepare(device, None, goes_on)
             self._train(self._as_stream(dataset) if is_stream else dataset, held_out, None, epochs)
         return self
@@ -331,7 +370,51 @@ class RNNLanguageModel(BaseRNN):
             )
         problems.raise_if_any()
 
-    def _make_dataset(self, sequences):
+    def _read_training_condition(self, condition, n_texts, *, reset):
+        """Learn what texts are conditioned on if `reset`, else check it; give one vector a text."""
+        if condition is not None and self._is_stream:
+            raise ValueError(
+                "condition holds an entry for each text of a list, but X is one stream; give [X]."
+            )
+        if reset:
+            for name in ("_condition_size", "_condition_counts", "condition_classes_", "condition_prior_"):
+                self.__dict__.pop(name, None)
+        if condition is None:
+            return self._code_condition(None, n_texts)
+        values = read_condition(condition)
+        if reset:
+            has_labels = values.ndim == 1
+            self.condition_classes_ = np.unique(values) if has_labels else None
+            self._condition_size = len(self.condition_classes_) if has_labels else values.shape[1]
+            self.condition_prior_, self._condition_counts = None, 0
+        coded = self._code_condition(condition, n_texts)
+        if self.condition_classes_ is not None:
+            self._condition_counts = self._condition_counts + coded.sum(axis=0, dtype=np.float64)
+            self.condition_prior_ = self._condition_counts / self._condition_counts.sum()
+        return coded
+
+    def _code_condition(self, condition, n_texts=None, name="condition"):
+        """Give one vector a text, (n_texts, p); None for a model without a condition."""
+        if condition is None and self._condition_size is None:
+            return None
+        if condition is None:
+            raise ValueError(f"{name} is missing: the model was fitted with one; give {self._ask_for()}.")
+        if self._condition_size is None:
+            raise ValueError(f"{name} is given, but the model was fitted without one; leave it out.")
+        values = read_condition(condition, name)
+        coded = code_condition(values, self.condition_classes_, self._condition_size, self, name)
+        if n_texts is not None and len(coded) != n_texts:
+            raise ValueError(
+                f"{name} must have one entry a text: there are {n_texts} texts and {len(coded)} entries."
+            )
+        return coded
+
+    def _ask_for(self):
+        if self.condition_classes_ is None:
+            return f"a vector of {self._condition_size} number(s) for each text"
+        return f"a label for each text, such as {self.condition_classes_[0].item()!r}"
+
+    def _make_dataset(self, sequences, condition=None):
         """Pair what is read with what comes next; texts of a list begin, and end, with a symbol."""
         if not isinstance(sequences, Sequences):
             return sequences  # a data set, see `_read_source`
@@ -341,7 +424,8 @@ class RNNLanguageModel(BaseRNN):
             inputs = np.roll(codes + 1, 1)
             inputs[first] = _START
             return SequenceDataset(sequences.with_values(inputs), codes, per_step=True)
-        return SequenceDataset(self._begin(sequences), np.insert(codes, behind, n_tokens), per_step=True)
+        targets = np.insert(codes, behind, n_tokens)
+        return SequenceDataset(self._begin(sequences), targets, per_step=True, condition=condition)
 
     def _begin(self, sequences):
         """Put the symbol before each sequence that all begin with."""
@@ -351,7 +435,7 @@ class RNNLanguageModel(BaseRNN):
     def _hold_out(self, dataset):
         if isinstance(dataset, FileDataset):
             return dataset.as_held_out()
-        return HeldOutDataset(dataset.sequences, dataset.targets, per_step=True)
+        return HeldOutDataset(dataset.sequences, dataset.targets, per_step=True, condition=dataset.condition)
 
     def _as_stream(self, dataset):
         if not isinstance(dataset, SequenceDataset):
@@ -359,7 +443,16 @@ class RNNLanguageModel(BaseRNN):
         return StreamDataset(dataset.sequences.values, dataset.targets, self.bptt_steps)
 
     def _describe_architecture(self):
-        return super()._describe_architecture() | {"bptt_steps": None}  # chunks are not cut again
+        architecture = super()._describe_architecture() | {"bptt_steps": None}  # chunks are not cut again
+        as_ = None if self._condition_size is None else self.condition_as
+        return architecture | {"condition_size": self._condition_size, "condition_as": as_}
+
+    def _strata(self, dataset):
+        return (
+            None
+            if self._condition_size is None or self.condition_classes_ is None
+            else dataset.condition.argmax(axis=1)
+        )
 
     def _describe_head(self):
         return "softmax", len(self.vocabulary_) + (not self._is_stream)
@@ -380,21 +473,23 @@ class RNNLanguageModel(BaseRNN):
     # What is known of a text
 
     @fair_threads()
-    def _log_probabilities(self, X):
+    def _log_probabilities(self, X, condition):
         """Give the log-probability of each target of X, laid end to end, and the sequences of targets."""
         check_is_fitted(self, "module_")
-        dataset = self._make_dataset(self._read_text(X, reset=False)[0])
+        sequences = self._read_text(X, reset=False)[0]
+        dataset = self._make_dataset(sequences, self._code_condition(condition, len(sequences)))
         return log_probabilities(self.module_, dataset), dataset.sequences
 
     @fair_threads()
-    def _score_file(self, path):
+    def _score_file(self, path, condition):
         """Give the mean log-probability of a file's characters, which is read and scored chunk by chunk."""
         check_is_fitted(self, "module_")
+        self._code_condition(condition)  # a stream has none
         dataset = self._hold_out(self._read_file(path, reset=False))
         parts = stream_log_probabilities(self.module_, dataset)
         return sum(float(part.sum(dtype=np.float64)) for part in parts) / dataset.n_steps
 
-    def score(self, X, y=None):
+    def score(self, X, y=None, *, condition=None):
         """Give the mean log-probability of a token, in nats.
 
         Parameters
@@ -403,6 +498,8 @@ class RNNLanguageModel(BaseRNN):
             See :meth:`fit`. The ends of the texts of a list count as tokens.
         y : None
             Ignored.
+        condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
+            See :meth:`fit`; for the texts of `X`, if the model was fitted with one.
 
         Returns
         -------
@@ -410,80 +507,90 @@ class RNNLanguageModel(BaseRNN):
             At most 0; larger is better.
         """
         if isinstance(X, os.PathLike) and getattr(self, "_is_stream", True):
-            return self._score_file(X)
-        return float(self._log_probabilities(X)[0].mean(dtype=np.float64))
+            return self._score_file(X, condition)
+        return float(self._log_probabilities(X, condition)[0].mean(dtype=np.float64))
 
-    def perplexity(self, X):
+    def perplexity(self, X, *, condition=None):
         """Give the perplexity: among how many tokens, equally likely, one would have to guess.
 
         Parameters
         ----------
         X : str, Path, list of str, or token sequences
             See :meth:`fit`.
+        condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
+            See :meth:`fit`; for the texts of `X`, if the model was fitted with one.
 
         Returns
         -------
         float
             ``exp(-score(X))``, at least 1; smaller is better.
         """
-        return float(np.exp(-self.score(X)))
+        return float(np.exp(-self.score(X, condition=condition)))
 
-    def bits_per_token(self, X):
+    def bits_per_token(self, X, *, condition=None):
         """Give the mean number of bits that it takes to tell the next token.
 
         Parameters
         ----------
         X : str, Path, list of str, or token sequences
             See :meth:`fit`.
+        condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
+            See :meth:`fit`; for the texts of `X`, if the model was fitted with one.
 
         Returns
         -------
         float
             ``-score(X) / log(2)``; smaller is better.
         """
-        return -self.score(X) / np.log(2)
+        return -self.score(X, condition=condition) / np.log(2)
 
-    def score_samples(self, X):
+    def score_samples(self, X, *, condition=None):
         """Give the log-probability of each text, in nats.
 
         Parameters
         ----------
         X : str, Path, list of str, or token sequences
             See :meth:`fit`.
+        condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
+            See :meth:`fit`; for the texts of `X`, if the model was fitted with one.
 
         Returns
         -------
         ndarray of shape (n_sequences,)
             Sums over the tokens; of a list, with the end of each text.
         """
-        logs, sequences = self._log_probabilities(X)
+        logs, sequences = self._log_probabilities(X, condition)
         return np.add.reduceat(logs.astype(np.float64), sequences.offsets[:-1])
 
-    def surprisal(self, X):
+    def surprisal(self, X, *, condition=None):
         """Give the surprisal of each token: its negative log-probability, given all before it, in nats.
 
         Parameters
         ----------
         X : str, Path, list of str, or token sequences
             See :meth:`fit`.
+        condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
+            See :meth:`fit`; for the texts of `X`, if the model was fitted with one.
 
         Returns
         -------
         object array of ndarray of shape (n_steps_i,)
             One number a token; a single array for one stream.
         """
-        logs, sequences = self._log_probabilities(X)
+        logs, sequences = self._log_probabilities(X, condition)
         parts = np.split(-logs, sequences.offsets[1:-1])
         return self._give(X, parts if self._is_stream else [part[:-1] for part in parts])
 
     @fair_threads()
-    def predict_proba(self, X):
+    def predict_proba(self, X, *, condition=None):
         """Give the probabilities of the next token after each step.
 
         Parameters
         ----------
         X : str, Path, list of str, or token sequences
             See :meth:`fit`.
+        condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
+            See :meth:`fit`; for the texts of `X`, if the model was fitted with one.
 
         Returns
         -------
@@ -493,8 +600,34 @@ class RNNLanguageModel(BaseRNN):
         """
         check_is_fitted(self, "module_")
         sequences = self._read_inputs(X)
-        flat = next_probabilities(self.module_, SequenceDataset(sequences, per_step=True))
+        coded = self._code_condition(condition, len(sequences))
+        flat = next_probabilities(self.module_, SequenceDataset(sequences, per_step=True, condition=coded))
         return self._cut(flat, sequences, X)
+
+    @fair_threads()
+    def hidden_states(self, X, *, per_step=None, condition=None):
+        """Give what the recurrent layers make of each step, or of each text: what the output layer reads.
+
+        Parameters
+        ----------
+        X : str, list of str, or token sequences
+            See :meth:`fit`.
+        per_step : bool, optional
+            Whether to give one vector a step, which is the default, or one a text: that after its last step.
+        condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
+            See :meth:`fit`; for the texts of `X`, if the model was fitted with one.
+
+        Returns
+        -------
+        object array of ndarray of shape (n_steps_i, D), or ndarray of float32 of shape (n_sequences, D)
+            See `RNNClassifier.hidden_states`. A single array for one stream.
+
+        Raises
+        ------
+        TypeError
+            If `per_step` is neither True, False nor None.
+        """
+        return self._hidden_states(X, per_step, condition)
 
     def _read_inputs(self, X):
         return self._begin(self._read_text(X, reset=False)[0])
@@ -506,6 +639,87 @@ class RNNLanguageModel(BaseRNN):
     def _give(self, X, parts):
         return parts[0] if _is_stream(X) else object_array(parts)
 
+    # What a text is conditioned on
+
+    def predict_condition(self, X, *, prior=None):
+        """Give the label under which each text is most likely, by Bayes' rule.
+
+        The model is then a generative classifier: p(c | x) is in proportion to p(x | c) p(c), where p(x | c)
+        is what `score_samples` gives for the condition c.
+
+        Parameters
+        ----------
+        X : str, list of str, or token sequences
+            See :meth:`fit`.
+        prior : array-like of shape (n_classes,), optional
+            The share p(c) of each label, in the order of `condition_classes_`; by default `condition_prior_`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences,)
+            Labels.
+
+        Raises
+        ------
+        ValueError
+            If the model was not fitted with labels as condition, or if `prior` is not legal.
+
+        References
+        ----------
+        Yogatama, D., Dyer, C., Ling, W. and Blunsom, P. (2017). Generative and discriminative text
+        classification with recurrent neural networks. arXiv:1703.01898.
+
+        Examples
+        --------
+        >>> from sklearn_rnn import RNNLanguageModel
+        >>> model = RNNLanguageModel(hidden_size=16, random_state=0)
+        >>> model = model.fit(["aab", "bba"] * 50, condition=[1, 2] * 50)
+        >>> model.predict_condition(["aab", "bba"])
+        array([1, 2])
+        """
+        return self.condition_classes_[self._log_joint(X, prior).argmax(axis=1)]
+
+    def predict_condition_proba(self, X, *, prior=None):
+        """Give the probability of each label, given the text. See `predict_condition`.
+
+        Parameters
+        ----------
+        X : str, list of str, or token sequences
+            See :meth:`fit`.
+        prior : array-like of shape (n_classes,), optional
+            See `predict_condition`.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_classes)
+            Columns in the order of `condition_classes_`.
+
+        Raises
+        ------
+        ValueError
+            See `predict_condition`.
+        """
+        return softmax(self._log_joint(X, prior), copy=False)
+
+    @fair_threads()
+    def _log_joint(self, X, prior):
+        """Give the logarithm of p(x | c) p(c) for each text and label, (n_sequences, n_classes)."""
+        check_is_fitted(self, "module_")
+        if self._condition_size is None or self.condition_classes_ is None:
+            given = "without a condition" if self._condition_size is None else "with vectors as condition"
+            raise ValueError(
+                f"There are no labels to predict: the model was fitted {given}. Fit it with labels: "
+                "fit(X, condition=labels)."
+            )
+        log_prior = check_prior(self.condition_prior_ if prior is None else prior, self._condition_size)
+        sequences = self._read_text(X, reset=False)[0]
+        columns = []
+        for one_hot in np.eye(self._condition_size, dtype=np.float32):
+            dataset = self._make_dataset(sequences, np.tile(one_hot, (len(sequences), 1)))
+            logs = log_probabilities(self.module_, dataset).astype(np.float64)
+            columns.append(np.add.reduceat(logs, dataset.sequences.offsets[:-1]))
+        return np.stack(columns, axis=1) + log_prior
+
     # Sampling
 
     @fair_threads()
@@ -515,6 +729,7 @@ class RNNLanguageModel(BaseRNN):
         *,
         max_length=200,
         prime=None,
+        condition=None,
         temperature=1.0,
         top_k=None,
         top_p=None,
@@ -527,11 +742,14 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         n_samples : int, default=1
-            Number of texts; with several primes, of each.
+            Number of texts; with several primes or conditions, of each.
         max_length : int, default=200
             Largest number of tokens to draw.
         prime : str, sequence of tokens, or list of these, optional
             What the text begins with. A list holds several, of any lengths.
+        condition : label, vector, or array-like of these, optional
+            If the model was fitted with one. One is for all texts; several are for one prime each, or, with
+            one prime or none, `n_samples` texts are drawn for each.
         temperature : float, default=1.0
             The scores are divided by it: below 1 likely tokens become more likely; 0 takes the most likely.
         top_k : int, optional
@@ -549,7 +767,7 @@ class RNNLanguageModel(BaseRNN):
         -------
         samples : list
             Texts as str if the model was fitted on texts, else lists of tokens; the prime included, those of
-            the first prime first.
+            the first prime or condition first.
         log_proba : ndarray of shape (n_texts,)
             With `return_log_proba`: the log-probability of what was drawn, its end included, given the prime;
             by the model as it is, at temperature 1 and with all tokens.
@@ -574,8 +792,10 @@ class RNNLanguageModel(BaseRNN):
         check_count("n_samples", n_samples)
         check_count("max_length", max_length)
         primes = self._read_primes(prime)
+        primes, condition = self._pair(primes, condition)
         starts = [start for start in primes for _ in range(n_samples)]
-        steps = self._draw(starts, max_length, temperature, top_k, top_p, stop, random_state)
+        condition = None if condition is None else condition.repeat(n_samples, axis=0)
+        steps = self._draw(starts, condition, max_length, temperature, top_k, top_p, stop, random_state)
         drawn, logs, goes_on = (np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
         n_drawn = 1 + goes_on[:, :-1].sum(axis=1)  # what ends a text included
         log_proba = np.where(np.arange(drawn.shape[1]) < n_drawn[:, np.newaxis], logs, 0).sum(
@@ -591,6 +811,7 @@ class RNNLanguageModel(BaseRNN):
         self,
         prime=None,
         *,
+        condition=None,
         max_length=None,
         temperature=1.0,
         top_k=None,
@@ -604,6 +825,8 @@ class RNNLanguageModel(BaseRNN):
         ----------
         prime : str or sequence of tokens, optional
             What the text begins with; it is not given again.
+        condition : label or vector, optional
+            If the model was fitted with one.
         max_length : int, optional
             Largest number of tokens to draw; by default there is no limit.
         temperature, top_k, top_p, stop, random_state
@@ -630,7 +853,10 @@ class RNNLanguageModel(BaseRNN):
         primes = self._read_primes(prime)
         if len(primes) > 1:
             raise ValueError(f"stream draws one text, but {len(primes)} primes are given; see sample.")
-        steps = self._draw(primes, max_length, temperature, top_k, top_p, stop, random_state)
+        primes, condition = self._pair(primes, condition)
+        if len(primes) > 1:
+            raise ValueError(f"stream draws one text, but {len(primes)} conditions are given; see sample.")
+        steps = self._draw(primes, condition, max_length, temperature, top_k, top_p, stop, random_state)
         tokens = self.vocabulary_.tolist()
         return (tokens[codes[0]] for codes, _, _ in steps if codes[0] < len(tokens))
 
@@ -651,6 +877,23 @@ class RNNLanguageModel(BaseRNN):
         rest = iter(sequences)
         return [next(rest) if is_any else np.zeros(0, dtype=np.int64) for is_any in is_filled]
 
+    def _pair(self, primes, condition):
+        """Give as many primes as conditions, (k, p); one of either goes with all of the other."""
+        condition = self._code_condition(condition)
+        if condition is None:
+            return primes, None
+        n_primes, k = len(primes), len(condition)
+        if n_primes > 1 and k > 1 and n_primes != k:
+            raise ValueError(
+                f"condition has {k} entries, but there are {n_primes} primes; give one for all, or one "
+                "for each."
+            )
+        n = max(n_primes, k)
+        return (
+            primes * n if n_primes == 1 else primes,
+            condition.repeat(n, axis=0) if k == 1 else condition,
+        )
+
     def _is_one(self, prime):
         """Whether a prime is one sequence of tokens, and not a list of several."""
         if isinstance(prime, (str, bytes)) or len(prime) == 0:
@@ -668,7 +911,7 @@ class RNNLanguageModel(BaseRNN):
         tokens = self.vocabulary_[np.array(codes, dtype=np.int64)].tolist()
         return "".join(tokens) if self._joins else tokens
 
-    def _draw(self, starts, max_length, temperature, top_k, top_p, stop, random_state):
+    def _draw(self, starts, condition, max_length, temperature, top_k, top_p, stop, random_state):
         """Draw tokens for all texts at once, step by step.
 
         Yields
@@ -693,12 +936,14 @@ class RNNLanguageModel(BaseRNN):
             stop_code = sequences.values[0]
         rng = np.random.default_rng() if random_state is None else check_random_state(random_state)
         uniform = rng.random if random_state is None else rng.random_sample
-        return self._go(starts, max_length, temperature, top_k, top_p, stop_code, uniform)
+        return self._go(starts, condition, max_length, temperature, top_k, top_p, stop_code, uniform)
 
-    def _go(self, starts, max_length, temperature, top_k, top_p, stop_code, uniform):
+    def _go(self, starts, condition, max_length, temperature, top_k, top_p, stop_code, uniform):
         network, n_tokens = self.module_, len(self.vocabulary_)
         like = network.like
-        logs, state = self._read_starts(starts)
+        if condition is not None:
+            condition = torch.from_numpy(condition).to(like.device, like.dtype)
+        logs, state = self._read_starts(starts, condition)
         step, read_out = Stepper(network.recurrence), _make_read_out(network.head)
         rows, alive = np.arange(len(starts)), np.ones(len(starts), dtype=bool)
         can_end = not self._is_stream or stop_code is not None
@@ -715,12 +960,12 @@ class RNNLanguageModel(BaseRNN):
                 return
             # The end has no code of its own among the inputs; what comes after it is not looked at.
             inputs = torch.from_numpy((codes + 1) % (n_tokens + 1)).to(like.device)
-            if network.input.embedding is not None:
-                inputs = network.input(inputs).detach()
+            if network.input.embedding is not None or network.joins_condition:
+                inputs = network.read(inputs, condition).detach()
             outputs, state = step(inputs, state)
             logs = _log_softmax(read_out(outputs))
 
-    def _read_starts(self, starts):
+    def _read_starts(self, starts, condition):
         """Read the primes; give the log-probabilities of the next tokens and the state, in their order."""
         network = self.module_
         lengths = np.array([len(start) + 1 for start in starts])
@@ -730,10 +975,13 @@ class RNNLanguageModel(BaseRNN):
         begins = np.cumsum(lengths[order]) - lengths[order]
         inputs = torch.from_numpy(flat[begins[packing.row_of] + packing.step_of]).to(network.like.device)
         back = torch.from_numpy(np.argsort(order)).to(network.like.device)
+        carry = Carry()
+        if condition is not None:
+            condition = condition.index_select(0, torch.from_numpy(order).to(network.like.device))
         with torch.inference_mode():
-            outputs, state = network.recurrence(network.input(inputs), packing, need_state=True)
+            outputs = network.run_layers(PackedBatch(inputs, packing, carry=carry, condition=condition))
             scores = network.head(outputs.index_select(0, packing.last)).index_select(0, back)
-            state = [tuple(s.index_select(0, back) for s in part) for part in state]
+            state = [tuple(s.index_select(0, back) for s in part) for part in carry.state]
         return _log_softmax(scores), state
 
     def __sklearn_tags__(self):

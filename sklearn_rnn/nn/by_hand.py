@@ -35,6 +35,8 @@ def can_differentiate(network):
     """
     if type(network) is not RecurrentNetwork or torch.is_anomaly_enabled():
         return False
+    if network.joins_condition or network.initial_state is not None:
+        return False
     recurrence, head, token_input = network.recurrence, network.head, network.input
     expected = [
         (recurrence, (Recurrence,)),

@@ -129,7 +129,7 @@ def _gather_in_chunks(network, dataset, ask):
     for i in np.flatnonzero(is_long):
         one = dataset.subset(np.array([i]))
         targets = np.zeros_like(one.sequences.values) if one.targets is None else one.targets
-        stream = StreamDataset(one.sequences.values, targets, _CHUNK)
+        stream = StreamDataset(one.sequences.values, targets, _CHUNK, one.condition)
         with torch.inference_mode():
             answers = [ask(batch).cpu().numpy() for batch in stream.batches(1, None, network.like)]
         parts[i] = np.concatenate(answers)

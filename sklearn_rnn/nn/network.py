@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from sklearn_rnn.nn.cells import CELLS
+from sklearn_rnn.nn.condition import InitialState, join
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.pooling import POOLINGS
 from sklearn_rnn.nn.recurrent import Recurrence
@@ -82,6 +83,10 @@ class RecurrentNetwork(nn.Module):
         A name in `HEADS`, or a `Head` class.
     n_outputs : int or list of int
         See `Head`.
+    condition_size : int, optional
+        Width p of a vector that is given with each sequence.
+    condition_as : {"state", "input"}, default="state"
+        Whether this vector sets the initial state, or joins the input of each step; see `condition.py`.
 
     Examples
     --------
@@ -111,6 +116,8 @@ class RecurrentNetwork(nn.Module):
         bptt_steps,
         head,
         n_outputs,
+        condition_size=None,
+        condition_as="state",
     ):
         super().__init__()
         self.input = None
@@ -119,6 +126,9 @@ class RecurrentNetwork(nn.Module):
                 input_size, embedding_size, None if rare is None else torch.from_numpy(rare)
             )
             input_size = self.input.output_size
+        self.joins_condition = condition_size is not None and condition_as == "input"
+        if self.joins_condition:
+            input_size += condition_size
         self.drops_input = is_tokens and embedding_size is not None
         cell = CELLS.get(cell, cell)
         head = HEADS.get(head, head)
@@ -146,6 +156,9 @@ class RecurrentNetwork(nn.Module):
             for first in self.recurrence.layers[0]:  # an unknown token starts as a vector of zeros
                 if hasattr(first, "weight_ih"):  # a cell may project in a way of its own
                     nn.init.zeros_(first.weight_ih.data[:, 0])
+        self.initial_state = None
+        if condition_size is not None and not self.joins_condition:
+            self.initial_state = InitialState(condition_size, self.recurrence.cells)
         size = self.recurrence.output_size
         self.pooling = None if per_step else POOLINGS[pooling](size, 2 if bidirectional else 1)
         self.dropout = nn.Dropout(dropout)
@@ -250,13 +263,38 @@ class RecurrentNetwork(nn.Module):
         Tensor of shape (n_steps_total, output_size of the recurrence)
             The top layer's outputs.
         """
-        values = batch.values if self.input is None else self.input(batch.values)
-        if self.drops_input:
-            values = self.dropout(values)
-        carry = batch.carry
+        condition, carry = batch.condition, batch.carry
+        rows = condition.index_select(0, batch.packing.row) if self.joins_condition else None
+        values = self.read(batch.values, rows)
+        state = None if carry is None else carry.state
+        if state is None and self.initial_state is not None:
+            state = self.initial_state(condition, self.recurrence.cells)
         if carry is None:
-            return self.recurrence(values, batch.packing)[0]
+            return self.recurrence(values, batch.packing, state)[0]
         # Gradients end at the border between two chunks of a stream.
-        outputs, state = self.recurrence(values, batch.packing, carry.state, need_state=True)
+        outputs, state = self.recurrence(values, batch.packing, state, need_state=True)
         carry.state = [tuple(s.detach() for s in part) for part in state]
         return outputs
+
+    def read(self, values, condition=None):
+        """Run the input layer: what comes before the recurrent layers.
+
+        Parameters
+        ----------
+        values : Tensor of shape (n_steps_total, d), or int64 of shape (n_steps_total,)
+            Features or tokens.
+        condition : Tensor of shape (n_steps_total, p), optional
+            Where it joins the input: the vector of each step's sequence.
+
+        Returns
+        -------
+        Tensor of shape (n_steps_total, input_size of the recurrence), or int64 of shape (n_steps_total,)
+            What the recurrent layers are given.
+        """
+        if self.input is not None:
+            values = self.input(values)
+        if self.drops_input:
+            values = self.dropout(values)
+        if self.joins_condition:
+            values = join(values, condition, None if self.input is None else self.input.output_size)
+        return values

@@ -83,6 +83,11 @@ class Recurrence(nn.Module):
         self.bptt_steps = bptt_steps
         self.kernel_dtype = None
 
+    @property
+    def cells(self):
+        """The cells in the order of their states: layer by layer, the forward direction first."""
+        return [cell for layer in self.layers for cell in layer]
+
     def forward(self, inputs, packing, state=None, *, need_state=False):
         """Run all layers over a packed batch.
 
