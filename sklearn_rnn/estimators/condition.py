@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_rnn.data.validation import Problems
+from sklearn_rnn.data.validation import Problems, check_not_masked
 from sklearn_rnn.estimators.labels import check_labels
 
 
@@ -37,6 +37,7 @@ def read_condition(condition, name="condition"):
     (2, 1)
     """
     expected = f"{name} must hold a label (str, int or bool) or a vector of numbers for each text"
+    check_not_masked(condition, name)
     try:
         values = np.asarray(condition)
     except ValueError:
@@ -57,10 +58,11 @@ def read_condition(condition, name="condition"):
     if values.ndim > 2 or values.size == 0:
         raise ValueError(f"{expected}, but its shape is {values.shape}.")
     values = np.atleast_1d(values)
-    vectors = values.astype(np.float32).reshape(len(values), -1)  # (n, p)
+    with np.errstate(over="ignore"):  # is reported below
+        vectors = values.astype(np.float32).reshape(len(values), -1)  # (n, p)
     problems = Problems(name)
     for i in np.flatnonzero(~np.isfinite(vectors).all(axis=1)):
-        problems.add(i, f"is {np.atleast_1d(values[i]).tolist()}; all numbers must be finite.")
+        problems.add(i, f"is {np.atleast_1d(values[i]).tolist()}; all numbers must be finite in float32.")
     problems.raise_if_any()
     return vectors
 

@@ -398,9 +398,9 @@ class RNNLanguageModel(BaseRNN):
         if condition is None and self._condition_size is None:
             return None
         if condition is None:
-            raise ValueError(f"{name} is missing: the model was fitted with one; give {self._ask_for()}.")
+            raise ValueError(f"{name} is missing: training had one; give {self._ask_for()}.")
         if self._condition_size is None:
-            raise ValueError(f"{name} is given, but the model was fitted without one; leave it out.")
+            raise ValueError(f"{name} is given, but training had none; leave it out.")
         values = read_condition(condition, name)
         coded = code_condition(values, self.condition_classes_, self._condition_size, self, name)
         if n_texts is not None and len(coded) != n_texts:
@@ -677,7 +677,8 @@ class RNNLanguageModel(BaseRNN):
         >>> model.predict_condition(["aab", "bba"])
         array([1, 2])
         """
-        return self.condition_classes_[self._log_joint(X, prior).argmax(axis=1)]
+        logs = self._log_joint(X, prior)
+        return self.condition_classes_[logs.argmax(axis=1)]
 
     def predict_condition_proba(self, X, *, prior=None):
         """Give the probability of each label, given the text. See `predict_condition`.
