@@ -1,4 +1,4 @@
-"""Compare `RNNLanguageModel` with bare torch in speed, and score it on a text of Shakespeare's.
+"""Compare `RNNLanguageModel` with bare torch in speed, score it on a text of Shakespeare's, and on surnames.
 
 speed    characters a second in training: `fit` as a whole against a loop over the same lanes and chunks
          with torch's layers, one-hot input, the state carried and detached, fused Adam and clipping. Both
@@ -6,6 +6,9 @@ speed    characters a second in training: `fit` as a whole against a loop over t
          sampling: `sample` against the loop that calls torch's layers a step at a time, same weights.
 scores   validation loss in nats a character, the state carried over the whole validation text.
 cells    the same of Elman, GRU and LSTM at about equal numbers of parameters, with less training.
+conditions
+         surnames under their language as condition: how well `predict_condition` tells the language, beside
+         `RNNClassifier`, and the loss of the names given their language. Splits as in scores.py.
 
 In speed, all ways are timed in turn in one process; the table gives medians. The text is the file
 tinyshakespeare/input.txt in the folder --data: the first 90 % to train on, the last 10 % to validate on.
@@ -18,13 +21,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import add_data_option, describe_setting, make_parser, parse, print_table, time_interleaved
+from common import (
+    add_data_option,
+    describe_setting,
+    make_parser,
+    parse,
+    print_table,
+    read_names,
+    time_interleaved,
+)
+from scores import BENCHMARKS
+from sklearn.base import clone
+from sklearn.model_selection import train_test_split
 from skorch.callbacks import LRScheduler
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.nn.native import library
+from sklearn_rnn.preprocessing import TokenEncoder
 
 LANES, STEPS, HIDDEN, LAYERS, RATE, CLIP = 32, 64, 128, 2, 0.003, 1.0
 TORCH_CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
@@ -246,9 +261,64 @@ def score(settings, text, validation):
     print_table([*header, "minutes", "characters / s"], rows)
 
 
+# name: what to change from the defaults, besides max_iter=10; None for no condition
+CONDITIONS = {
+    "no condition": None,
+    **{
+        f"{cell}, {way}": {"cell": cell, "condition_as": way}
+        for cell in ("elman", "jordan", "gru", "lstm")
+        for way in ("state", "input")
+    },
+}
+
+
+def tell_languages(folder, seed):
+    """Give accuracy, nats a character and the seconds of `fit` for each model, on the split of a seed."""
+    names, languages = read_names(folder)
+    X, X_test, y, y_test = train_test_split(
+        names, languages, test_size=0.2, stratify=languages, random_state=seed
+    )
+    start = time.perf_counter()
+    classifier = clone(BENCHMARKS["names"].model).set_params(random_state=seed, device="cpu").fit(X, y)
+    results = {"RNNClassifier": (classifier.score(X_test, y_test), np.nan, time.perf_counter() - start)}
+    encoder = TokenEncoder(min_frequency=2)  # characters that training sees once, or never, are one
+    X, X_test = encoder.fit_transform(X), encoder.transform(X_test)
+    for name, options in CONDITIONS.items():
+        has_one = options is not None
+        model = RNNLanguageModel(max_iter=10, random_state=seed, device="cpu", **(options or {}))
+        start = time.perf_counter()
+        model.fit(X, condition=y if has_one else None)
+        seconds = time.perf_counter() - start
+        accuracy = (model.predict_condition(X_test) == y_test).mean() if has_one else np.nan
+        results[name] = accuracy, -model.score(X_test, condition=y_test if has_one else None), seconds
+        print(seed, name, *results[name], sep="; ", file=sys.stderr, flush=True)
+    return results
+
+
+def compare_conditions(folder, seeds=(0, 1)):
+    results = [tell_languages(folder, seed) for seed in seeds]
+    means = {name: np.mean([r[name] for r in results], axis=0) for name in results[0]}
+    bar = means["RNNClassifier"][0] - 0.03
+    rows = []
+    for name, (accuracy, nats, seconds) in means.items():
+        each = " / ".join(f"{r[name][0]:.4f}" for r in results)
+        has = not np.isnan(accuracy), not np.isnan(nats)
+        rows.append(
+            [
+                name,
+                f"{accuracy:.4f} ({each})" if has[0] else "",
+                ("yes" if accuracy >= bar else "no") if all(has) else "",
+                f"{nats:.4f}" if has[1] else "",
+                f"{seconds:.0f}",
+            ]
+        )
+    header = ["cell, condition_as", "accuracy (of each seed)", f"at least {bar:.4f}", "nats a character"]
+    print_table([*header, "s a fit"], rows)
+
+
 def main():
     parser = make_parser(__doc__)
-    parser.add_argument("parts", nargs="*", help="speed, scores, cells; by default all")
+    parser.add_argument("parts", nargs="*", help="speed, scores, cells, conditions; by default all")
     parser.add_argument("--repeats", type=int, default=5, help="measured rounds of speed")
     parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="what is timed in speed")
     add_data_option(parser)
@@ -256,8 +326,9 @@ def main():
     if options.data is None:
         parser.error("--data is needed.")
     clock = {"wall": time.perf_counter, "cpu": time.process_time}[options.clock]
-    text, validation = read_text(options.data)
-    parts = options.parts or ["speed", "scores", "cells"]
+    parts = options.parts or ["speed", "scores", "cells", "conditions"]
+    if set(parts) - {"conditions"}:
+        text, validation = read_text(options.data)
     print(describe_setting())
     print(f"Time loops: {library.describe()}\n")
     if "speed" in parts:
@@ -267,6 +338,8 @@ def main():
         score(SCORES, text, validation)
     if "cells" in parts:
         score(CELLS, text, validation)
+    if "conditions" in parts:
+        compare_conditions(options.data)
 
 
 if __name__ == "__main__":
