@@ -60,9 +60,10 @@ class RNNLanguageModel(BaseRNN):
     embedding_size : int, optional
         Width of the learnt vectors that stand for tokens. By default tokens are one-hot (computed by
         index, never as a wide array), which is enough for characters.
-    condition_as : {"state", "input"}, default="state"
-        How the network is told the `condition` of a text, if `fit` is given one: as the state that each layer
-        starts from, by a learnt linear map; or beside the token at each step.
+    condition_as : {"input", "state"}, default="input"
+        How the network is told the `condition` of a text, if `fit` is given one: beside the token at each
+        step (tokens that are one-hot are then wide arrays: many of them want an `embedding_size`); or as the
+        state that each layer starts from, by a learnt linear map.
     max_iter : int, default=20
         Number of epochs.
     batch_size : int or "all", default=32
@@ -178,7 +179,7 @@ class RNNLanguageModel(BaseRNN):
         nonlinearity="tanh",
         dropout=0.0,
         embedding_size=None,
-        condition_as="state",
+        condition_as="input",
         max_iter=20,
         batch_size=32,
         learning_rate=0.003,

@@ -155,7 +155,7 @@ RULES = {
 }
 
 CHUNK_STEPS = _whole(1)
-CONDITION_AS = _one_of(("state", "input"))
+CONDITION_AS = _one_of(("input", "state"))
 SEQUENCE_HEAD = _one_of(("auto",), or_else=", or a subclass of Head", types=object, condition=_subclass(Head))
 STEP_HEAD = _one_of(
     ("softmax", "crf"), or_else=", or a subclass of Head", types=object, condition=_subclass(Head)

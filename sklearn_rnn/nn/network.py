@@ -85,8 +85,8 @@ class RecurrentNetwork(nn.Module):
         See `Head`.
     condition_size : int, optional
         Width p of a vector that is given with each sequence.
-    condition_as : {"state", "input"}, default="state"
-        Whether this vector sets the initial state, or joins the input of each step; see `condition.py`.
+    condition_as : {"input", "state"}, default="input"
+        Whether this vector joins the input of each step, or sets the initial state; see `condition.py`.
 
     Examples
     --------
@@ -117,7 +117,7 @@ class RecurrentNetwork(nn.Module):
         head,
         n_outputs,
         condition_size=None,
-        condition_as="state",
+        condition_as="input",
     ):
         super().__init__()
         self.input = None

@@ -465,9 +465,9 @@ def test_copies(make_copy, fitted, of_vectors):
 
 
 def test_clone(fitted):
-    twin = clone(fitted["input"])
-    assert twin.condition_as == "input" and not hasattr(twin, "condition_classes_")
-    assert_same(twin.fit(TEXTS, condition=LABELS), fitted["input"])
+    twin = clone(fitted["state"])
+    assert twin.condition_as == "state" and not hasattr(twin, "condition_classes_")
+    assert_same(twin.fit(TEXTS, condition=LABELS), fitted["state"])
 
 
 def test_search_with_routing():
@@ -610,9 +610,9 @@ BAD_CALLS = {
     "zero prior": (lambda m: m.predict_condition_proba(T, prior=[0, 0]), ValueError, "prior .* not all zero"),
     "no prior": (lambda m: m.predict_condition(T, prior="even"), TypeError, "prior .* but it is 'even'"),
     "another way": (
-        lambda m: m.set_params(warm_start=True, condition_as="input").fit(T, condition=L),
+        lambda m: m.set_params(warm_start=True, condition_as="state").fit(T, condition=L),
         ValueError,
-        "condition_as was 'state' when training began and is now 'input'",
+        "condition_as was 'input' when training began and is now 'state'",
     ),
     "no such way": (
         lambda m: m.set_params(condition_as="inpt").fit(T, condition=L),
