@@ -153,7 +153,8 @@ class RNNLanguageModel(BaseRNN):
     Texts of several kinds: a condition says which.
 
     >>> texts, kinds = ["tick", "tack", "tock", "moo", "mooo"] * 20, ["clock"] * 3 + ["cow"] * 2
-    >>> model = RNNLanguageModel(hidden_size=32, random_state=0).fit(texts, condition=kinds * 20)
+    >>> model = RNNLanguageModel(hidden_size=32, max_iter=50, random_state=0)
+    >>> model = model.fit(texts, condition=kinds * 20)
     >>> model.sample(condition=["cow", "clock"], max_length=1, temperature=0)
     ['m', 't']
     >>> model.predict_condition(["tack", "mooo"])
@@ -449,11 +450,8 @@ class RNNLanguageModel(BaseRNN):
         return architecture | {"condition_size": self._condition_size, "condition_as": as_}
 
     def _strata(self, dataset):
-        return (
-            None
-            if self._condition_size is None or self.condition_classes_ is None
-            else dataset.condition.argmax(axis=1)
-        )
+        has_labels = getattr(self, "condition_classes_", None) is not None
+        return dataset.condition.argmax(axis=1) if has_labels else None
 
     def _describe_head(self):
         return "softmax", len(self.vocabulary_) + (not self._is_stream)
