@@ -55,7 +55,7 @@ def _make_parser():
     train.add_argument("--num-layers", type=int, default=2, help="number of layers")
     train.add_argument("--dropout", type=float, default=0.0, help="share of numbers set to zero in training")
     train.add_argument(
-        "--embedding-size", type=int, default=None, help="width of learnt vectors of characters"
+        "--embedding-size", type=int, default=None, help="width of learnt vectors; none: one-hot"
     )
     train.add_argument("--tie-weights", action="store_true", help="use these in the output layer as well")
     train.add_argument("--label-smoothing", type=float, default=0.0, help="share of a target spread over all")
