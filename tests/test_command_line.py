@@ -67,6 +67,16 @@ def test_a_file_is_a_text_for_a_model_of_lines(folder, capsys):
     assert out == run(folder, capsys, "lm score DIR/made/names DIR/one.txt --lines")[1]
 
 
+def test_options_of_the_embedding_and_the_targets(folder, capsys):
+    command = "lm train DIR/text.txt -o DIR/tied --epochs 1 --hidden-size 8 --embedding-size 8 --tie-weights"
+    assert run(folder, capsys, command + " --label-smoothing 0.1")[0] == 0
+    parameters = joblib.load(folder / "tied").get_params()
+    names = ("embedding_size", "tie_weights", "label_smoothing")
+    assert [parameters[name] for name in names] == [8, True, 0.1]
+    plain = joblib.load(folder / "made" / "text").get_params()
+    assert [plain[name] for name in names] == [None, False, 0.0]
+
+
 def test_seeds(folder, capsys):
     texts = [run(folder, capsys, f"lm sample DIR/made/text --length 40 --seed {k}")[1] for k in (0, 0, 1)]
     assert texts[0] == texts[1] != texts[2]
@@ -92,6 +102,7 @@ def test_score(folder, capsys):
         ("lm train DIR/made/text", "is no text in UTF-8"),
         ("lm train DIR/empty.txt", "holds no text"),
         ("lm train DIR/text.txt --hidden-size 0", "hidden_size must be an int of at least 1"),
+        ("lm train DIR/text.txt --tie-weights --embedding-size 3", "embedding_size must be the width"),
         ("lm sample DIR/text.txt", "is no model"),
         ("lm sample DIR/other.joblib", "holds no language model, but an object of type dict"),
         ("lm sample DIR/made/text --prime X", "'X' at step 0, a token that training never saw"),
