@@ -635,6 +635,8 @@ class RNNLanguageModel(BaseRNN):
     ):
         """Draw texts from the model, all at once.
 
+        The unknown symbol is never drawn.
+
         Parameters
         ----------
         n_samples : int, default=1
@@ -821,11 +823,9 @@ class RNNLanguageModel(BaseRNN):
         can_end = not self._is_stream or stop_code is not None
         n_drawn = 0
         while True:
-            allowed = logs
             if self._has_unknown:  # which is never drawn
-                allowed = logs.copy()
-                allowed[:, len(self.vocabulary_)] = -np.inf
-            codes = _choose(allowed, temperature, top_k, top_p, uniform(len(starts)))
+                logs[:, len(self.vocabulary_)] = -np.inf
+            codes = _choose(logs, temperature, top_k, top_p, uniform(len(starts)))
             if can_end:
                 alive = alive & (codes < n_tokens)
                 if stop_code is not None:

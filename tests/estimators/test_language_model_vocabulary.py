@@ -134,7 +134,7 @@ BAD = {
         TypeError,
         "vocabulary must be a str .* but it is 26 of type int",
     ),
-    "an iterator": (TEXTS, {"vocabulary": iter("ab")}, TypeError, "vocabulary must be a str .* str_asc"),
+    "an iterator": (TEXTS, {"vocabulary": iter(["a"])}, TypeError, "vocabulary must be a str .* list_it"),
     "a dict": (TEXTS, {"vocabulary": {"a": 0}}, TypeError, "vocabulary must be .* of type dict"),
     "bytes": (TEXTS, {"vocabulary": b"ab"}, TypeError, "vocabulary must be .* of type bytes"),
     "a table": (TEXTS, {"vocabulary": np.array([["a"]])}, TypeError, "vocabulary must be .* type ndarray"),
