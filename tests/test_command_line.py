@@ -77,6 +77,19 @@ def test_options_of_the_embedding_and_the_targets(folder, capsys):
     assert [plain[name] for name in names] == [None, False, 0.0]
 
 
+def test_unknown_characters(folder, capsys):
+    (folder / "odd.txt").write_text("the Ω.", encoding="utf8")
+    status, _, err = run(folder, capsys, "lm score DIR/made/text DIR/odd.txt")
+    assert status == 2 and "a fit with handle_unknown='unknown' lets such tokens pass" in err
+    command = "lm train DIR/text.txt -o DIR/open --epochs 1 --hidden-size 8 --min-frequency 50"
+    assert run(folder, capsys, command)[0] == 0
+    model = joblib.load(folder / "open")
+    assert not set("ldm") & set(model.vocabulary_) and "t" in model.vocabulary_
+    assert run(folder, capsys, "lm score DIR/open DIR/odd.txt")[0] == 0
+    status, out, _ = run(folder, capsys, "lm sample DIR/open --prime Ω --length 9")
+    assert status == 0 and out.startswith("Ω") and set(out[1:-1]) <= set(model.vocabulary_)
+
+
 def test_seeds(folder, capsys):
     texts = [run(folder, capsys, f"lm sample DIR/made/text --length 40 --seed {k}")[1] for k in (0, 0, 1)]
     assert texts[0] == texts[1] != texts[2]

@@ -241,6 +241,11 @@ class RNNLanguageModel(BaseRNN):
             If a parameter or `X` is not legal; the estimator is then as it was.
         OSError
             If there is no such file, or it cannot be read; likewise.
+
+        Warns
+        -----
+        UserWarning
+            If unknown tokens are to be read, but training can hold none of which to learn about them.
         """
         _refuse_iterator(X)
         return self._fit_text(X, X_val, goes_on=self.warm_start, epochs=self.max_iter)
