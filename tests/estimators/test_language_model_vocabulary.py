@@ -278,6 +278,12 @@ def test_min_frequency(min_frequency):
     assert model.vocabulary_.dtype == "<U1"
 
 
+def test_frequent_words_of_one_letter_are_no_text():
+    model = make(**UNKNOWN).fit([["a", "b"], ["b", "a"], ["c"]])
+    assert model.vocabulary_.tolist() == ["a", "b"]
+    assert all(isinstance(words, list) for words in model.sample(3, prime=["a", "c"], random_state=0))
+
+
 def test_nothing_can_be_learnt_about_unknown_tokens_if_there_are_none():
     with pytest.warns(UserWarning, match="min_frequency=1 .* set min_frequency=2 or more") as caught:
         model = make(handle_unknown="unknown").fit(TEXTS)
