@@ -256,10 +256,10 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         X : str, Path, list of str, token sequences, or iterator of str or of arrays of integers
-            See :meth:`fit`. The first call says which tokens there are, if `vocabulary` does not. An iterator,
-            such as a generator, gives one stream in chunks of any lengths, of which only as many are held as make a part that all
-            lanes can read: at least ``batch_size * bptt_steps * 16`` steps. The state begins anew with each
-            part. In a first call the first part says which tokens there are.
+            See :meth:`fit`. The first call says which tokens there are, if `vocabulary` does not. An
+            iterator, such as a generator, gives one stream in chunks of any lengths, of which only as many
+            are held as make a part that all lanes can read: at least ``batch_size * bptt_steps * 16`` steps.
+            The state begins anew with each part. In a first call the first part says which tokens there are.
         y : None
             Ignored.
 
@@ -307,7 +307,9 @@ class RNNLanguageModel(BaseRNN):
 
     def _read_file(self, path, *, reset, name="X"):
         text = TextFile(path, name)
-        codes = self._read_text(text.characters, reset=reset, name=name, steps=text.first_steps, counts=text.counts)[0]
+        codes = self._read_text(
+            text.characters, reset=reset, name=name, steps=text.first_steps, counts=text.counts
+        )[0]
         return FileDataset(text, codes.values, self.bptt_steps)
 
     def _read_chunks(self, chunks, *, reset):

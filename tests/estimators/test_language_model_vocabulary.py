@@ -331,6 +331,39 @@ def test_cross_validation_with_rare_tokens():
     assert np.isfinite(scores).all()
 
 
+@pytest.mark.parametrize("options", [UNKNOWN, {"vocabulary": "the ca", "handle_unknown": "unknown"}], ids=str)
+def test_a_file_is_read_as_its_text(options, tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text(STREAM, encoding="utf8")
+    by_text, by_file = make(**options).fit(STREAM), make(**options).fit(path)
+    assert by_file.vocabulary_.tolist() == by_text.vocabulary_.tolist() != sorted(set(STREAM))
+    assert_same_weights(by_file, by_text)
+    assert by_file.score(path) == pytest.approx(by_text.score(STREAM))
+    share = make(handle_unknown="unknown", min_frequency=0.05)
+    assert share.fit(path).vocabulary_.tolist() == share.fit(STREAM).vocabulary_.tolist() != []
+    with pytest.raises(
+        ValueError, match="min_frequency=99, but the most frequent, ' ', comes 29 times in 119"
+    ):
+        make(handle_unknown="unknown", min_frequency=99).fit(path)
+    with pytest.raises(
+        ValueError, match="X has 'q' at step 110, a token that is not in the vocabulary; a fit"
+    ):
+        make(vocabulary=set(STREAM) - {"q"}).fit(path)
+
+
+def test_later_parts_of_an_iterator_may_hold_what_the_first_does_not():
+    parts = ["ab" * 300, "cd" * 300, "ab" * 300]
+    options = {"batch_size": 2, "bptt_steps": 5}
+    with pytest.raises(ValueError, match="X has 'c' at step 600, a token that training never saw"):
+        make(**options).partial_fit(iter(parts))
+    named = make(vocabulary="abcd", **options).partial_fit(iter(parts))
+    assert named.vocabulary_.tolist() == list("abcd")
+    unknown = make(vocabulary="ab", handle_unknown="unknown", **options).partial_fit(iter(parts))
+    assert unknown.module_.head.n_outputs == 3
+    same = (part.replace("c", "z").replace("d", "z") for part in parts)
+    assert_same_weights(unknown, make(vocabulary="abz", **options).partial_fit(same))
+
+
 # Drawing
 
 
