@@ -54,6 +54,12 @@ def _make_parser():
     train.add_argument("--hidden-size", type=int, default=128, help="width of a layer")
     train.add_argument("--num-layers", type=int, default=2, help="number of layers")
     train.add_argument("--dropout", type=float, default=0.0, help="share of numbers set to zero in training")
+    train.add_argument(
+        "--embedding-size", type=int, default=None, help="width of learnt vectors; none: one-hot"
+    )
+    train.add_argument("--tie-weights", action="store_true", help="use these in the output layer as well")
+    train.add_argument("--label-smoothing", type=float, default=0.0, help="share of a target spread over all")
+    train.add_argument("--min-frequency", type=int, default=1, help="rarer characters are read as unknown")
     train.add_argument("--epochs", type=int, default=20, help="how often the text is read")
     train.add_argument("--batch-size", type=int, default=32, help="parts that are read side by side")
     train.add_argument("--bptt-steps", type=int, default=64, help="characters that gradients flow back over")
@@ -81,9 +87,13 @@ def _make_parser():
 
 def _train(options):
     text = _read(options.file, options.lines)
-    names = ("cell", "hidden_size", "num_layers", "dropout", "batch_size", "bptt_steps", "learning_rate")
+    names = (
+        *("cell", "hidden_size", "num_layers", "dropout", "batch_size", "bptt_steps", "learning_rate"),
+        *("embedding_size", "tie_weights", "label_smoothing", "min_frequency"),
+    )
     model = RNNLanguageModel(
         **{name: getattr(options, name) for name in names},
+        handle_unknown="error" if options.min_frequency == 1 else "unknown",
         max_iter=options.epochs,
         random_state=options.seed,
         verbose=1,

@@ -67,6 +67,29 @@ def test_a_file_is_a_text_for_a_model_of_lines(folder, capsys):
     assert out == run(folder, capsys, "lm score DIR/made/names DIR/one.txt --lines")[1]
 
 
+def test_options_of_the_embedding_and_the_targets(folder, capsys):
+    command = "lm train DIR/text.txt -o DIR/tied --epochs 1 --hidden-size 8 --embedding-size 8 --tie-weights"
+    assert run(folder, capsys, command + " --label-smoothing 0.1")[0] == 0
+    parameters = joblib.load(folder / "tied").get_params()
+    names = ("embedding_size", "tie_weights", "label_smoothing")
+    assert [parameters[name] for name in names] == [8, True, 0.1]
+    plain = joblib.load(folder / "made" / "text").get_params()
+    assert [plain[name] for name in names] == [None, False, 0.0]
+
+
+def test_unknown_characters(folder, capsys):
+    (folder / "odd.txt").write_text("the Ω.", encoding="utf8")
+    status, _, err = run(folder, capsys, "lm score DIR/made/text DIR/odd.txt")
+    assert status == 2 and "a fit with handle_unknown='unknown' lets such tokens pass" in err
+    command = "lm train DIR/text.txt -o DIR/open --epochs 1 --hidden-size 8 --min-frequency 50"
+    assert run(folder, capsys, command)[0] == 0
+    model = joblib.load(folder / "open")
+    assert not set("ldm") & set(model.vocabulary_) and "t" in model.vocabulary_
+    assert run(folder, capsys, "lm score DIR/open DIR/odd.txt")[0] == 0
+    status, out, _ = run(folder, capsys, "lm sample DIR/open --prime Ω --length 9")
+    assert status == 0 and out.startswith("Ω") and set(out[1:-1]) <= set(model.vocabulary_)
+
+
 def test_seeds(folder, capsys):
     texts = [run(folder, capsys, f"lm sample DIR/made/text --length 40 --seed {k}")[1] for k in (0, 0, 1)]
     assert texts[0] == texts[1] != texts[2]
@@ -92,6 +115,7 @@ def test_score(folder, capsys):
         ("lm train DIR/made/text", "is no text in UTF-8"),
         ("lm train DIR/empty.txt", "holds no text"),
         ("lm train DIR/text.txt --hidden-size 0", "hidden_size must be an int of at least 1"),
+        ("lm train DIR/text.txt --tie-weights --embedding-size 3", "embedding_size must be the width"),
         ("lm sample DIR/text.txt", "is no model"),
         ("lm sample DIR/other.joblib", "holds no language model, but an object of type dict"),
         ("lm sample DIR/made/text --prime X", "'X' at step 0, a token that training never saw"),

@@ -133,6 +133,11 @@ CLAIMS = {
         "len(display.text_) == 18 and page.count('<span') == 24",
         "len(both) == 4 and both[3].startswith('the d')",
         "all(text.startswith('Ba') for text in texts) and len(line) == 40",
+        "reader.vocabulary_.tolist() == ['cat', 'dog', 'log', 'mat', 'on', 'sat', 'the']",
+        "len(odd) == 3 and goes_on[:2] == ['the', 'okapi']",
+        "by_parts.perplexity('abab') < 4 > by_parts.perplexity('cdcd')",
+        "drawn[:2] == ['the', 'dog'] and len(drawn) == 6",
+        "'head.output.weight' not in smooth.module_.state_dict()",
     ],
     "docs/guide/pipelines.md": [
         "search.best_score_ > 0.8",

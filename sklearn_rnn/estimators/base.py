@@ -129,6 +129,10 @@ class BaseRNN(Versioned, BaseEstimator):
             )
         return np.concatenate([[False], np.bincount(codes) == 1])
 
+    @property
+    def _n_codes(self):
+        return len(self.vocabulary_) + 1
+
     def _encode(self, sequences):
         """Turn tokens into codes; 0 is the code of what the vocabulary does not hold."""
         if not sequences.is_tokens:
@@ -238,7 +242,7 @@ class BaseRNN(Versioned, BaseEstimator):
             self.net_.resume(self.learning_rate)
             return
         is_tokens = self._kind != "numbers"
-        input_size = len(self.vocabulary_) + 1 if is_tokens else 1 if self._was_table else self.n_features_in_
+        input_size = self._n_codes if is_tokens else 1 if self._was_table else self.n_features_in_
         self._network = dict(architecture, input_size=input_size, is_tokens=is_tokens, rare=rare)
         self._setup = setup
         # Without a seed: fresh entropy, so that NumPy's global state stays as it is.

@@ -2,6 +2,7 @@
 
 import numbers
 import os
+import warnings
 
 import numpy as np
 import torch
@@ -26,7 +27,9 @@ from sklearn_rnn.data.validation import Problems, as_sequences, check_unit, obje
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS
+from sklearn_rnn.estimators.vocabulary import learn_vocabulary, read_vocabulary
 from sklearn_rnn.nn.heads import SoftmaxHead
+from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stream_log_probabilities
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.recurrent import Stepper
@@ -64,6 +67,20 @@ class RNNLanguageModel(BaseRNN):
         How the network is told the `condition` of a text, if `fit` is given one: beside the token at each
         step (tokens that are one-hot are then wide arrays: many of them want an `embedding_size`); or as the
         state that each layer starts from, by a learnt linear map.
+    tie_weights : bool, default=False
+        Whether the embedding is the weight of the output layer as well (Press & Wolf, 2017), which saves many
+        weights if there are many tokens. `embedding_size` must then be None or `hidden_size`; no Jordan cell.
+    vocabulary : str or collection of tokens, optional
+        The tokens that there are: the characters of a str, or a list of words or of codes. By default those
+        of the text that training begins with. For `partial_fit` on parts of a text, none of which has them
+        all.
+    handle_unknown : {"error", "unknown"}, default="error"
+        What to do with a token that is not in the vocabulary: raise an error, or read it as the unknown
+        symbol, which has a probability like any token, and is never drawn. What it means is learnt from the
+        tokens of training that `min_frequency` or `vocabulary` leave out.
+    min_frequency : int or float, default=1
+        How often a token must come in training to be in the vocabulary: a number of steps, or a share of all
+        steps if it is a float between 0 and 1. Above 1 it takes ``handle_unknown="unknown"``.
     max_iter : int, default=20
         Number of epochs.
     batch_size : int or "all", default=32
@@ -75,6 +92,9 @@ class RNNLanguageModel(BaseRNN):
         Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
     weight_decay : float, default=0.0
         Strength of the optimizer's weight decay.
+    label_smoothing : float in [0, 1), default=0.0
+        Share of the target that in training is spread over all tokens alike (Szegedy et al., 2016).
+        `loss_curve_` is of the smoothed loss; scores, on a validation set too, are of log-probabilities.
     clip_norm : float or None, default=1.0
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     bptt_steps : int, default=64
@@ -108,7 +128,7 @@ class RNNLanguageModel(BaseRNN):
     Attributes
     ----------
     vocabulary_ : ndarray of shape (n_tokens,)
-        The distinct tokens seen in training, sorted.
+        The distinct tokens that are known, sorted: those of training, or of `vocabulary`.
     condition_classes_ : ndarray of shape (n_classes,), or None
         Only if fitted with a condition: its distinct labels, sorted; None for vectors.
     condition_prior_ : ndarray of shape (n_classes,), or None
@@ -139,6 +159,8 @@ class RNNLanguageModel(BaseRNN):
     Graves, A. (2013). Generating sequences with recurrent neural networks. arXiv:1308.0850.
     Mikolov, T. and Zweig, G. (2012). Context dependent recurrent neural network language model. SLT. A
     condition as input of each step.
+    Press, O. and Wolf, L. (2017). Using the output embedding to improve language models. EACL.
+    Szegedy, C. et al. (2016). Rethinking the Inception architecture for computer vision. CVPR.
 
     Examples
     --------
@@ -159,6 +181,17 @@ class RNNLanguageModel(BaseRNN):
     ['m', 't']
     >>> model.predict_condition(["tack", "mooo"])
     array(['clock', 'cow'], dtype='<U5')
+
+    Words, of which the rare ones are read as unknown:
+
+    >>> texts = [["a", "cat", "sat"], ["a", "dog", "sat"], ["a", "bat", "sat"]] * 3 + [["a", "gnu", "sat"]]
+    >>> words = RNNLanguageModel(
+    ...     hidden_size=16, tie_weights=True, handle_unknown="unknown", min_frequency=2, random_state=0
+    ... ).fit(texts)
+    >>> words.vocabulary_.tolist()
+    ['a', 'bat', 'cat', 'dog', 'sat']
+    >>> words.surprisal([["a", "yak", "sat"]])[0].shape
+    (3,)
     """
 
     # What the base asks of every estimator, and a language model has no choice in.
@@ -170,6 +203,7 @@ class RNNLanguageModel(BaseRNN):
     _progress = TokenProgress
     _extra_rules = {"bptt_steps": CHUNK_STEPS, "condition_as": CONDITION_AS}
     _condition_size = None  # width of what a text is conditioned on
+    _has_unknown = False  # whether the unknown symbol is a token of the fitted network
 
     def __init__(
         self,
@@ -181,11 +215,16 @@ class RNNLanguageModel(BaseRNN):
         dropout=0.0,
         embedding_size=None,
         condition_as="input",
+        tie_weights=False,
+        vocabulary=None,
+        handle_unknown="error",
+        min_frequency=1,
         max_iter=20,
         batch_size=32,
         learning_rate=0.003,
         optimizer="adam",
         weight_decay=0.0,
+        label_smoothing=0.0,
         clip_norm=1.0,
         bptt_steps=64,
         early_stopping=False,
@@ -235,6 +274,11 @@ class RNNLanguageModel(BaseRNN):
             If a parameter, `X` or a condition is not legal; the estimator is then as it was.
         OSError
             If there is no such file, or it cannot be read; likewise.
+
+        Warns
+        -----
+        UserWarning
+            If unknown tokens are to be read, but training can hold none of which to learn about them.
         """
         _refuse_iterator(X)
         return self._fit_text(
@@ -247,10 +291,10 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         X : str, Path, list of str, token sequences, or iterator of str or of arrays of integers
-            See :meth:`fit`. The first call says which tokens there are. An iterator, such as a generator,
-            gives one stream in chunks of any lengths, of which only as many are held as make a part that all
-            lanes can read: at least ``batch_size * bptt_steps * 16`` steps. The state begins anew with each
-            part. In a first call the first part says which tokens there are.
+            See :meth:`fit`. The first call says which tokens there are, if `vocabulary` does not. An
+            iterator, such as a generator, gives one stream in chunks of any lengths, of which only as many
+            are held as make a part that all lanes can read: at least ``batch_size * bptt_steps * 16`` steps.
+            The state begins anew with each part. In a first call the first part says which tokens there are.
         y : None
             Ignored.
         condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
@@ -276,6 +320,7 @@ class RNNLanguageModel(BaseRNN):
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
             self._check_parameters()
+            self._check_vocabulary(goes_on)
             device = resolve_device(self.device)
             read = self._read_chunks if hasattr(X, "__next__") else self._read_source
             sequences, is_stream = read(X, reset=not goes_on)  # codes from here on
@@ -303,7 +348,9 @@ class RNNLanguageModel(BaseRNN):
 
     def _read_file(self, path, *, reset, name="X"):
         text = TextFile(path, name)
-        codes = self._read_text(text.characters, reset=reset, name=name, steps=text.first_steps)[0]
+        codes = self._read_text(
+            text.characters, reset=reset, name=name, steps=text.first_steps, counts=text.counts
+        )[0]
         return FileDataset(text, codes.values, self.bptt_steps)
 
     def _read_chunks(self, chunks, *, reset):
@@ -326,11 +373,17 @@ class RNNLanguageModel(BaseRNN):
             steps = range(n_steps, n_steps + len(part))
             codes = self._read_text(part, reset=False, steps=steps)[0]
 
-    def _read_text(self, X, *, reset, name="X", steps=None):
+    def _read_text(self, X, *, reset, name="X", steps=None, counts=None):
         """Give the tokens' numbers in the vocabulary, learnt if `reset`, and whether X is one stream.
 
-        `steps` says where the tokens stand that are given, if not one after the other from 0 on.
+        `steps` says where the tokens stand that are given, if not one after the other from 0 on, and `counts`
+        how often each comes, if not once.
         """
+        sequences, is_stream = self._read_tokens(X, reset=reset, name=name, counts=counts)
+        return self._number(sequences, is_stream, name, steps), is_stream
+
+    def _read_tokens(self, X, *, reset, name, counts=None):
+        """Give the tokens as they are, and whether X is one stream."""
         _refuse_iterator(X, name)
         if isinstance(X, os.PathLike):
             X = TextFile(X, name).read_all()
@@ -348,7 +401,16 @@ class RNNLanguageModel(BaseRNN):
         kind = "integer tokens" if sequences.values.dtype.kind == "i" else "text tokens"
         if reset:
             self._kind, self.n_features_in_ = kind, 1
-            self.vocabulary_ = np.unique(sequences.values)
+            self._has_unknown = self.handle_unknown == "unknown"
+            if self.vocabulary is None:
+                self.vocabulary_ = learn_vocabulary(sequences, self.min_frequency, counts)
+            else:
+                self.vocabulary_ = read_vocabulary(self.vocabulary, sequences.values.dtype)
+                if not self._encode(sequences).values.any():
+                    raise ValueError(
+                        f"{name} holds none of the tokens of vocabulary, but such as "
+                        f"{sequences.values[:1].tolist()[0]!r}; are both words, or both characters?"
+                    )
         elif kind != self._kind:
             raise TypeError(
                 f"{name} holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
@@ -356,19 +418,65 @@ class RNNLanguageModel(BaseRNN):
             )
         elif kind == "text tokens":
             check_unit(given, sequences, self.vocabulary_, self, name)
+        return sequences, is_stream
+
+    def _number(self, sequences, is_stream, name, steps=None):
+        """Turn tokens into their numbers: places in the vocabulary, behind which comes the unknown symbol."""
         codes = self._encode(sequences).values - 1
-        self._check_all_known(sequences, codes, is_stream, name, steps)
-        return sequences.with_values(codes), is_stream
+        if self._has_unknown and self.handle_unknown == "unknown":
+            codes[codes < 0] = len(self.vocabulary_)
+        else:
+            self._check_all_known(sequences, codes, is_stream, name, steps)
+        return sequences.with_values(codes)
+
+    @property
+    def _n_tokens(self):
+        """Number of tokens that the network reads and predicts, the unknown symbol included."""
+        return len(self.vocabulary_) + self._has_unknown
+
+    @property
+    def _n_codes(self):
+        return self._n_tokens + 1
+
+    def _check_vocabulary(self, goes_on):
+        """Check what the parameters that say which tokens are known demand of each other."""
+        if self.min_frequency != 1 and self.vocabulary is not None:
+            raise ValueError(
+                f"vocabulary says which tokens are known, and min_frequency={self.min_frequency!r} has no "
+                "say; leave one of them out."
+            )
+        if self.min_frequency != 1 and self.handle_unknown == "error":
+            raise ValueError(
+                f"min_frequency={self.min_frequency!r} makes rare tokens of training unknown, which "
+                "handle_unknown='error' refuses; set handle_unknown='unknown'."
+            )
+        if goes_on:
+            known = self.vocabulary_
+            named = known if self.vocabulary is None else read_vocabulary(self.vocabulary, known.dtype)
+            if not np.array_equal(named, known):
+                raise ValueError(
+                    "vocabulary is not what training began with; training can only go on with the same."
+                )
+        elif self.handle_unknown == "unknown" and self.vocabulary is None and self.min_frequency == 1:
+            warnings.warn(
+                "handle_unknown='unknown', but with min_frequency=1 every token of training is known, and "
+                "nothing is learnt about unknown ones; set min_frequency=2 or more, or name the vocabulary.",
+                stacklevel=5,
+            )
 
     def _check_all_known(self, sequences, codes, is_stream, name, steps=None):
         """Report where tokens that are not in the vocabulary come first, if there are any."""
         unknown, problems = np.flatnonzero(codes < 0), Problems(name)
+        is_seen = self.vocabulary is not None or self._has_unknown  # it may have been there, but is not known
+        why = "is not in the vocabulary" if is_seen else "training never saw"
         tokens, first = np.unique(sequences.values[unknown], return_index=True)
         for token, at in zip(tokens.tolist(), unknown[first], strict=True):
             i = np.searchsorted(sequences.offsets, at, side="right") - 1
             step = at - sequences.offsets[i] if steps is None else steps[at]
             problems.add(
-                None if is_stream else i, f"has {token!r} at step {step}, a token that training never saw."
+                None if is_stream else i,
+                f"has {token!r} at step {step}, a token that {why}; a fit with handle_unknown='unknown' lets "
+                "such tokens pass.",
             )
         problems.raise_if_any()
 
@@ -420,7 +528,7 @@ class RNNLanguageModel(BaseRNN):
         """Pair what is read with what comes next; texts of a list begin, and end, with a symbol."""
         if not isinstance(sequences, Sequences):
             return sequences  # a data set, see `_read_source`
-        codes, n_tokens = sequences.values, len(self.vocabulary_)
+        codes, n_tokens = sequences.values, self._n_tokens
         first, behind = sequences.offsets[:-1], sequences.offsets[1:]
         if self._is_stream:
             inputs = np.roll(codes + 1, 1)
@@ -445,16 +553,23 @@ class RNNLanguageModel(BaseRNN):
         return StreamDataset(dataset.sequences.values, dataset.targets, self.bptt_steps)
 
     def _describe_architecture(self):
-        architecture = super()._describe_architecture() | {"bptt_steps": None}  # chunks are not cut again
-        as_ = None if self._condition_size is None else self.condition_as
-        return architecture | {"condition_size": self._condition_size, "condition_as": as_}
+        architecture = super()._describe_architecture()
+        if self.tie_weights and self.embedding_size is None:
+            architecture["embedding_size"] = self.hidden_size
+        return architecture | {
+            "bptt_steps": None,  # chunks are not cut again
+            "tie_weights": bool(self.tie_weights),
+            "label_smoothing": self.label_smoothing,
+            "condition_size": self._condition_size,
+            "condition_as": None if self._condition_size is None else self.condition_as,
+        }
 
     def _strata(self, dataset):
         has_labels = getattr(self, "condition_classes_", None) is not None
         return dataset.condition.argmax(axis=1) if has_labels else None
 
     def _describe_head(self):
-        return "softmax", len(self.vocabulary_) + (not self._is_stream)
+        return "softmax", self._n_tokens + (not self._is_stream)
 
     def _split(self, dataset, groups):
         if not self._is_stream:
@@ -494,7 +609,9 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         X : str, Path, list of str, or token sequences
-            See :meth:`fit`. The ends of the texts of a list count as tokens.
+            See :meth:`fit`. The ends of the texts of a list count as tokens. A token that is not known counts
+            with the probability of the unknown symbol, which stands for all of them: scores of models with
+            different vocabularies do not compare.
         y : None
             Ignored.
         condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
@@ -593,9 +710,10 @@ class RNNLanguageModel(BaseRNN):
 
         Returns
         -------
-        object array of ndarray of shape (n_steps_i, n_tokens) or (n_steps_i, n_tokens + 1)
-            Columns in the order of `vocabulary_`; the last one, of a model of texts, is that the text ends. A
-            single array for one stream.
+        object array of ndarray of shape (n_steps_i, n_outputs)
+            Columns in the order of `vocabulary_`; behind them, with ``handle_unknown="unknown"``, that of the
+            unknown symbol; and the last one, of a model of texts, is that the text ends. A single array for
+            one stream.
         """
         check_is_fitted(self, "module_")
         sequences = self._read_inputs(X)
@@ -739,6 +857,8 @@ class RNNLanguageModel(BaseRNN):
     ):
         """Draw texts from the model, all at once.
 
+        The unknown symbol is never drawn.
+
         Parameters
         ----------
         n_samples : int, default=1
@@ -775,7 +895,8 @@ class RNNLanguageModel(BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            If an option is not legal, or a prime has a token that training never saw.
+            If an option is not legal, or a prime has a token that is not known, and `handle_unknown` is
+            "error".
 
         References
         ----------
@@ -791,7 +912,7 @@ class RNNLanguageModel(BaseRNN):
         """
         check_count("n_samples", n_samples)
         check_count("max_length", max_length)
-        primes = self._read_primes(prime)
+        primes, spelt = self._read_primes(prime)
         primes, condition = self._pair(primes, condition)
         starts = [start for start in primes for _ in range(n_samples)]
         condition = None if condition is None else condition.repeat(n_samples, axis=0)
@@ -802,9 +923,9 @@ class RNNLanguageModel(BaseRNN):
             axis=1, dtype=np.float64
         )
         samples = []
-        for start, codes, n in zip(starts, drawn, n_drawn, strict=True):
-            n -= codes[n - 1] == len(self.vocabulary_)  # the end
-            samples.append(self._spell(np.concatenate([start, codes[:n]])))
+        for i, (codes, n) in enumerate(zip(drawn, n_drawn, strict=True)):
+            n -= codes[n - 1] == self._n_tokens  # the end
+            samples.append(spelt[i // n_samples % len(spelt)] + self._spell(self.vocabulary_[codes[:n]]))
         return (samples, log_proba) if return_log_proba else samples
 
     def stream(
@@ -850,7 +971,7 @@ class RNNLanguageModel(BaseRNN):
         >>> "".join(islice(model.stream("la", temperature=0), 7))
         ' li lu '
         """
-        primes = self._read_primes(prime)
+        primes, _ = self._read_primes(prime)
         if len(primes) > 1:
             raise ValueError(f"stream draws one text, but {len(primes)} primes are given; see sample.")
         primes, condition = self._pair(primes, condition)
@@ -861,10 +982,11 @@ class RNNLanguageModel(BaseRNN):
         return (tokens[codes[0]] for codes, _, _ in steps if codes[0] < len(tokens))
 
     def _read_primes(self, prime):
-        """Give the codes of each prime."""
+        """Give the codes of each prime, and each as a sample begins with it."""
         check_is_fitted(self, "module_")
+        nothing = np.zeros(0, dtype=np.int64), self._spell(self.vocabulary_[:0])
         if prime is None:
-            return [np.zeros(0, dtype=np.int64)]
+            return [nothing[0]], [nothing[1]]
         if not (hasattr(prime, "__len__") and hasattr(prime, "__getitem__")) or isinstance(prime, dict):
             raise TypeError(
                 f"prime must be a text, a sequence of tokens, or a list of these, but it is {prime!r}."
@@ -873,9 +995,12 @@ class RNNLanguageModel(BaseRNN):
         is_filled = [not hasattr(p, "__len__") or len(p) > 0 for p in primes]  # nothing is legal here
         filled = [p for p, is_any in zip(primes, is_filled, strict=True) if is_any]
         given = prime if _is_stream(prime) else filled  # of one text, messages speak without an index
-        sequences = self._read_text(given, reset=False, name="prime")[0] if filled else []
-        rest = iter(sequences)
-        return [next(rest) if is_any else np.zeros(0, dtype=np.int64) for is_any in is_filled]
+        found = iter(())
+        if filled:
+            tokens, is_stream = self._read_tokens(given, reset=False, name="prime")
+            codes = self._number(tokens, is_stream, "prime")
+            found = zip(codes, map(self._spell, tokens), strict=True)  # unknown tokens as they were given
+        return tuple(zip(*(next(found) if is_any else nothing for is_any in is_filled), strict=True))
 
     def _pair(self, primes, condition):
         """Give as many primes as conditions, (k, p); one of either goes with all of the other."""
@@ -907,9 +1032,8 @@ class RNNLanguageModel(BaseRNN):
         """Whether a text is a str, a token a character; `as_sequences` makes objects of all other tokens."""
         return self.vocabulary_.dtype == "<U1"
 
-    def _spell(self, codes):
-        tokens = self.vocabulary_[np.array(codes, dtype=np.int64)].tolist()
-        return "".join(tokens) if self._joins else tokens
+    def _spell(self, tokens):
+        return "".join(tokens.tolist()) if self._joins else tokens.tolist()
 
     def _draw(self, starts, condition, max_length, temperature, top_k, top_p, stop, random_state):
         """Draw tokens for all texts at once, step by step.
@@ -934,12 +1058,14 @@ class RNNLanguageModel(BaseRNN):
             if len(sequences.values) != 1:
                 raise ValueError(f"stop must be one token, but {stop!r} are {len(sequences.values)}.")
             stop_code = sequences.values[0]
+            if stop_code == len(self.vocabulary_):
+                raise ValueError(f"stop is {stop!r}, which is not in the vocabulary, and so is never drawn.")
         rng = np.random.default_rng() if random_state is None else check_random_state(random_state)
         uniform = rng.random if random_state is None else rng.random_sample
         return self._go(starts, condition, max_length, temperature, top_k, top_p, stop_code, uniform)
 
     def _go(self, starts, condition, max_length, temperature, top_k, top_p, stop_code, uniform):
-        network, n_tokens = self.module_, len(self.vocabulary_)
+        network, n_tokens = self.module_, self._n_tokens
         like = network.like
         if condition is not None:
             condition = torch.from_numpy(condition).to(like.device, like.dtype)
@@ -949,6 +1075,8 @@ class RNNLanguageModel(BaseRNN):
         can_end = not self._is_stream or stop_code is not None
         n_drawn = 0
         while True:
+            if self._has_unknown:  # which is never drawn
+                logs[:, len(self.vocabulary_)] = -np.inf
             codes = _choose(logs, temperature, top_k, top_p, uniform(len(starts)))
             if can_end:
                 alive = alive & (codes < n_tokens)
@@ -1010,7 +1138,8 @@ def _refuse_iterator(X, name="X"):
 def _make_read_out(head):
     """Make what computes the scores in sampling: a single call, where modules do no more than that."""
     linear = head.output
-    if type(head) is not SoftmaxHead or type(linear) is not nn.Linear or linear.bias is None:
+    is_plain = type(head) is SoftmaxHead and type(linear) in (nn.Linear, TiedLinear)
+    if not is_plain or linear.bias is None:
         return lambda outputs: head(outputs).detach()
     weight, bias = linear.weight.detach().t(), linear.bias.detach()
     return lambda outputs: torch.addmm(bias, outputs, weight)

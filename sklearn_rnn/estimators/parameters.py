@@ -125,6 +125,14 @@ RULES = {
     "nonlinearity": _one_of(NONLINEARITIES),
     "dropout": _real(0, below=1),
     "embedding_size": Optional(_whole(1)),
+    "tie_weights": _FLAG,
+    "vocabulary": Rule(object, _always, "a str of characters, a list of tokens, or None"),  # read in fit
+    "handle_unknown": _one_of(("error", "unknown")),
+    "min_frequency": Rule(
+        numbers.Real,
+        lambda v: v >= 1 if isinstance(v, numbers.Integral) else 0 < v < 1,
+        "an int of at least 1, or a float between 0 and 1 as a share of the steps",
+    ),
     "pooling": _one_of(POOLINGS),
     "max_iter": _whole(1),
     "batch_size": _whole(1, names=("all",)),
@@ -136,6 +144,7 @@ RULES = {
         condition=_is_optimizer,
     ),
     "weight_decay": _real(0),
+    "label_smoothing": _real(0, below=1),
     "clip_norm": Optional(_real(0, open_below=True)),
     "bptt_steps": Optional(_whole(1)),
     "early_stopping": _FLAG,

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sklearn_rnn.nn.heads import LinearHead, SigmoidHead, SoftmaxHead
+from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.native import functions
 from sklearn_rnn.nn.native import library as native
 from sklearn_rnn.nn.network import RecurrentNetwork, TokenInput
@@ -41,7 +42,7 @@ def can_differentiate(network):
     expected = [
         (recurrence, (Recurrence,)),
         (head, _HEADS),
-        (head.output, (nn.Identity if network.emits_scores else nn.Linear,)),
+        (head.output, (nn.Identity,) if network.emits_scores else (nn.Linear, TiedLinear)),
         (network.pooling, _POOLINGS),
         (network.dropout, (nn.Dropout,)),
         (recurrence.dropout, (nn.Dropout,)),
@@ -51,6 +52,8 @@ def can_differentiate(network):
     if not all(type(part) in types for part, types in expected):
         return False
     embedding = getattr(token_input, "embedding", None)
+    if type(head.output) is TiedLinear and head.output.embedding is not embedding:
+        return False
     is_plain = embedding is None or (
         embedding.padding_idx is None
         and embedding.max_norm is None
@@ -121,42 +124,46 @@ def differentiate(network, batch):
     elif network.bidirectional:
         values = sum(values.chunk(2, dim=1))
         way_back.append(lambda grad: torch.cat([grad, grad], dim=1))
-    scores, loss, grad = _read_out(head, values, batch)
+    scores, loss, grad, grad_weight = _read_out(head, values, batch)
     for lead_back in reversed(way_back):
         grad = lead_back(grad)
+    if type(head.output) is TiedLinear:
+        network.input.embedding.weight.grad += head.output.lead_back(grad_weight)
+    elif grad_weight is not None:
+        _keep(head.output.weight, grad_weight)
     return scores, loss, len(batch.targets)
 
 
 def _read_out(head, features, batch):
-    """Give scores, loss and the gradient of the features; set those of the output layer."""
+    """Give scores, loss and the gradients of the features and of the weight, if any; set the bias's."""
     linear, targets, weights = head.output, batch.targets, batch.weights
-    is_linear = type(linear) is nn.Linear
+    has_weight = type(linear) is not nn.Identity
+    weight = linear.weight if has_weight else None
     library, work = native.get(), 3 * len(features) * head.n_scores * features.shape[1]
-    if type(head) is SoftmaxHead and is_linear and library.count_threads(work) == 1:
-        given = linear.weight.grad, linear.bias.grad
-        scores, loss, (grad, *grads) = functions.read_out(
-            library, features, linear.weight, linear.bias, targets, weights, given
+    is_compiled = type(head) is SoftmaxHead and has_weight and not head.label_smoothing
+    if is_compiled and library.count_threads(work) == 1:
+        given = weight.grad, linear.bias.grad
+        scores, loss, (grad, grad_weight, grad_bias) = functions.read_out(
+            library, features, weight, linear.bias, targets, weights, given
         )
-        if given[0] is None:
-            linear.weight.grad, linear.bias.grad = grads
-        return scores, torch.tensor(loss), grad
-    scores = torch.addmm(linear.bias, features, linear.weight.t()) if is_linear else features
+        _keep(linear.bias, grad_bias)
+        return scores, torch.tensor(loss), grad, grad_weight
+    scores = torch.addmm(linear.bias, features, weight.t()) if has_weight else features
     losses, grad = head.term_losses_with_gradients(scores, targets)
     if weights is not None:
         losses, grad = losses * weights, grad * weights[:, None]
     loss, grad = losses.sum() / len(losses), grad / len(losses)
-    if is_linear:
-        _keep(linear.weight, grad.t() @ features)
-        _keep(linear.bias, grad.sum(0))
-        grad = grad @ linear.weight
-    return scores, loss, grad
+    if not has_weight:
+        return scores, loss, grad, None
+    _keep(linear.bias, grad.sum(0))
+    return scores, loss, grad @ weight, grad.t() @ features
 
 
 def _keep(weight, grad):
-    """Keep the gradient of a parameter."""
+    """Keep the gradient of a parameter, where it is not there already."""
     if weight.grad is None:
         weight.grad = grad
-    else:
+    elif weight.grad is not grad:
         weight.grad.copy_(grad)
 
 

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 
-def cross_entropy(scores, targets):
+def cross_entropy(scores, targets, label_smoothing=0.0):
     """Give the negative log-probability of each target class.
 
     Parameters
@@ -13,13 +13,15 @@ def cross_entropy(scores, targets):
         Unnormalised log-probabilities.
     targets : int64 Tensor of shape (n,)
         Class codes.
+    label_smoothing : float, default=0.0
+        Share of the target that all classes have alike; see `SoftmaxHead`.
 
     Returns
     -------
     Tensor of shape (n,)
         One term a row, in nats.
     """
-    return F.cross_entropy(scores, targets, reduction="none")
+    return F.cross_entropy(scores, targets, reduction="none", label_smoothing=label_smoothing)
 
 
 def binary_cross_entropy(scores, targets):
@@ -60,11 +62,14 @@ def squared_error(scores, targets):
     return (scores - targets).square().mean(1)
 
 
-def cross_entropy_with_gradient(scores, targets):
-    """Give `cross_entropy` and its gradient, (n,) and (n, K): the softmax less the one-hot targets."""
+def cross_entropy_with_gradient(scores, targets, label_smoothing=0.0):
+    """Give `cross_entropy` and its gradient, (n,) and (n, K): the softmax less the (smoothed) targets."""
     logs, at = torch.log_softmax(scores, 1), targets[:, None]
     losses = -logs.gather(1, at)[:, 0]
-    return losses, logs.exp_().scatter_add_(1, at, logs.new_full(at.shape, -1))
+    if label_smoothing:
+        losses = (1 - label_smoothing) * losses - label_smoothing * logs.mean(1)
+    grad = logs.exp_().scatter_add_(1, at, logs.new_full(at.shape, label_smoothing - 1))
+    return losses, grad.sub_(label_smoothing / logs.shape[1]) if label_smoothing else grad
 
 
 def binary_cross_entropy_with_gradient(scores, targets):

@@ -1,11 +1,14 @@
 """The whole network: input layer, recurrence, pooling, head."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
 from sklearn_rnn.nn.cells import CELLS
 from sklearn_rnn.nn.condition import InitialState, join
 from sklearn_rnn.nn.heads import HEADS
+from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.pooling import POOLINGS
 from sklearn_rnn.nn.recurrent import Recurrence
 
@@ -87,6 +90,11 @@ class RecurrentNetwork(nn.Module):
         Width p of a vector that is given with each sequence.
     condition_as : {"input", "state"}, default="input"
         Whether this vector joins the input of each step, or sets the initial state; see `condition.py`.
+    tie_weights : bool, default=False
+        Whether the output layer's weight is the embedding (`TiedLinear`). The recurrence must then put out
+        vectors as wide as the embedding's.
+    label_smoothing : float in [0, 1), default=0.0
+        If it is not 0, an option of the head; see `SoftmaxHead`.
 
     Examples
     --------
@@ -118,6 +126,8 @@ class RecurrentNetwork(nn.Module):
         n_outputs,
         condition_size=None,
         condition_as="input",
+        tie_weights=False,
+        label_smoothing=0.0,
     ):
         super().__init__()
         self.input = None
@@ -160,11 +170,25 @@ class RecurrentNetwork(nn.Module):
         if condition_size is not None and not self.joins_condition:
             self.initial_state = InitialState(condition_size, self.recurrence.cells)
         size = self.recurrence.output_size
+        if tie_weights and emits_scores:
+            raise ValueError(
+                f"tie_weights=True takes an output layer behind the recurrent layers, but the top layer of "
+                f"{cell_class.__name__} puts out scores itself. Choose another cell, or tie_weights=False."
+            )
+        if tie_weights and embedding_size != size:
+            raise ValueError(
+                "With tie_weights=True embedding_size must be the width of what the output layer reads (that "
+                f"is hidden_size, unless the cell says otherwise), {size}, but it is {embedding_size}."
+            )
         self.pooling = None if per_step else POOLINGS[pooling](size, 2 if bidirectional else 1)
         self.dropout = nn.Dropout(dropout)
         self.emits_scores = emits_scores
         self.bidirectional = bidirectional
-        self.head = head(None if emits_scores else size, n_outputs, per_step=per_step)
+        if label_smoothing:
+            head = partial(head, label_smoothing=label_smoothing)
+        self.head = head(None if emits_scores or tie_weights else size, n_outputs, per_step=per_step)
+        if tie_weights:
+            self.head.output = TiedLinear(self.input.embedding, self.head.n_scores)
 
         self._first = (next(self.parameters()),)  # a tuple, so that it is not registered twice
 

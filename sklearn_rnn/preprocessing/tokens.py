@@ -290,20 +290,10 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
 
     def _fit(self, sequences):
         self._check_unknown_token()
-        n_steps = len(sequences.values)
         tokens, counts = find_tokens(sequences)
-        is_count = isinstance(self.min_frequency, numbers.Integral)
-        frequencies = counts if is_count else counts / n_steps  # .55 is 55 / 100, while .55 * 100 is above 55
-        order = np.argsort(-counts, kind="stable")[: self.max_tokens]
-        order = order[frequencies[order] >= self.min_frequency]
-        if len(order) == 0:
-            raise ValueError(
-                f"No token is left in the vocabulary: min_frequency={self.min_frequency!r}, but the most "
-                f"frequent, {tokens[np.argmax(counts)].tolist()!r}, comes {counts.max()} times in "
-                f"{n_steps} steps."
-            )
+        order = find_frequent(tokens, counts, self.min_frequency, self.max_tokens)
         self.vocabulary_, self.counts_ = tokens[order], counts[order]
-        self.oov_rate_ = float(1 - self.counts_.sum() / n_steps)
+        self.oov_rate_ = float(1 - self.counts_.sum() / len(sequences.values))
 
     def _encode(self, sequences):
         codes = self._find_codes(sequences)
@@ -337,6 +327,48 @@ def find_tokens(sequences):
     (array(['d', 'o', 't'], dtype='<U1'), array([1, 2, 1]))
     """
     return np.unique(_with_fixed_width(sequences.values), return_counts=True)
+
+
+def find_frequent(tokens, counts, min_frequency, max_tokens=None):
+    """Find the tokens that come often enough.
+
+    Parameters
+    ----------
+    tokens : ndarray of shape (n_tokens,)
+        Tokens.
+    counts : ndarray of int of shape (n_tokens,)
+        How often each comes.
+    min_frequency, max_tokens
+        See `TokenEncoder`.
+
+    Returns
+    -------
+    ndarray of int of shape (n_frequent,)
+        Their places in `tokens`, that of the most frequent first.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.preprocessing.tokens import find_frequent
+    >>> find_frequent(np.array(["d", "o", "t"]), np.array([1, 5, 2]), min_frequency=2)
+    array([1, 2])
+    """
+    n_steps = counts.sum()
+    is_count = isinstance(min_frequency, numbers.Integral)
+    frequencies = counts if is_count else counts / n_steps  # .55 is 55 / 100, while .55 * 100 is above 55
+    order = np.argsort(-counts, kind="stable")[:max_tokens]
+    order = order[frequencies[order] >= min_frequency]
+    if len(order) == 0:
+        raise ValueError(
+            f"No token is left in the vocabulary: min_frequency={min_frequency!r}, but the most frequent, "
+            f"{tokens[np.argmax(counts)].tolist()!r}, comes {counts.max()} times in {n_steps} steps."
+        )
+    return order
 
 
 def _leave_out_unknown(codes, offsets):

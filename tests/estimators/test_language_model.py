@@ -538,7 +538,7 @@ def next_probabilities(model, prime, temperature=1.0, top_k=None, top_p=None):
         p[order[top_k:]] = 0
     if top_p is not None:
         ranked = p[order] / p.sum()
-        n_kept = 1 + np.flatnonzero(np.cumsum(ranked) >= top_p)[0]
+        n_kept = 1 + np.flatnonzero(np.cumsum(ranked) >= top_p - 1e-12)[0]  # sums are rounded
         p[order[n_kept:]] = 0
     return p / p.sum()
 

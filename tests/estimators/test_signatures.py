@@ -20,6 +20,7 @@ OF_TEXT = {
     "early_stopping",
     "validation_fraction",
     "dtype",
+    "verbose",
 }
 
 

@@ -11,6 +11,7 @@ from sklearn_rnn.data import Sequences
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.nn import CRFHead, SoftmaxHead, use_native
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
+from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.native import functions, library
 from sklearn_rnn.nn.network import RecurrentNetwork
 
@@ -92,6 +93,24 @@ NETWORKS = {
         "embedding_size": 4,
         "rare": np.array([False, True, True, False, False]),
     },
+    "tied weights": {"is_tokens": True, "embedding_size": 7, "tie_weights": True, "dropout": 0.3},
+    "tied weights, each step, all outputs": {
+        "is_tokens": True,
+        "embedding_size": 7,
+        "tie_weights": True,
+        "pooling": None,
+        "n_outputs": 5,
+        "cell": "lstm",
+        "num_layers": 2,
+    },
+    "smoothing": {"label_smoothing": 0.2},
+    "smoothing, jordan": {"label_smoothing": 0.2, "cell": "jordan", "pooling": None},
+    "tied weights, smoothing": {
+        "is_tokens": True,
+        "embedding_size": 7,
+        "tie_weights": True,
+        "label_smoothing": 0.5,
+    },
     "several labels": {"head": "sigmoid"},
     "numbers": {"head": "linear"},
     "numbers, jordan": {"head": "linear", "cell": "jordan", "pooling": None},
@@ -152,6 +171,10 @@ def share_a_weight(network):
     network.input.embedding.weight = network.head.output.weight
 
 
+def tie_to_another(network):
+    network.head.output = TiedLinear(nn.Embedding(5, 7), 5)
+
+
 def without_bias(network):
     network.head.output = nn.Linear(7, 3, bias=False)
 
@@ -195,6 +218,7 @@ OTHERS = {
     "float64": lambda network: network.double(),
     "a cell for both directions": ({"bidirectional": True}, share_a_cell),
     "a weight in two places": (TOKENS, share_a_weight),
+    "tied to another embedding": (TOKENS, tie_to_another),
     "output layer without bias": without_bias,
     "transposed weight": transpose,
     "padding": (TOKENS, change_embedding(padding_idx=0)),

@@ -8,6 +8,7 @@ import torch
 
 from sklearn_rnn.data.batching import PackedBatch, Packing
 from sklearn_rnn.nn import HEADS, CRFHead, LinearHead, MultiSoftmaxHead, SoftmaxHead
+from sklearn_rnn.nn.heads.tied import TiedLinear
 
 LENGTHS = [[5, 3, 3, 1], [3, 3], [1, 1]]
 
@@ -109,6 +110,46 @@ def test_answers():
     proba = several.predict_proba(scores, None).numpy()
     np.testing.assert_allclose(proba[:, :1], 1.0, rtol=1e-6)
     np.testing.assert_allclose(proba[:, 1:], softmax(scores[:, 1:].numpy()), rtol=1e-6)
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_smoothed_loss(label_smoothing, is_weighted, global_random_seed):
+    rng = np.random.RandomState(global_random_seed)
+    scores, targets, weights = rng.randn(6, 4), rng.randint(4, size=6), rng.rand(6)
+    head = SoftmaxHead(3, 4, True, label_smoothing=label_smoothing)
+    given = torch.tensor(scores, requires_grad=True), torch.from_numpy(targets)
+    batch = PackedBatch(None, None, given[1], torch.from_numpy(weights) if is_weighted else None, None)
+    smoothed = (1 - label_smoothing) * np.eye(4)[targets] + label_smoothing / 4
+    weights = weights if is_weighted else np.ones(6)
+    plain = np.array([softmax_loss(s, t) for s, t in zip(scores, targets, strict=True)])
+    in_training = -(smoothed * np.log(softmax(scores))).sum(axis=1)
+    np.testing.assert_allclose(head.loss(given[0], batch)[0].item(), (weights * in_training).sum())
+    np.testing.assert_allclose(head.eval().loss(given[0], batch)[0].item(), (weights * plain).sum())
+    losses, grad = head.train().term_losses_with_gradients(given[0].detach(), given[1])
+    np.testing.assert_allclose(losses, in_training)
+    (expected,) = torch.autograd.grad(head.term_losses(*given).sum(), given[0])
+    np.testing.assert_allclose(grad, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("label_smoothing", [-0.1, 1.0, float("nan")])
+def test_smoothing_that_is_none(label_smoothing):
+    with pytest.raises(ValueError, match="label_smoothing must be at least 0 and less than 1, but it is"):
+        SoftmaxHead(3, 4, True, label_smoothing=label_smoothing)
+
+
+@pytest.mark.parametrize("n_outputs", [2, 3])
+def test_tied_outputs_are_the_rows_of_the_embedding(n_outputs):
+    embedding = torch.nn.Embedding(3, 2)
+    tied = TiedLinear(embedding, n_outputs)
+    rows = embedding.weight[[1, 2, 0][:n_outputs]]
+    features = torch.randn(4, 2)
+    torch.testing.assert_close(tied(features), features @ rows.T + tied.bias)
+    assert [name for name, _ in tied.named_parameters()] == ["bias"]
+    # The way back of `weight`, which autograd knows as well.
+    grad = torch.randn(n_outputs, 2)
+    (expected,) = torch.autograd.grad(tied.weight, embedding.weight, grad)
+    torch.testing.assert_close(tied.lead_back(grad), expected)
 
 
 def test_squared_error_broadcasts_nothing():

@@ -800,6 +800,20 @@ def test_targets_of_the_output_layer_are_checked():
             read_out(loops, features, weight, torch.ones(4), targets, None)
 
 
+@needs_loops
+@pytest.mark.parametrize(("weight", "bias"), [((4, 2), 4), ((4, 3), 5)])
+def test_shapes_of_the_output_layer_are_checked(weight, bias):
+    with pytest.raises(ValueError, match="A layer with a weight of shape .* cannot read 3 features"):
+        read_out(
+            library.load(),
+            torch.ones(2, 3),
+            torch.ones(weight),
+            torch.ones(bias),
+            torch.tensor([0, 1]),
+            None,
+        )
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_memory_begins_anew_in_a_forked_child():
     kept = memory.Scratch(memory._SMALLEST)

@@ -7,7 +7,19 @@ from sklearn_rnn.nn.losses import cross_entropy, cross_entropy_with_gradient
 
 
 class SoftmaxHead(Head):
-    """One of K classes: softmax and cross-entropy. Parameters are those of `Head`.
+    """One of K classes: softmax and cross-entropy.
+
+    Parameters
+    ----------
+    input_size, n_outputs, per_step
+        See `Head`.
+    label_smoothing : float in [0, 1), default=0.0
+        In training the target is no longer one class alone: this share of it is spread over all classes alike
+        (Szegedy et al., 2016). An evaluated head never smooths: its loss is the negative log-probability.
+
+    References
+    ----------
+    Szegedy, C. et al. (2016). Rethinking the Inception architecture for computer vision. CVPR, section 7.
 
     Examples
     --------
@@ -16,7 +28,23 @@ class SoftmaxHead(Head):
     >>> head = SoftmaxHead(input_size=4, n_outputs=3, per_step=False)
     >>> head.predict_proba(head(torch.zeros(1, 4)), None)
     tensor([[0.3333, 0.3333, 0.3333]], grad_fn=<SoftmaxBackward0>)
+
+    Label smoothing in a classifier:
+
+    >>> from functools import partial
+    >>> from sklearn_rnn import RNNClassifier
+    >>> classifier = RNNClassifier(head=partial(SoftmaxHead, label_smoothing=0.1), max_iter=1)
+    >>> classifier.fit(["ab", "ba", "aab"], ["x", "y", "x"]).predict_proba(["ab"]).shape
+    (1, 2)
     """
+
+    def __init__(self, input_size, n_outputs, per_step, label_smoothing=0.0):
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing must be at least 0 and less than 1, but it is {label_smoothing!r}."
+            )
+        super().__init__(input_size, n_outputs, per_step)
+        self.label_smoothing = label_smoothing
 
     @staticmethod
     def make_activation(n_outputs):
@@ -24,12 +52,12 @@ class SoftmaxHead(Head):
         return nn.Softmax(dim=-1)
 
     def term_losses(self, scores, targets):
-        """Give the cross-entropy of each term."""
-        return cross_entropy(scores, targets)
+        """Give the cross-entropy of each term, smoothed while training."""
+        return cross_entropy(scores, targets, self.label_smoothing if self.training else 0.0)
 
     def term_losses_with_gradients(self, scores, targets):
-        """Give the losses of the terms, and their gradients with respect to the scores."""
-        return cross_entropy_with_gradient(scores, targets)
+        """Give the losses of the terms in training, and their gradients with respect to the scores."""
+        return cross_entropy_with_gradient(scores, targets, self.label_smoothing)
 
     def predict(self, scores, packing):
         """Give the code of the best class, (n,)."""

@@ -204,6 +204,11 @@ def read_out(library, features, weight, bias, targets, importance, gradients=(No
         tensors["importance"] = importance
     if targets.dtype != torch.int64 or not targets.is_cpu or len(targets) != n:
         raise TypeError(f"targets must be {n} int64 on the CPU, but are {len(targets)} {targets.dtype}.")
+    if weight.shape[1] != n_features or len(bias) != n_scores:
+        raise ValueError(
+            f"A layer with a weight of shape {tuple(weight.shape)} and a bias of {len(bias)} cannot read "
+            f"{n_features} features."
+        )
     readout = Readout(n, n_features, n_scores, targets=targets.data_ptr())
     for name, tensor in tensors.items():
         setattr(readout, name, address(name, tensor))

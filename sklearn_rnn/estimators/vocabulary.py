@@ -1,0 +1,98 @@
+"""Which tokens a language model knows."""
+
+import numbers
+
+import numpy as np
+
+from sklearn_rnn.preprocessing.tokens import find_frequent, find_tokens
+
+
+def learn_vocabulary(sequences, min_frequency=1, counts=None):
+    """Find the tokens that come often enough.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Tokens.
+    min_frequency : int or float, default=1
+        See `TokenEncoder`.
+    counts : ndarray of int of shape (n_steps,), optional
+        How often each token comes, if `sequences` hold each of a text once.
+
+    Returns
+    -------
+    ndarray of shape (n_tokens,)
+        The tokens, sorted, with the type that they have in `sequences`.
+
+    Raises
+    ------
+    ValueError
+        If none comes often enough.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.estimators.vocabulary import learn_vocabulary
+    >>> learn_vocabulary(as_sequences(["to", "do"]), min_frequency=2)
+    array(['o'], dtype='<U1')
+    """
+    if min_frequency == 1:
+        return np.unique(sequences.values)
+    tokens, counts = find_tokens(sequences) if counts is None else (sequences.values, counts)
+    return np.sort(tokens[find_frequent(tokens, counts, min_frequency)]).astype(sequences.values.dtype)
+
+
+def read_vocabulary(vocabulary, dtype):
+    """Read the tokens that a user names.
+
+    Parameters
+    ----------
+    vocabulary : str or collection of tokens
+        A str holds characters.
+    dtype : numpy.dtype
+        The type of the tokens that are read: integers, single characters (U1), or objects for words.
+
+    Returns
+    -------
+    ndarray of shape (n_tokens,)
+        The tokens, sorted, with this type.
+
+    Raises
+    ------
+    TypeError
+        If it is no collection, or its tokens are not of one kind, or not of the kind that is read.
+    ValueError
+        If it is empty, or a token comes twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.estimators.vocabulary import read_vocabulary
+    >>> read_vocabulary("cab", np.dtype("U1"))
+    array(['a', 'b', 'c'], dtype='<U1')
+    """
+    is_collection = hasattr(vocabulary, "__iter__") and hasattr(vocabulary, "__len__")
+    if not is_collection or isinstance(vocabulary, (bytes, dict)) or getattr(vocabulary, "ndim", 1) != 1:
+        raise TypeError(
+            "vocabulary must be a str of characters or a list (set, array, ...) of tokens, but it is "
+            f"{vocabulary!r:.80} of type {type(vocabulary).__name__}."
+        )
+    tokens = vocabulary.tolist() if isinstance(vocabulary, np.ndarray) else list(vocabulary)
+    if not tokens:
+        raise ValueError("vocabulary is empty; give at least one token, or None for those of training.")
+    wanted, kind = (numbers.Integral, "integers") if dtype.kind == "i" else (str, "str")
+    for place, token in enumerate(tokens):
+        if not isinstance(token, wanted) or isinstance(token, (bool, np.bool_)):
+            raise TypeError(
+                f"vocabulary holds {token!r} at place {place}, but the tokens of X are {kind}; all tokens "
+                "must be of one kind."
+            )
+        if dtype.kind == "U" and len(token) != 1:
+            raise TypeError(
+                f"vocabulary holds {token!r} at place {place}, but X is read character by character. Split "
+                "each text into a list of words, or give single characters."
+            )
+    found, counts = np.unique(np.array(tokens, dtype=dtype), return_counts=True)
+    if len(found) < len(tokens):
+        raise ValueError(f"vocabulary holds {found[counts > 1][:5].tolist()} more than once.")
+    return found
