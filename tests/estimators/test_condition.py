@@ -658,6 +658,21 @@ def test_a_model_without_a_condition_refuses_one(X):
             predict(X)
 
 
+def test_files(tmp_path, fitted):
+    path = tmp_path / "text.txt"
+    path.write_text("moo", encoding="utf-8")
+    model = fitted["state"]  # to a model of texts a file is one text
+    assert model.score(path, condition="cow") == model.score("moo", condition="cow")
+    with pytest.raises(ValueError, match="condition is missing"):
+        model.score(path)
+    path.write_text("tick tack " * 9, encoding="utf-8")
+    for train, X in ((make().fit, path), (make().partial_fit, iter(["tick tack "] * 9))):
+        with pytest.raises(ValueError, match="X is one stream"):
+            train(X, condition=["cow"])
+    with pytest.raises(ValueError, match="condition is given, but training had none"):
+        make().fit(path).score(path, condition=["cow"])
+
+
 def test_bad_conditions_for_vectors(of_vectors):
     for condition, error, message in [
         (
