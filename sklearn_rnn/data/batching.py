@@ -1,5 +1,6 @@
 """Batches without padding: which sequences go together, and their steps laid out for the time loop."""
 
+import hashlib
 import sys
 from functools import cached_property
 
@@ -195,6 +196,11 @@ class SequenceDataset:
         targets, weights = (None if a is None else a[index] for a in (self.targets, self.weights))
         return SequenceDataset(sequences, targets, weights, per_step=self.per_step)
 
+    def fingerprint(self):
+        """Give a line that is another for other data."""
+        arrays = (self.sequences.values, self.sequences.offsets, self.targets, self.weights, self.rows)
+        return f"{len(self)} sequences ({digest(*arrays)})"
+
     def batches(self, batch_size, rng, like):
         """Give all sequences in batches, drawn anew.
 
@@ -286,6 +292,10 @@ class StreamDataset:
     def n_steps(self):
         """Number of steps of the stream."""
         return len(self.values)
+
+    def fingerprint(self):
+        """Give a line that is another for other data."""
+        return f"{len(self.values)} steps ({digest(self.values, self.targets)})"
 
     def batches(self, batch_size, rng, like):
         """Give the chunks of all lanes in their order.
@@ -497,6 +507,36 @@ class HeldOutDataset(SequenceDataset):
         for i in np.flatnonzero(is_long):
             one = self.subset(np.array([i]))
             yield from StreamDataset(one.sequences.values, one.targets, _LONGEST).batches(1, rng, like)
+
+
+def digest(*arrays):
+    """Give a short text that is another for other arrays.
+
+    Parameters
+    ----------
+    *arrays : ndarray or None
+        Of any type and shape.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.batching import digest
+    >>> digest(np.arange(3), None) == digest(np.arange(3), None) != digest(None, np.arange(3))
+    True
+    """
+    total = hashlib.blake2b(digest_size=8)
+    for a in arrays:
+        if a is None:
+            total.update(b"none")
+            continue
+        total.update(f"{a.dtype} {a.shape}".encode())
+        total.update(repr(a.tolist()).encode() if a.dtype.kind == "O" else a.ravel().view(np.uint8))
+    return total.hexdigest()
 
 
 def plan_training(lengths, batch_size, rng):

@@ -84,6 +84,7 @@ class SequenceNet(NeuralNet):
         self.clip_norm = clip_norm
         self.title = title
         self.epochs_to_come = 0
+        self.checkpoint = None
         self.score_validation = None
         self.schedules = {}
         self._unheard = frozenset()  # what no callback listens to in a batch
@@ -95,7 +96,7 @@ class SequenceNet(NeuralNet):
         callbacks = [("epoch_timer", EpochTimer())]
         return [*callbacks, ("print_log", PrintLog())] if self.verbose > 1 else callbacks
 
-    def train(self, dataset, validation, epochs, score_validation=None):
+    def train(self, dataset, validation, epochs, score_validation=None, checkpoint=None):
         """Train for some epochs.
 
         Parameters
@@ -109,7 +110,13 @@ class SequenceNet(NeuralNet):
         score_validation : callable, optional
             ``score_validation(module)`` gives the score on the validation set, larger being better. It is
             written into the history as "valid_score".
+        checkpoint : Checkpoint, optional
+            The file that training goes on from, if it is there, and that is written meanwhile. When training
+            is done it is removed.
         """
+        self.checkpoint = checkpoint
+        if checkpoint is not None:
+            epochs -= checkpoint.n_epochs
         self.epochs_to_come = epochs
         self.score_validation = score_validation
         self._datasets = dataset, validation
@@ -136,11 +143,13 @@ class SequenceNet(NeuralNet):
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
             self._unheard, self._flat = frozenset(), None
-            self.score_validation = None
+            self.score_validation = self.checkpoint = None
         self._remember_schedules()
         largest = torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max()
         self._stop_unless_finite(largest.item(), "a weight")
         self.module_.eval()
+        if checkpoint is not None and not self._was_interrupted:
+            checkpoint.remove()
 
     def resume(self, learning_rate):
         """Make ready to train on, with another learning rate or where the schedules were.
@@ -154,6 +163,10 @@ class SequenceNet(NeuralNet):
             self.lr, self.schedules = learning_rate, {}
         for group in self.optimizer_.param_groups:
             group["lr"] = group["initial_lr"] = self.lr
+        for _, _, options in self.schedules.values():
+            for group, option in zip(self.optimizer_.param_groups, options, strict=True):
+                for name, value in option.items():  # some schedules do not start without theirs
+                    group.setdefault(name, value)
 
     def _resume_schedules(self):
         """Bring schedules to where they were; made anew, each of torch's begins in a way of its own."""
@@ -190,12 +203,13 @@ class SequenceNet(NeuralNet):
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train until done or interrupted; see `skorch.NeuralNet.fit_loop`."""
-        self._stopped_by_callback = False
+        self._stopped_by_callback = self._was_interrupted = False
         self._resume_schedules()
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except KeyboardInterrupt:
             if not self._stopped_by_callback:
+                self._was_interrupted = True
                 warnings.warn(
                     f"Training was interrupted in epoch {len(self.history)}; what was learnt so far is kept.",
                     stacklevel=2,
@@ -239,9 +253,13 @@ class SequenceNet(NeuralNet):
             return
         if self._is_watched or self.module_.training != training:
             self._set_training(training)
-        losses, counts = array("d"), array("d")
+        losses, counts = self._done = array("d"), array("d")
         name, of_size = f"{prefix}_loss", f"{prefix}_batch_size"
-        for self._n_batches, batch in enumerate(iterator, 1):
+        first, point = 1, self.checkpoint
+        if point is not None:
+            first += point.n_batches if training else 0
+            iterator = point.batches(self, iterator) if training else point.validation_batches(iterator)
+        for self._n_batches, batch in enumerate(iterator, first):
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
             losses.append(step["loss"].item())
