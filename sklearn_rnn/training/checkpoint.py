@@ -1,6 +1,7 @@
 """A file that training goes on from after it was killed, to the same end as if nothing had happened."""
 
 import glob
+import io
 import math
 import os
 import tempfile
@@ -82,6 +83,7 @@ class Checkpoint:
         if self.goes_on:
             self._compare(state["identity"])
             self.n_epochs, self.n_batches = len(state["history"]) - 1, state["n_batches"]
+        self._validation = state["validation"] if self.goes_on else None  # what its order is drawn from next
         self._n_before = None  # epochs that are not of this training
         self._is_written = self.goes_on
         self._due = time.monotonic() + _INTERVAL if self.goes_on else -math.inf
@@ -103,11 +105,9 @@ class Checkpoint:
         def place(storage, location):  # what was on a GPU goes to the one that is trained on
             return storage if location == "cpu" else storage.to(device=device)
 
+        content = io.BytesIO(self.path.read_bytes())
         try:
-            with self.path.open("rb") as file:
-                state = torch.load(file, map_location=place, weights_only=True)
-        except OSError:
-            raise
+            state = torch.load(content, map_location=place, weights_only=True)
         except Exception as error:  # whatever a file of another kind makes of its reader
             raise self._refuse("is damaged, or no checkpoint") from error
         if not isinstance(state, dict) or state.get("format") != _FORMAT:
@@ -162,8 +162,27 @@ class Checkpoint:
                 batch.carry.state = state["carry"]
             if time.monotonic() >= self._due:
                 carry = None if batch.carry is None else batch.carry.state
-                self._write(net, {"order": order, "n_batches": i, "carry": carry})
+                position = {"order": order, "n_batches": i, "carry": carry, "validation": self._validation}
+                self._write(net, position)
             yield batch
+
+    def validation_batches(self, iterator):
+        """Give the batches of a `BatchIterator` to validate on, in the order of a training never interrupted.
+
+        Parameters
+        ----------
+        iterator : BatchIterator
+            The same one in each epoch.
+
+        Yields
+        ------
+        PackedBatch
+            A batch.
+        """
+        if self._validation is not None:
+            iterator.rng.set_state(self._validation)
+        yield from iterator
+        self._validation = iterator.rng.get_state()
 
     def _write(self, net, position):
         began = time.monotonic()
