@@ -59,6 +59,11 @@ def _make_parser():
     train.add_argument("--bptt-steps", type=int, default=64, help="characters that gradients flow back over")
     train.add_argument("--learning-rate", type=float, default=0.003, help="step size of Adam")
     train.add_argument("--seed", type=int, default=None, help="seed of the weights and of dropout")
+    train.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="written while training; if it is there, training goes on from it",
+    )
     train.set_defaults(run=_train)
 
     sample = commands.add_parser("sample", help="draw text from a model", formatter_class=shows)
@@ -86,6 +91,7 @@ def _train(options):
         **{name: getattr(options, name) for name in names},
         max_iter=options.epochs,
         random_state=options.seed,
+        checkpoint=options.checkpoint,
         verbose=1,
     )
     options.output.parent.mkdir(parents=True, exist_ok=True)
