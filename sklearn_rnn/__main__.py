@@ -62,7 +62,7 @@ def _make_parser():
     train.add_argument(
         "--checkpoint",
         metavar="FILE",
-        help="written while training; if it is there, training goes on from it",
+        help="written in training, which goes on from it if it is there",
     )
     train.set_defaults(run=_train)
 

@@ -56,19 +56,17 @@ def test_train_goes_on_from_a_checkpoint(folder, capsys, monkeypatch):
     def kill(*args):
         raise Killed
 
-    command = (
-        "lm train DIR/names.txt --lines --epochs 2 --hidden-size 8 --checkpoint DIR/run.ckpt -o DIR/parts"
-    )
+    command = "lm train DIR/names.txt --lines --epochs 2 --hidden-size 8 -o DIR/parts --checkpoint DIR/run"
     with monkeypatch.context() as patch:
         patch.setattr(SequenceNet, "_remember_schedules", kill)  # when all is trained
         with pytest.raises(Killed):
             run(folder, capsys, command)
-    seed = torch.load(folder / "run.ckpt", weights_only=True)["seed"]
+    seed = torch.load(folder / "run", weights_only=True)["seed"]
     status, _, err = run(folder, capsys, command)
     assert status == 0
-    assert f"going on from {folder}/run.ckpt: epoch 1, batch 1\n" in err
+    assert f"going on from {folder}/run: epoch 1, batch 1\n" in err
     assert joblib.load(folder / "parts")._seed == seed
-    assert not (folder / "run.ckpt").exists()
+    assert not (folder / "run").exists()
 
 
 def test_sample(folder, capsys):
