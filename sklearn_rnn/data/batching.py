@@ -405,6 +405,10 @@ class FileDataset(StreamDataset):
         """Number of steps that are read."""
         return self.stop - self.start
 
+    def fingerprint(self):
+        """Give a line that is another for other data."""
+        return f"{self.n_steps} steps of a file ({digest(*self.text.outline(), np.array(self.start))})"
+
     def _make_reader(self, starts):
         points = np.array([ord(character) for character in self.text.characters])
         look_up = np.full(points.max() + 1, -1, dtype=np.int32)

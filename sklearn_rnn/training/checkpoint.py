@@ -51,8 +51,9 @@ class Checkpoint:
         The seed that training goes on with.
     goes_on : bool
         Whether there was a file.
-    n_epochs, n_batches : int
-        Number of epochs that it says are done, and of batches in the epoch after these.
+    n_epochs, n_batches, n_terms : int
+        Number of epochs that are done before training goes on; of batches in the epoch after these, until it
+        goes on; and of the terms of their losses.
 
     Raises
     ------
@@ -79,10 +80,11 @@ class Checkpoint:
         self.seed = state["seed"] if self.goes_on and takes_seed else seed
         self._identity = {name: describe(value) for name, value in identity.items()}
         self._identity["random_state"] = f"one with the seed {self.seed}"
-        self.n_epochs = self.n_batches = 0
+        self.n_epochs = self.n_batches = self.n_terms = 0
         if self.goes_on:
             self._compare(state["identity"])
             self.n_epochs, self.n_batches = len(state["history"]) - 1, state["n_batches"]
+            self.n_terms = int(state["counts"].sum())
         self._validation = state["validation"] if self.goes_on else None  # what its order is drawn from next
         self._n_before = None  # epochs that are not of this training
         self._is_written = self.goes_on
@@ -148,11 +150,10 @@ class Checkpoint:
             A batch.
         """
         state, self._state = self._state, None
+        n_done, self.n_batches = self.n_batches, 0
         if self._n_before is None:
             self._n_before = len(net.history) - 1
-        n_done = 0
         if state is not None:
-            n_done = state["n_batches"]
             _restore(net, state, self._n_before)
         order = net.stream.get_state()["order"]  # what the batches of this epoch are drawn from
         for i, batch in enumerate(iterator):
@@ -276,7 +277,10 @@ def describe(value):
 def _gather(net, n_before):
     """Copy all that training changes, as tensors and plain Python."""
     *earlier, epoch = net.history[n_before:]
+    losses, counts = map(np.array, net.of_batches)
     return {
+        "losses": _plain(losses),
+        "counts": _plain(counts),
         "weights": _plain(net.module_.state_dict()),
         "optimizer": [
             (
@@ -295,13 +299,13 @@ def _gather(net, n_before):
 def _restore(net, state, n_before):
     """Give a net what `_gather` copied."""
     net.module_.load_state_dict(state["weights"])
-    if net._flat is not None:
-        net._flat.data.copy_(torch.cat([w.detach().flatten() for w in net._weights]))
     # Not by load_state_dict, which changes types and makes new groups: others hold the ones that are there.
     for group, (options, states) in zip(net.optimizer_.param_groups, state["optimizer"], strict=True):
         group.update(options)
         for w, of_weight in zip(group["params"], states, strict=True):
             net.optimizer_.state[w] = of_weight
+    for values, name in zip(net.of_batches, ("losses", "counts"), strict=True):
+        values.extend(state[name].tolist())
     net.history[n_before:] = state["history"]
     for name, callback in net.callbacks_:
         _give_state(callback, state["callbacks"].get(name, {}))

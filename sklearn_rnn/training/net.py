@@ -83,13 +83,14 @@ class SequenceNet(NeuralNet):
         self.stream = stream
         self.clip_norm = clip_norm
         self.title = title
-        self.epochs_to_come = 0
+        self.epochs_to_come = self.epochs_done = self.terms_done = 0  # done before, see `checkpoint`
         self.checkpoint = None
         self.score_validation = None
         self.schedules = {}
         self._unheard = frozenset()  # what no callback listens to in a batch
         self._flat = None  # all weights as one parameter
         self._n_batches = 0  # in this epoch so far
+        self.of_batches = ()  # their losses, and numbers of terms
 
     @property
     def _default_callbacks(self):
@@ -114,10 +115,10 @@ class SequenceNet(NeuralNet):
             The file that training goes on from, if it is there, and that is written meanwhile. When training
             is done it is removed.
         """
-        self.checkpoint = checkpoint
-        if checkpoint is not None:
-            epochs -= checkpoint.n_epochs
-        self.epochs_to_come = epochs
+        self.checkpoint, self.epochs_to_come = checkpoint, epochs
+        self.epochs_done, self.terms_done = (
+            (0, 0) if checkpoint is None else (checkpoint.n_epochs, checkpoint.n_terms)
+        )
         self.score_validation = score_validation
         self._datasets = dataset, validation
         self._weights = list(self.module_.parameters())  # to walk the module once, not in each batch
@@ -138,7 +139,7 @@ class SequenceNet(NeuralNet):
         try:
             one = flattened(self.optimizer_, self._weights) if is_plain else nullcontext()
             with self.stream.active(), one as self._flat:
-                self.partial_fit(dataset, epochs=epochs)
+                self.partial_fit(dataset, epochs=epochs - self.epochs_done)
         finally:
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
@@ -253,7 +254,7 @@ class SequenceNet(NeuralNet):
             return
         if self._is_watched or self.module_.training != training:
             self._set_training(training)
-        losses, counts = self._done = array("d"), array("d")
+        losses, counts = self.of_batches = array("d"), array("d")
         name, of_size = f"{prefix}_loss", f"{prefix}_batch_size"
         first, point = 1, self.checkpoint
         if point is not None:

@@ -17,8 +17,9 @@ from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from sklearn_rnn import RNNLanguageModel
+from sklearn_rnn.data import batching
 from sklearn_rnn.persistence import TRUSTED_TYPES
-from sklearn_rnn.training import SequenceNet, checkpoint
+from sklearn_rnn.training import SequenceNet, callbacks, checkpoint
 
 STREAM = "the cat sat on the mat. the dog sat on the log. a hat! " * 3
 TEXTS = ["anna", "hanna", "johanna", "marianna", "ann", "jo", "maria", "johann", "a", "mara"] * 2
@@ -118,6 +119,21 @@ def test_training_goes_on_from_every_batch(path, form, options):
         assert_same(parts, whole)
     # The optimizer and the random numbers, too.
     assert_same(parts.set_params(**longer).fit(X), whole.set_params(**longer).fit(X))
+
+
+def test_a_file_goes_on_from_every_batch(path, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(batching, "_AHEAD", 50)
+    X = tmp_path_factory.mktemp("texts") / "text.txt"
+    X.write_text(STREAM * 2, encoding="utf8")
+    whole = make(**EARLY)
+    n_batches = fit_until(None, whole, X)
+    for k in range(1, n_batches + 1, 2):
+        fit_until(k, make(checkpoint=path, **EARLY), X)
+        assert_same(make(checkpoint=path, **EARLY).fit(X), whole)
+    fit_until(3, make(checkpoint=path, **EARLY), X)
+    X.write_text(STREAM + STREAM[:-2] + " !", encoding="utf8")  # as long, with the same characters
+    with pytest.raises(ValueError, match=r"X was (\d+) steps of a file \(\w+\) and is now \1 steps"):
+        make(checkpoint=path, **EARLY).fit(X)
 
 
 @pytest.mark.parametrize(
@@ -562,6 +578,23 @@ def test_a_search_does_not_mix_up_its_fits(path):
     fit_until(4, make(checkpoint=path), TEXTS)
     with pytest.raises(ValueError, match="is of another training"):
         GridSearchCV(make(checkpoint=path), grid, **options).fit(TEXTS)
+
+
+@pytest.mark.parametrize("n_batches", [8, 13])
+def test_the_bar_goes_on(path, monkeypatch, n_batches):
+    bars = []
+
+    class Bar(callbacks.tqdm):
+        def close(self):
+            bars.append((self.initial, self.n, self.total))
+            super().close()
+
+    fit_until(n_batches, make(checkpoint=path), TEXTS)
+    counts = torch.load(path, weights_only=True)["counts"]["ndarray"][2].numpy().view(float)
+    monkeypatch.setattr(callbacks, "tqdm", Bar)
+    make(checkpoint=path, verbose=1).fit(TEXTS)
+    n_tokens = sum(len(text) + 1 for text in TEXTS)
+    assert bars[0] == (n_tokens * ((n_batches - 1) // 5) + counts.sum(), 3 * n_tokens, 3 * n_tokens)
 
 
 def test_it_says_where_it_goes_on(path, capsys):
