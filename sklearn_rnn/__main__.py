@@ -65,6 +65,11 @@ def _make_parser():
     train.add_argument("--bptt-steps", type=int, default=64, help="characters that gradients flow back over")
     train.add_argument("--learning-rate", type=float, default=0.003, help="step size of Adam")
     train.add_argument("--seed", type=int, default=None, help="seed of the weights and of dropout")
+    train.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="written in training, which goes on from it if it is there",
+    )
     train.set_defaults(run=_train)
 
     sample = commands.add_parser("sample", help="draw text from a model", formatter_class=shows)
@@ -96,6 +101,7 @@ def _train(options):
         handle_unknown="error" if options.min_frequency == 1 else "unknown",
         max_iter=options.epochs,
         random_state=options.seed,
+        checkpoint=options.checkpoint,
         verbose=1,
     )
     options.output.parent.mkdir(parents=True, exist_ok=True)

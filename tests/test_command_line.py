@@ -5,8 +5,10 @@ import sys
 
 import joblib
 import pytest
+import torch
 
 from sklearn_rnn.__main__ import main
+from sklearn_rnn.training import SequenceNet
 
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 40
 SMALL = [
@@ -44,6 +46,27 @@ def test_train_says_what_came_of_it(folder, capsys):
     assert status == 0
     assert out.startswith("After 1 epoch(s): ")
     assert out.endswith(f"nats a character in training; saved as {folder / 'again'}\n")
+
+
+class Killed(BaseException):
+    """What no code of the library expects."""
+
+
+def test_train_goes_on_from_a_checkpoint(folder, capsys, monkeypatch):
+    def kill(*args):
+        raise Killed
+
+    command = "lm train DIR/names.txt --lines --epochs 2 --hidden-size 8 -o DIR/parts --checkpoint DIR/run"
+    with monkeypatch.context() as patch:
+        patch.setattr(SequenceNet, "_remember_schedules", kill)  # when all is trained
+        with pytest.raises(Killed):
+            run(folder, capsys, command)
+    seed = torch.load(folder / "run", weights_only=True)["seed"]
+    status, _, err = run(folder, capsys, command)
+    assert status == 0
+    assert f"going on from {folder}/run: epoch 1, batch 1\n" in err
+    assert joblib.load(folder / "parts")._seed == seed
+    assert not (folder / "run").exists()
 
 
 def test_sample(folder, capsys):

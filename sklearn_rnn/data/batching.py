@@ -1,5 +1,6 @@
 """Batches without padding: which sequences go together, and their steps laid out for the time loop."""
 
+import hashlib
 import sys
 from functools import cached_property
 
@@ -202,6 +203,11 @@ class SequenceDataset:
         condition = None if self.condition is None else self.condition[rows]
         return SequenceDataset(sequences, targets, weights, per_step=self.per_step, condition=condition)
 
+    def fingerprint(self):
+        """Give a line that is another for other data."""
+        arrays = (self.sequences.values, self.sequences.offsets, self.targets, self.weights, self.rows)
+        return f"{len(self)} sequences ({digest(*arrays, self.condition)})"
+
     def batches(self, batch_size, rng, like):
         """Give all sequences in batches, drawn anew.
 
@@ -297,6 +303,10 @@ class StreamDataset:
     def n_steps(self):
         """Number of steps of the stream."""
         return len(self.values)
+
+    def fingerprint(self):
+        """Give a line that is another for other data."""
+        return f"{len(self.values)} steps ({digest(self.values, self.targets)})"
 
     def batches(self, batch_size, rng, like):
         """Give the chunks of all lanes in their order.
@@ -408,6 +418,10 @@ class FileDataset(StreamDataset):
         """Number of steps that are read."""
         return self.stop - self.start
 
+    def fingerprint(self):
+        """Give a line that is another for other data."""
+        return f"{self.n_steps} steps of a file ({digest(*self.text.outline(), np.array(self.start))})"
+
     def _make_reader(self, starts):
         points = np.array([ord(character) for character in self.text.characters])
         look_up = np.full(points.max() + 1, -1, dtype=np.int32)
@@ -511,6 +525,36 @@ class HeldOutDataset(SequenceDataset):
             one = self.subset(np.array([i]))
             stream = StreamDataset(one.sequences.values, one.targets, _LONGEST, one.condition)
             yield from stream.batches(1, rng, like)
+
+
+def digest(*arrays):
+    """Give a short text that is another for other arrays.
+
+    Parameters
+    ----------
+    *arrays : ndarray or None
+        Of any type and shape.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.batching import digest
+    >>> digest(np.arange(3), None) == digest(np.arange(3), None) != digest(None, np.arange(3))
+    True
+    """
+    total = hashlib.blake2b(digest_size=8)
+    for a in arrays:
+        if a is None:
+            total.update(b"none")
+            continue
+        total.update(f"{a.dtype} {a.shape}".encode())
+        total.update(repr(a.tolist()).encode() if a.dtype.kind == "O" else a.ravel().view(np.uint8))
+    return total.hexdigest()
 
 
 def plan_training(lengths, batch_size, rng):

@@ -131,6 +131,24 @@ class TextFile:
         points = _as_points(self._map(int(self._offsets[first]), int(self._offsets[behind])).decode())
         return points[start - self._steps[first] : stop - self._steps[first]]
 
+    def outline(self):
+        """Give what differs between two texts in all likelihood, without reading them once more.
+
+        Returns
+        -------
+        list of ndarray
+            How often each character comes, and where first; where blocks begin; the first and the last block.
+        """
+        points = [self.read(max(0, n - _BLOCK), n) for n in (min(_BLOCK, len(self)), len(self))]
+        return [
+            _as_points(self.characters),
+            self.counts,
+            self.first_steps,
+            self._offsets,
+            self._steps,
+            *points,
+        ]
+
     def read_all(self):
         """Give the whole text.
 

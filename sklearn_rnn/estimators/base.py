@@ -1,6 +1,7 @@
 """What all estimators share: reading X, training, prediction, persistence."""
 
 import copy
+import sys
 import warnings
 from contextlib import contextmanager
 from functools import partial
@@ -32,6 +33,7 @@ from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.network import RecurrentNetwork
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.training import (
+    Checkpoint,
     Progress,
     RandomStream,
     best_weights,
@@ -54,6 +56,9 @@ _ARCHITECTURE = (
 )
 # Parameters that the optimizer and the device are set up with: likewise.
 _FIXED = ("optimizer", "weight_decay", "dtype", "device")
+
+# Parameters that may change when training goes on from a checkpoint; the seed and the device are compared.
+_FREE = frozenset(["max_iter", "warm_start", "random_state", "device", "verbose", "checkpoint"])
 
 # What is recorded in every epoch and need not outlive training; the losses are in `loss_curve_`.
 _RECORDED = frozenset(
@@ -282,7 +287,9 @@ class BaseRNN(Versioned, BaseEstimator):
             )
         self.module_ = network.eval()
 
-    def _train(self, dataset, validation, groups, epochs):
+    def _train(self, dataset, validation, groups, epochs, checkpoint=None):
+        if checkpoint is not None:
+            checkpoint = self._open_checkpoint(checkpoint, dataset, validation, groups, epochs)
         callbacks = users = list(copy.deepcopy(self.callbacks) or [])
         if self.early_stopping and epochs > 1:
             if validation is None:
@@ -298,13 +305,42 @@ class BaseRNN(Versioned, BaseEstimator):
         net.initialize_callbacks()
         score = None if validation is None else partial(self._score_dataset, validation)
         try:
-            net.train(dataset, validation, epochs, score)
+            net.train(dataset, validation, epochs, score, checkpoint)
         finally:
             progress.close()
         net.callbacks = users
         ours = {name for name, _ in callbacks[len(users) :]}
         net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if name not in ours]
         self._write_down()
+
+    def _open_checkpoint(self, path, dataset, validation, groups, epochs):
+        """Open the file that training goes on from, if it is there and of this training."""
+        identity = {"the estimator": type(self)} | {
+            name: value for name, value in self.get_params(deep=False).items() if name not in _FREE
+        }
+        identity["early_stopping"] = bool(self.early_stopping and epochs > 1)
+        identity |= {
+            "device": self.module_.like.device.type,
+            "the number of epochs trained before": self.n_iter_,
+            "X": dataset,
+            "X_val": validation,
+            "validation_groups": groups,
+            "the vocabulary": getattr(self, "vocabulary_", None),
+        }
+        is_seeded = self.random_state is not None or self.n_iter_ > 0
+        checkpoint = Checkpoint(
+            path, identity, self._seed, self.module_.like.device, takes_seed=not is_seeded
+        )
+        if checkpoint.n_epochs >= epochs:
+            raise ValueError(
+                f"checkpoint {str(path)!r} is in epoch {checkpoint.n_epochs + 1}, but max_iter is {epochs}. "
+                "Give a larger max_iter, or delete the file to begin anew."
+            )
+        self._seed = checkpoint.seed
+        if checkpoint.goes_on and self.verbose:
+            epoch, batch = checkpoint.n_epochs + 1, checkpoint.n_batches + 1
+            print(f"going on from {path}: epoch {epoch}, batch {batch}", file=sys.stderr)
+        return checkpoint
 
     def _split(self, dataset, groups):
         """Set sequences aside for validation; they are copied, the others are not.

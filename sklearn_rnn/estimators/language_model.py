@@ -116,6 +116,11 @@ class RNNLanguageModel(BaseRNN):
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
         Type of the weights and of all computation; see `RNNTagger`.
+    checkpoint : str or os.PathLike, optional
+        A file that `fit` writes while it trains, every 10 seconds or less often, and removes when it is done.
+        If it is there when `fit` begins, training was killed or interrupted: it goes on from the file and
+        ends as it would have without the interruption, bit by bit. `max_iter` may have grown, all else has to
+        be the same. A file belongs to one fit at a time. `partial_fit` takes no notice of it.
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
@@ -234,6 +239,7 @@ class RNNLanguageModel(BaseRNN):
         warm_start=False,
         device="auto",
         dtype="float32",
+        checkpoint=None,
         callbacks=None,
         random_state=None,
         verbose=0,
@@ -271,9 +277,10 @@ class RNNLanguageModel(BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, `X` or a condition is not legal; the estimator is then as it was.
+            If a parameter, `X` or a condition is not legal, or `checkpoint` is of another training; the
+            estimator is then as it was.
         OSError
-            If there is no such file, or it cannot be read; likewise.
+            If a file cannot be read, or `checkpoint` cannot be written; likewise.
 
         Warns
         -----
@@ -282,7 +289,13 @@ class RNNLanguageModel(BaseRNN):
         """
         _refuse_iterator(X)
         return self._fit_text(
-            X, X_val, condition, condition_val, goes_on=self.warm_start, epochs=self.max_iter
+            X,
+            X_val,
+            condition,
+            condition_val,
+            goes_on=self.warm_start,
+            epochs=self.max_iter,
+            checkpoint=self.checkpoint,
         )
 
     def partial_fit(self, X, y=None, *, condition=None):
@@ -316,7 +329,7 @@ class RNNLanguageModel(BaseRNN):
         return self._fit_text(X, None, condition, None, goes_on=True, epochs=1)
 
     @fair_threads()
-    def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs):
+    def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs, checkpoint=None):
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
             self._check_parameters()
@@ -337,7 +350,8 @@ class RNNLanguageModel(BaseRNN):
             elif condition_val is not None:
                 raise ValueError("condition_val belongs to X_val, which is not given.")
             self._prepare(device, None, goes_on)
-            self._train(self._as_stream(dataset) if is_stream else dataset, held_out, None, epochs)
+            dataset = self._as_stream(dataset) if is_stream else dataset
+            self._train(dataset, held_out, None, epochs, checkpoint)
         return self
 
     def _read_source(self, X, *, reset, name="X"):

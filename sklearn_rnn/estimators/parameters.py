@@ -2,6 +2,7 @@
 
 import difflib
 import numbers
+import os
 
 import numpy as np
 import torch
@@ -158,6 +159,7 @@ RULES = {
     "padding_value": Optional(Rule(numbers.Real, _always, "a number")),
     "device": Rule((str, torch.device), _always, "'auto' or a torch device or its name"),
     "dtype": _one_of(("auto", "float32", "float64", "bfloat16")),
+    "checkpoint": Optional(Rule((str, os.PathLike), lambda v: os.fspath(v) != "", "the path of a file")),
     "callbacks": Optional(Rule((list, tuple), _are_callbacks, "a list of skorch callbacks")),
     "random_state": Rule(object, _always, "an int, a RandomState or None"),
     "verbose": Rule((bool, numbers.Integral), lambda v: v >= 0, "an int of at least 0"),

@@ -11,7 +11,9 @@ class Progress(Callback):
 
     def on_train_begin(self, net, **kwargs):
         """Open the bar."""
-        self.bar_ = tqdm(total=net.epochs_to_come, desc=net.title, unit="epoch", delay=0.5, leave=True)
+        self.bar_ = tqdm(
+            total=net.epochs_to_come, initial=net.epochs_done, desc=net.title, unit="epoch", delay=0.5
+        )
 
     def on_epoch_end(self, net, **kwargs):
         """Move the bar."""
@@ -35,9 +37,18 @@ class TokenProgress(Progress):
 
     def on_train_begin(self, net, X=None, **kwargs):
         """Open the bar."""
-        total = None if X.n_steps is None else X.n_steps * net.epochs_to_come
+        total, done = None, 0
+        if X.n_steps is not None:
+            total = X.n_steps * net.epochs_to_come
+            done = X.n_steps * net.epochs_done + net.terms_done
         self.bar_ = tqdm(
-            total=total, desc=net.title, unit="token", unit_scale=True, delay=0.5, mininterval=0.5
+            total=total,
+            initial=done,
+            desc=net.title,
+            unit="token",
+            unit_scale=True,
+            delay=0.5,
+            mininterval=0.5,
         )
         self.first_ = len(net.history)
 

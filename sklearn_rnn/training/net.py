@@ -83,19 +83,21 @@ class SequenceNet(NeuralNet):
         self.stream = stream
         self.clip_norm = clip_norm
         self.title = title
-        self.epochs_to_come = 0
+        self.epochs_to_come = self.epochs_done = self.terms_done = 0  # done before, see `checkpoint`
+        self.checkpoint = None
         self.score_validation = None
         self.schedules = {}
         self._unheard = frozenset()  # what no callback listens to in a batch
         self._flat = None  # all weights as one parameter
         self._n_batches = 0  # in this epoch so far
+        self.of_batches = ()  # their losses, and numbers of terms
 
     @property
     def _default_callbacks(self):
         callbacks = [("epoch_timer", EpochTimer())]
         return [*callbacks, ("print_log", PrintLog())] if self.verbose > 1 else callbacks
 
-    def train(self, dataset, validation, epochs, score_validation=None):
+    def train(self, dataset, validation, epochs, score_validation=None, checkpoint=None):
         """Train for some epochs.
 
         Parameters
@@ -109,8 +111,14 @@ class SequenceNet(NeuralNet):
         score_validation : callable, optional
             ``score_validation(module)`` gives the score on the validation set, larger being better. It is
             written into the history as "valid_score".
+        checkpoint : Checkpoint, optional
+            The file that training goes on from, if it is there, and that is written meanwhile. When training
+            is done it is removed.
         """
-        self.epochs_to_come = epochs
+        self.checkpoint, self.epochs_to_come = checkpoint, epochs
+        self.epochs_done, self.terms_done = (
+            (0, 0) if checkpoint is None else (checkpoint.n_epochs, checkpoint.n_terms)
+        )
         self.score_validation = score_validation
         self._datasets = dataset, validation
         self._weights = list(self.module_.parameters())  # to walk the module once, not in each batch
@@ -131,16 +139,18 @@ class SequenceNet(NeuralNet):
         try:
             one = flattened(self.optimizer_, self._weights) if is_plain else nullcontext()
             with self.stream.active(), one as self._flat:
-                self.partial_fit(dataset, epochs=epochs)
+                self.partial_fit(dataset, epochs=epochs - self.epochs_done)
         finally:
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
             self._unheard, self._flat = frozenset(), None
-            self.score_validation = None
+            self.score_validation = self.checkpoint = None
         self._remember_schedules()
         largest = torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max()
         self._stop_unless_finite(largest.item(), "a weight")
         self.module_.eval()
+        if checkpoint is not None and not self._was_interrupted:
+            checkpoint.remove()
 
     def resume(self, learning_rate):
         """Make ready to train on, with another learning rate or where the schedules were.
@@ -154,6 +164,10 @@ class SequenceNet(NeuralNet):
             self.lr, self.schedules = learning_rate, {}
         for group in self.optimizer_.param_groups:
             group["lr"] = group["initial_lr"] = self.lr
+        for _, _, options in self.schedules.values():
+            for group, option in zip(self.optimizer_.param_groups, options, strict=True):
+                for name, value in option.items():  # some schedules do not start without theirs
+                    group.setdefault(name, value)
 
     def _resume_schedules(self):
         """Bring schedules to where they were; made anew, each of torch's begins in a way of its own."""
@@ -190,12 +204,13 @@ class SequenceNet(NeuralNet):
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train until done or interrupted; see `skorch.NeuralNet.fit_loop`."""
-        self._stopped_by_callback = False
+        self._stopped_by_callback = self._was_interrupted = False
         self._resume_schedules()
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except KeyboardInterrupt:
             if not self._stopped_by_callback:
+                self._was_interrupted = True
                 warnings.warn(
                     f"Training was interrupted in epoch {len(self.history)}; what was learnt so far is kept.",
                     stacklevel=2,
@@ -239,9 +254,13 @@ class SequenceNet(NeuralNet):
             return
         if self._is_watched or self.module_.training != training:
             self._set_training(training)
-        losses, counts = array("d"), array("d")
+        losses, counts = self.of_batches = array("d"), array("d")
         name, of_size = f"{prefix}_loss", f"{prefix}_batch_size"
-        for self._n_batches, batch in enumerate(iterator, 1):
+        first, point = 1, self.checkpoint
+        if point is not None:
+            first += point.n_batches if training else 0
+            iterator = point.batches(self, iterator) if training else point.validation_batches(iterator)
+        for self._n_batches, batch in enumerate(iterator, first):
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch)
             losses.append(step["loss"].item())

@@ -50,6 +50,21 @@ class RandomStream:
         if self._cuda is not None:
             torch.cuda.set_rng_state(states[1], self._cuda)
 
+    def get_state(self):
+        """Give where the stream stands while it is active; see `set_state`.
+
+        Returns
+        -------
+        dict
+            "order", the state of NumPy's generator, and "torch", those of torch's.
+        """
+        return {"order": self.order.get_state(), "torch": self._get()}
+
+    def set_state(self, state):
+        """Go to where the stream stood when `get_state` gave `state`; it has to be active."""
+        self.order.set_state(state["order"])
+        self._set(state["torch"])
+
     @contextmanager
     def active(self):
         """Make torch draw from this stream, and record gradients, inside a ``with`` block."""

@@ -184,7 +184,13 @@ def test_a_callback_may_be_called_early_stopping(data):
 
 
 @pytest.mark.parametrize(
-    "policy", [("StepLR", {"step_size": 1, "gamma": 0.5}), ("CosineAnnealingLR", {"T_max": 5})]
+    "policy",
+    [
+        ("StepLR", {"step_size": 1, "gamma": 0.5}),
+        ("CosineAnnealingLR", {"T_max": 5}),
+        (torch.optim.lr_scheduler.OneCycleLR, {"max_lr": 0.01, "total_steps": 8}),
+        (torch.optim.lr_scheduler.OneCycleLR, {"max_lr": 0.01, "total_steps": 8, "step_every": "batch"}),
+    ],
 )
 @pytest.mark.parametrize("is_pickled", [False, True])
 def test_a_schedule_goes_on_where_it_was(data, policy, is_pickled):
@@ -193,7 +199,10 @@ def test_a_schedule_goes_on_where_it_was(data, policy, is_pickled):
     once = RNNClassifier(**(options | {"max_iter": 4})).fit(*data)
     twice = RNNClassifier(**options).fit(*data)
     twice = (pickle.loads(pickle.dumps(twice)) if is_pickled else twice).fit(*data)
-    rates = [[epoch["event_lr"] for epoch in model.history_] for model in (once, twice)]
+    rates = [
+        [epoch.get("event_lr") or model.net_.optimizer_.param_groups[0]["lr"] for epoch in model.history_]
+        for model in (once, twice)
+    ]
     np.testing.assert_allclose(rates[1], rates[0], rtol=1e-9)
     if not is_pickled:
         np.testing.assert_array_equal(once.predict_proba(data[0]), twice.predict_proba(data[0]))

@@ -1,0 +1,378 @@
+"""A file that training goes on from after it was killed, to the same end as if nothing had happened."""
+
+import glob
+import io
+import math
+import os
+import tempfile
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from skorch.callbacks import EpochTimer, PrintLog
+
+from sklearn_rnn.data.batching import digest
+from sklearn_rnn.training.callbacks import Progress
+
+_FORMAT, _VERSION = "sklearn_rnn checkpoint", 1
+# The file is written every so many seconds; less often, if that would take more than this share of the time.
+_INTERVAL = 10.0
+_SHARE = 0.02
+_SIMPLE = (bool, int, float, str, type(None))
+_OF_THIS_PROCESS = (EpochTimer, PrintLog, Progress)  # callbacks that begin anew with each
+_ARRAY = "ndarray"  # marks an array among plain Python
+
+
+class Checkpoint:
+    """The state of a training run in a file, between two of its batches.
+
+    The file holds tensors and plain Python, and reading it runs nothing that it names. It is replaced as a
+    whole, so that there is a whole one whenever training is killed.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file. If it is there, training goes on from it.
+    identity : dict of str to object
+        What has to be the same for training to go on: parameters and data, by their names in a message.
+    seed : int
+        The seed of the training.
+    device : torch.device
+        The device that is trained on.
+    takes_seed : bool, default=False
+        Whether the seed of the file is taken instead, because nobody asked for one.
+
+    Attributes
+    ----------
+    seed : int
+        The seed that training goes on with.
+    goes_on : bool
+        Whether there was a file.
+    n_epochs, n_batches, n_terms : int
+        Number of epochs that are done before training goes on; of batches in the epoch after these, until it
+        goes on; and of the terms of their losses.
+
+    Raises
+    ------
+    ValueError
+        If the file is no checkpoint, or that of another training.
+    OSError
+        If it cannot be read, or the folder cannot be written to.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> from sklearn_rnn.training.checkpoint import Checkpoint
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoint = Checkpoint(f"{folder}/run.ckpt", {"hidden_size": 8}, 0, torch.device("cpu"))
+    >>> checkpoint.goes_on, checkpoint.n_epochs, checkpoint.n_batches
+    (False, 0, 0)
+    """
+
+    def __init__(self, path, identity, seed, device, *, takes_seed=False):
+        self.path = Path(path)
+        self._check_folder()
+        state = self._state = self._read(device) if self.path.exists() else None
+        self.goes_on = state is not None
+        self.seed = state["seed"] if self.goes_on and takes_seed else seed
+        self._identity = {name: describe(value) for name, value in identity.items()}
+        self._identity["random_state"] = f"one with the seed {self.seed}"
+        self.n_epochs = self.n_batches = self.n_terms = 0
+        if self.goes_on:
+            self._compare(state["identity"])
+            self.n_epochs, self.n_batches = len(state["history"]) - 1, state["n_batches"]
+            self.n_terms = int(state["counts"].sum())
+        self._validation = state["validation"] if self.goes_on else None  # what its order is drawn from next
+        self._n_before = None  # epochs that are not of this training
+        self._is_written = self.goes_on
+        self._due = time.monotonic() + _INTERVAL if self.goes_on else -math.inf
+
+    def _check_folder(self):
+        folder = self.path.parent
+        if self.path.is_dir():
+            raise IsADirectoryError(f"checkpoint {str(self.path)!r} is a folder; give the path of a file.")
+        if not folder.is_dir():
+            raise FileNotFoundError(
+                f"checkpoint {str(self.path)!r}: there is no folder {str(folder)!r}; make it first."
+            )
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(
+                f"checkpoint {str(self.path)!r}: nothing can be written to the folder {str(folder)!r}."
+            )
+
+    def _read(self, device):
+        def place(storage, location):  # what was on a GPU goes to the one that is trained on
+            return storage if location == "cpu" else storage.to(device=device)
+
+        content = io.BytesIO(self.path.read_bytes())
+        try:
+            state = torch.load(content, map_location=place, weights_only=True)
+        except Exception as error:  # whatever a file of another kind makes of its reader
+            raise self._refuse("is damaged, or no checkpoint") from error
+        if not isinstance(state, dict) or state.get("format") != _FORMAT:
+            raise self._refuse("is no checkpoint")
+        if state["version"] > _VERSION:
+            raise self._refuse(
+                f"has format {state['version']}, of a later version of sklearn_rnn; this one reads up to "
+                f"{_VERSION}"
+            )
+        return _from_plain(state)
+
+    def _refuse(self, why):
+        return ValueError(
+            f"checkpoint {str(self.path)!r} {why}. Give another path, or delete the file to begin anew."
+        )
+
+    def _compare(self, before):
+        for name, now in self._identity.items():
+            if before.get(name, now) != now:  # a later version may have more parameters
+                raise ValueError(
+                    f"checkpoint {str(self.path)!r} is of another training: {name} was {before[name]} and is "
+                    f"now {now}. Give what that training was given, or delete the file to begin anew."
+                )
+
+    def batches(self, net, iterator):
+        """Give the batches of an epoch that are not done yet; between them, write the file when it is time.
+
+        Parameters
+        ----------
+        net : SequenceNet
+            What is trained; an epoch of it has begun. If training goes on from the file, it gets the state.
+        iterator : iterable of PackedBatch
+            All batches of the epoch, drawn from the net's stream of random numbers.
+
+        Yields
+        ------
+        PackedBatch
+            A batch.
+        """
+        state, self._state = self._state, None
+        n_done, self.n_batches = self.n_batches, 0
+        if self._n_before is None:
+            self._n_before = len(net.history) - 1
+        if state is not None:
+            _restore(net, state, self._n_before)
+        order = net.stream.get_state()["order"]  # what the batches of this epoch are drawn from
+        for i, batch in enumerate(iterator):
+            if i < n_done:
+                continue
+            if state is not None and i == n_done and batch.carry is not None:
+                batch.carry.state = state["carry"]
+            if time.monotonic() >= self._due:
+                carry = None if batch.carry is None else batch.carry.state
+                position = {"order": order, "n_batches": i, "carry": carry, "validation": self._validation}
+                self._write(net, position)
+            yield batch
+
+    def validation_batches(self, iterator):
+        """Give the batches of a `BatchIterator` to validate on, in the order of a training never interrupted.
+
+        Parameters
+        ----------
+        iterator : BatchIterator
+            The same one in each epoch.
+
+        Yields
+        ------
+        PackedBatch
+            A batch.
+        """
+        if self._validation is not None:
+            iterator.rng.set_state(self._validation)
+        yield from iterator
+        self._validation = iterator.rng.get_state()
+
+    def _write(self, net, position):
+        began = time.monotonic()
+        head = {"format": _FORMAT, "version": _VERSION, "identity": self._identity, "seed": self.seed}
+        try:
+            self._replace(head | _plain(position) | _gather(net, self._n_before))
+            self._is_written = True
+        except (OSError, RuntimeError) as error:  # torch makes the one of the other
+            if not self._is_written:
+                raise OSError(f"checkpoint {str(self.path)!r} cannot be written: {error}") from error
+            warnings.warn(
+                f"checkpoint {str(self.path)!r} cannot be written: {error}. Training goes on; the file is as "
+                "it was before.",
+                stacklevel=2,
+            )
+        now = time.monotonic()
+        self._due = now + max(_INTERVAL, (now - began) / _SHARE)
+
+    def _replace(self, state):
+        file = tempfile.NamedTemporaryFile(
+            dir=self.path.parent, prefix=f"{self.path.name}.", suffix=".tmp", delete=False
+        )
+        try:
+            with file:
+                torch.save(state, file)
+                file.flush()
+                os.fsync(file.fileno())  # the new file is whole before it takes the place of the old one
+            os.replace(file.name, self.path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+    def remove(self):
+        """Remove the file, since training is done, and what was left where writing it was killed."""
+        try:
+            for part in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.tmp"):
+                part.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            warnings.warn(
+                f"Training is done, but checkpoint {str(self.path)!r} cannot be removed: {error}.",
+                stacklevel=2,
+            )
+
+
+def describe(value):
+    """Describe a parameter or data in a line that is the same in another process, and another for another.
+
+    Parameters
+    ----------
+    value : object
+        Numbers, text, classes, functions, bound options, lists of these, callbacks, arrays, or data sets that
+        have a ``fingerprint()``.
+
+    Returns
+    -------
+    str
+        The line.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from functools import partial
+    >>> from sklearn_rnn.training.checkpoint import describe
+    >>> describe(partial(torch.optim.SGD, momentum=0.5))
+    "torch.optim.sgd.SGD([], {'momentum': 0.5})"
+    """
+    if hasattr(value, "fingerprint"):
+        return value.fingerprint()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, np.ndarray):
+        return f"{len(value)} entries ({digest(value)})"
+    if isinstance(value, partial):
+        return f"{describe(value.func)}({describe(value.args)}, {describe(value.keywords)})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name!r}: {describe(v)}" for name, v in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(describe, value))}]"
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    kind = type(value)
+    if kind.__module__.startswith("skorch."):
+        return f"{kind.__name__}({describe(vars(value))})"
+    return kind.__qualname__ if kind.__repr__ is object.__repr__ else repr(value)
+
+
+# What training changes
+
+
+def _gather(net, n_before):
+    """Copy all that training changes, as tensors and plain Python."""
+    *earlier, epoch = net.history[n_before:]
+    losses, counts = map(np.array, net.of_batches)
+    return {
+        "losses": _plain(losses),
+        "counts": _plain(counts),
+        "weights": _plain(net.module_.state_dict()),
+        "optimizer": [
+            (
+                _plain_entries({name: value for name, value in group.items() if name != "params"}),
+                [_plain(net.optimizer_.state.get(w, {})) for w in group["params"]],
+            )
+            for group in net.optimizer_.param_groups
+        ],
+        "torch": net.stream.get_state()["torch"],
+        "history": [_plain_entries(e) | {"batches": []} for e in earlier]
+        + [_plain_entries(epoch) | {"batches": [_plain_entries(batch) for batch in epoch["batches"]]}],
+        "callbacks": {name: _plain_entries(_state_of(callback)) for name, callback in net.callbacks_},
+    }
+
+
+def _restore(net, state, n_before):
+    """Give a net what `_gather` copied."""
+    net.module_.load_state_dict(state["weights"])
+    # Not by load_state_dict, which changes types and makes new groups: others hold the ones that are there.
+    for group, (options, states) in zip(net.optimizer_.param_groups, state["optimizer"], strict=True):
+        group.update(options)
+        for w, of_weight in zip(group["params"], states, strict=True):
+            net.optimizer_.state[w] = of_weight
+    for values, name in zip(net.of_batches, ("losses", "counts"), strict=True):
+        values.extend(state[name].tolist())
+    net.history[n_before:] = state["history"]
+    for name, callback in net.callbacks_:
+        _give_state(callback, state["callbacks"].get(name, {}))
+    net.stream.set_state({"order": state["order"], "torch": state["torch"]})
+
+
+def _state_of(callback):
+    """Give what a callback keeps: its own state, or attributes that end in an underscore, as skorch's do."""
+    if isinstance(callback, _OF_THIS_PROCESS):
+        return {}
+    if hasattr(callback, "state_dict"):
+        return {"state_dict": callback.state_dict()}
+    return {
+        name: value.state_dict() if hasattr(value, "state_dict") else value
+        for name, value in vars(callback).items()
+        if name.endswith("_") and not isinstance(value, type)
+    }
+
+
+def _give_state(callback, state):
+    for name, value in state.items():
+        owner = callback if name == "state_dict" else getattr(callback, name, None)
+        if hasattr(owner, "load_state_dict"):
+            owner.load_state_dict(value)
+        else:
+            setattr(callback, name, value)
+
+
+# Plain Python
+
+
+def _plain(value):
+    """Give a value as torch can read it without running anything; a TypeError if that cannot be."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if type(value) in _SIMPLE:
+        return value
+    if isinstance(value, torch.Tensor):
+        value = value.detach()
+        is_part = value.untyped_storage().nbytes() > value.nbytes  # all would be saved
+        return value.clone() if is_part else value
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufU":
+        return {_ARRAY: (value.dtype.str, value.shape, torch.from_numpy(value.ravel().view(np.uint8)))}
+    if isinstance(value, dict):
+        return {_plain(name): _plain(v) for name, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return (tuple if isinstance(value, tuple) else list)(map(_plain, value))
+    raise TypeError(f"A checkpoint cannot hold a value of type {type(value).__name__}.")
+
+
+def _plain_entries(values):
+    """Give the entries of a dict that can be held."""
+    kept = {}
+    for name, value in values.items():
+        try:
+            kept[name] = _plain(value)
+        except TypeError:  # such as a class, or a progress bar, which are made anew
+            continue
+    return kept
+
+
+def _from_plain(value):
+    if isinstance(value, dict):
+        if value.keys() == {_ARRAY}:
+            dtype, shape, numbers = value[_ARRAY]
+            return numbers.numpy().view(dtype).reshape(shape)
+        return {name: _from_plain(v) for name, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_from_plain, value))
+    return value
