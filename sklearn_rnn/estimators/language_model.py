@@ -926,10 +926,10 @@ class RNNLanguageModel(BaseRNN):
         """
         check_count("n_samples", n_samples)
         check_count("max_length", max_length)
-        primes, spelt = self._read_primes(prime)
-        primes, condition = self._pair(primes, condition)
-        starts = [start for start in primes for _ in range(n_samples)]
+        primes, condition = self._pair(self._read_primes(prime), condition)
+        primes = [prime for prime in primes for _ in range(n_samples)]
         condition = None if condition is None else condition.repeat(n_samples, axis=0)
+        starts = [codes for codes, _ in primes]
         steps = self._draw(starts, condition, max_length, temperature, top_k, top_p, stop, random_state)
         drawn, logs, goes_on = (np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
         n_drawn = 1 + goes_on[:, :-1].sum(axis=1)  # what ends a text included
@@ -937,9 +937,9 @@ class RNNLanguageModel(BaseRNN):
             axis=1, dtype=np.float64
         )
         samples = []
-        for i, (codes, n) in enumerate(zip(drawn, n_drawn, strict=True)):
+        for (_, begin), codes, n in zip(primes, drawn, n_drawn, strict=True):
             n -= codes[n - 1] == self._n_tokens  # the end
-            samples.append(spelt[i // n_samples % len(spelt)] + self._spell(self.vocabulary_[codes[:n]]))
+            samples.append(begin + self._spell(self.vocabulary_[codes[:n]]))
         return (samples, log_proba) if return_log_proba else samples
 
     def stream(
@@ -985,13 +985,14 @@ class RNNLanguageModel(BaseRNN):
         >>> "".join(islice(model.stream("la", temperature=0), 7))
         ' li lu '
         """
-        primes, _ = self._read_primes(prime)
+        primes = self._read_primes(prime)
         if len(primes) > 1:
             raise ValueError(f"stream draws one text, but {len(primes)} primes are given; see sample.")
         primes, condition = self._pair(primes, condition)
         if len(primes) > 1:
             raise ValueError(f"stream draws one text, but {len(primes)} conditions are given; see sample.")
-        steps = self._draw(primes, condition, max_length, temperature, top_k, top_p, stop, random_state)
+        starts = [codes for codes, _ in primes]
+        steps = self._draw(starts, condition, max_length, temperature, top_k, top_p, stop, random_state)
         tokens = self.vocabulary_.tolist()
         return (tokens[codes[0]] for codes, _, _ in steps if codes[0] < len(tokens))
 
@@ -1000,7 +1001,7 @@ class RNNLanguageModel(BaseRNN):
         check_is_fitted(self, "module_")
         nothing = np.zeros(0, dtype=np.int64), self._spell(self.vocabulary_[:0])
         if prime is None:
-            return [nothing[0]], [nothing[1]]
+            return [nothing]
         if not (hasattr(prime, "__len__") and hasattr(prime, "__getitem__")) or isinstance(prime, dict):
             raise TypeError(
                 f"prime must be a text, a sequence of tokens, or a list of these, but it is {prime!r}."
@@ -1014,7 +1015,7 @@ class RNNLanguageModel(BaseRNN):
             tokens, is_stream = self._read_tokens(given, reset=False, name="prime")
             codes = self._number(tokens, is_stream, "prime")
             found = zip(codes, map(self._spell, tokens), strict=True)  # unknown tokens as they were given
-        return tuple(zip(*(next(found) if is_any else nothing for is_any in is_filled), strict=True))
+        return [next(found) if is_any else nothing for is_any in is_filled]
 
     def _pair(self, primes, condition):
         """Give as many primes as conditions, (k, p); one of either goes with all of the other."""

@@ -465,6 +465,30 @@ def test_stop_and_ends(fitted):
             np.testing.assert_allclose(log, fitted["texts"].score_samples([text])[0], rtol=1e-4)
 
 
+@pytest.mark.parametrize("condition_as", ["input", "state"])
+def test_conditions(condition_as):
+    kinds = ["long" if len(text) > 3 else "short" for text in TEXTS]
+    model = make(condition_as=condition_as, tie_weights=True, label_smoothing=0.1, max_iter=20, **UNKNOWN)
+    model.fit(TEXTS, condition=kinds)
+    assert np.isfinite(model.score(["xΩ"], condition=["short"]))
+    assert set(model.predict_condition(["Ωo", "johΩnna"])) <= {"long", "short"}
+    both = ["short", "long"]
+    for prime in ("aΩ", ["aΩ", "j"]):
+        drawn, logs = model.sample(
+            2, prime=prime, condition=both, max_length=60, random_state=0, return_log_proba=True
+        )
+        assert len(drawn) == 4
+        for i, (text, log) in enumerate(zip(drawn, logs, strict=True)):
+            begin, kind = prime if isinstance(prime, str) else prime[i // 2], both[i // 2]
+            assert text.startswith(begin) and "Ω" not in text[len(begin) :]
+            before = model.surprisal([begin], condition=[kind])[0].sum()
+            np.testing.assert_allclose(
+                log, model.score_samples([text], condition=[kind])[0] + before, rtol=1e-4
+            )
+    options = {"prime": "aΩ", "condition": "short", "max_length": 60, "random_state": 2}
+    assert model.sample(**options)[0] == "aΩ" + "".join(model.stream(**options))
+
+
 # Promises
 
 
