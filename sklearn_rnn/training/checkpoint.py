@@ -235,8 +235,8 @@ def describe(value):
     Parameters
     ----------
     value : object
-        Numbers, text, classes, functions, bound options, lists of these, callbacks, arrays, or data sets that
-        have a ``fingerprint()``.
+        Numbers, text, classes, functions, bound options, lists and sets of these, callbacks, arrays, or data
+        sets that have a ``fingerprint()``.
 
     Returns
     -------
@@ -263,6 +263,8 @@ def describe(value):
         return "{" + ", ".join(f"{name!r}: {describe(v)}" for name, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(describe, value))}]"
+    if isinstance(value, (set, frozenset)):  # whose order is another in each process
+        return "{" + ", ".join(sorted(map(describe, value))) + "}"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     kind = type(value)

@@ -2,7 +2,10 @@
 
 import copy
 import io
+import os
 import pickle
+import subprocess
+import sys
 
 import joblib
 import numpy as np
@@ -14,6 +17,7 @@ from sklearn.model_selection import cross_val_score
 
 from sklearn_rnn import RNNLanguageModel, Sequences
 from sklearn_rnn.persistence import TRUSTED_TYPES
+from sklearn_rnn.training.checkpoint import describe
 
 STREAM = "the cat sat on the mat. the dog sat on the log. a hat! " * 2 + "quiz, vex"
 TEXTS = ["anna", "hanna", "johanna", "marianna", "ann", "jo", "maria", "xan", "yo", "maz"]
@@ -522,6 +526,21 @@ def test_copies(form, fitted):
         np.testing.assert_array_equal(flat(twin.predict_proba(X)), flat(model.predict_proba(X)))
         assert vars(twin).keys() == vars(model).keys()
     assert_same_weights(clone(model).fit(X), model)
+
+
+def test_a_set_is_the_same_for_a_checkpoint_in_each_process():
+    code = "from sklearn_rnn.training.checkpoint import describe; print(describe(set('abcdefgh')))"
+    lines = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "12"
+    }
+    assert lines == {describe(set("abcdefgh")) + "\n"} != {describe(set("abcdefg")) + "\n"}
 
 
 def test_a_failed_fit_leaves_the_model_as_it_was(fitted):
