@@ -306,10 +306,22 @@ def test_arrays_come_back_as_they_were():
         checkpoint._plain({"a": {1}})
 
 
-def test_the_state_of_a_stream_is_saved_without_the_memory_around_it(path):
-    fit_until(3, make(checkpoint=path, bptt_steps=20, batch_size=1), STREAM)
-    carry = torch.load(path, weights_only=True)["carry"]
-    assert all(s.untyped_storage().nbytes() == s.nbytes for part in carry for s in part)
+def test_a_part_of_a_tensor_is_saved_without_the_rest():
+    part = checkpoint._plain(torch.arange(100.0).view(10, 10)[3])
+    assert part.untyped_storage().nbytes() == part.nbytes
+
+
+def test_time_and_what_is_shown_are_those_of_a_process(path):
+    fit_until(8, make(checkpoint=path, verbose=2), TEXTS)
+    kept = torch.load(path, weights_only=True)["callbacks"]
+    assert kept == {"epoch_timer": {}, "print_log": {}}
+
+
+def test_batches_are_counted_on(path, monkeypatch):
+    fit_until(8, make(checkpoint=path), TEXTS)  # the third of the second epoch
+    monkeypatch.setattr(SequenceNet, "_clip_gradient", lambda net: net._stop_unless_finite(np.nan, "it"))
+    with pytest.raises(ValueError, match="Training stopped in epoch 2, batch 3: it is nan"):
+        make(checkpoint=path).fit(TEXTS)
 
 
 def test_without_a_seed_the_files_is_taken(path):
