@@ -2,8 +2,8 @@
 
 speed    characters a second in training: `fit` as a whole against a loop over the same lanes and chunks
          with torch's layers, one-hot input, the state carried and detached, fused Adam and clipping. Both
-         begin with the same weights and see the same batches in the same order: their losses must agree. In
-         sampling: `sample` against the loop that calls torch's layers a step at a time, same weights.
+         begin with the same weights and see the same batches in the same order: their losses must agree.
+         "Products alone" are the matrix products that no implementation can do without. In sampling: `sample` against the loop that calls torch's layers a step at a time, same weights.
 scores   validation loss in nats a character, the state carried over the whole validation text.
 cells    the same of Elman, GRU and LSTM at about equal numbers of parameters, with less training.
 conditions
@@ -103,6 +103,33 @@ def sample_bare(module, characters, n_texts, n_steps):
     return ["".join(text) for text in drawn]
 
 
+def make_products(cell, n_tokens, n_chunks):
+    """Make what computes the matrix products alone that no training can do without, there and back."""
+    n_gates, rows = {"gru": 3, "lstm": 4}[cell], LANES * STEPS
+    width = n_gates * HIDDEN
+    h, out, gates, scores = (torch.randn(rows, k) for k in (HIDDEN, HIDDEN, width, n_tokens))
+    weight, weight_out = torch.randn(HIDDEN, width), torch.randn(HIDDEN, n_tokens)
+    steps, gate_steps = h.split(LANES), gates.split(LANES)
+
+    def multiply():
+        for _ in range(n_chunks):
+            for k in range(LAYERS):
+                for x, g in zip(steps, gate_steps, strict=True):
+                    torch.mm(x, weight, out=g)  # from state to state
+                for x, g in zip(steps, gate_steps, strict=True):
+                    torch.mm(g, weight.t(), out=x)
+                torch.mm(h.t(), gates)
+                if k:  # what comes in; in the first layer it is looked up
+                    torch.mm(h, weight, out=gates)
+                    torch.mm(gates, weight.t(), out=out)
+                    torch.mm(h.t(), gates)
+            torch.mm(out, weight_out, out=scores)
+            torch.mm(scores, weight_out.t(), out=out)
+            torch.mm(out.t(), scores)
+
+    return multiply
+
+
 def make_model(cell, **options):
     options = {"max_iter": 1} | options
     return RNNLanguageModel(
@@ -145,15 +172,18 @@ def compare_training(text, repeats, clock, n_chunks=32):
         for way, run in runs.items():
             losses[cell, way] = []
             ways[cell, way] = partial(keep, losses, (cell, way), run)
+        ways[cell, "products"] = make_products(cell, len(characters), n_chunks)
     times = {way: np.median(seconds) for way, seconds in time_interleaved(ways, repeats, clock).items()}
     rows = []
     for cell in TORCH_CELLS:
         ours, theirs = (len(text) / times[cell, way] for way in ("ours", "torch"))
         in_order = " / ".join(f"{losses[cell, way][-1]:.4f}" for way in ("ours", "torch"))
-        rows.append(
-            [cell, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.2f}", f"{BARS[cell]}", in_order]
-        )
-    header = ["training", "ours, characters / s", "torch, characters / s", "ours / torch", "at least"]
+        products = len(text) / times[cell, "products"]
+        rates = (f"{rate:,.0f}" for rate in (ours, theirs, products))
+        ratios = (f"{ours / theirs:.2f}", f"{BARS[cell]}", f"{products / theirs:.2f}")
+        rows.append([cell, *rates, *ratios, in_order])
+    header = [f"{way}, characters / s" for way in ("ours", "torch", "products alone")]
+    header = ["training", *header, "ours / torch", "at least", "products alone / torch"]
     print_table([*header, "losses, ours / torch"], rows)
 
 
