@@ -3,7 +3,8 @@
 speed    characters a second in training: `fit` as a whole against a loop over the same lanes and chunks
          with torch's layers, one-hot input, the state carried and detached, fused Adam and clipping. Both
          begin with the same weights and see the same batches in the same order: their losses must agree.
-         "Products alone" are the matrix products that no implementation can do without. In sampling: `sample` against the loop that calls torch's layers a step at a time, same weights.
+         "Products alone" are the matrix products that no implementation can do without. In sampling:
+         `sample` against the loop that calls torch's layers a step at a time, same weights.
 scores   validation loss in nats a character, the state carried over the whole validation text.
 cells    the same of Elman, GRU and LSTM at about equal numbers of parameters, with less training.
 conditions
