@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import joblib
+import numpy as np
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.nn import CELLS
@@ -26,13 +27,16 @@ def main(arguments=None):
     Returns
     -------
     int
-        0 if all went well, 2 if something was wrong with what was given.
+        0 if all went well, 2 if something was wrong with what was given, 130 if it was interrupted.
     """
     options = _make_parser().parse_args(arguments)
     try:
         options.run(options)
     except BrokenPipeError:  # whoever read the output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt as interrupt:
+        print(f"sklearn_rnn: interrupted. {interrupt}", file=sys.stderr)
+        return 130
     except (OSError, TypeError, ValueError) as error:
         print(f"sklearn_rnn: {error}", file=sys.stderr)
         return 2
@@ -104,13 +108,25 @@ def _train(options):
         checkpoint=options.checkpoint,
         verbose=1,
     )
-    options.output.parent.mkdir(parents=True, exist_ok=True)
+    _check_output(options.output)  # before training, not when all of it would be lost
     model.fit(text)
+    if model.n_iter_ == 0:
+        raise KeyboardInterrupt("Nothing is saved: not one epoch was done.")
     joblib.dump(model, options.output)
+    after = "After" if model.n_iter_ == options.epochs else "Interrupted after"
     print(
-        f"After {model.n_iter_} epoch(s): {model.loss_curve_[-1]:.3f} nats a character in training; "
+        f"{after} {model.n_iter_} epoch(s): {model.loss_curve_[-1]:.3f} nats a character in training; "
         f"saved as {options.output}"
     )
+
+
+def _check_output(file):
+    """Raise an OSError if nothing can be written to a file, which is left as it is."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    is_there = file.exists()
+    file.open("ab").close()
+    if not is_there:
+        file.unlink()
 
 
 def _sample(options):
@@ -148,7 +164,7 @@ def _read(file, splits):
         raise ValueError(f"{file} is no text in UTF-8: {error}.") from error
     if not text.strip():
         raise ValueError(f"{file} holds no text.")
-    return [line for line in text.splitlines() if line]
+    return [line for line in text.split("\n") if line]
 
 
 def _load(file):
@@ -157,9 +173,15 @@ def _load(file):
     except OSError:
         raise
     except Exception as error:  # whatever a file that is no pickle makes of its reader
-        raise ValueError(f"{file} is no model: {error}") from error
+        raise ValueError(f"{file} is no model that train made ({type(error).__name__}: {error}).") from error
     if not isinstance(model, RNNLanguageModel):
         raise ValueError(f"{file} holds no language model, but an object of type {type(model).__name__}.")
+    has_characters = getattr(model, "vocabulary_", np.zeros(0)).dtype == "<U1"
+    if not has_characters or hasattr(model, "condition_prior_"):
+        raise ValueError(
+            f"{file} holds a model of words, of codes, or of texts under a condition; here are models of "
+            "characters alone. Load it in Python: joblib.load."
+        )
     return model
 
 

@@ -7,6 +7,7 @@ import joblib
 import pytest
 import torch
 
+from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.__main__ import main
 from sklearn_rnn.training import SequenceNet
 
@@ -67,6 +68,43 @@ def test_train_goes_on_from_a_checkpoint(folder, capsys, monkeypatch):
     assert f"going on from {folder}/run: epoch 1, batch 1\n" in err
     assert joblib.load(folder / "parts")._seed == seed
     assert not (folder / "run").exists()
+
+
+def interrupt_in_epoch(k, monkeypatch):
+    """As if Ctrl-C came in the first batch of an epoch."""
+    train_step = SequenceNet.train_step
+
+    def step(net, *args, **kwargs):
+        if len(net.history) == k:
+            raise KeyboardInterrupt
+        return train_step(net, *args, **kwargs)
+
+    monkeypatch.setattr(SequenceNet, "train_step", step)
+
+
+@pytest.mark.filterwarnings("ignore:Training was interrupted")
+def test_what_is_interrupted_in_its_first_epoch_is_not_saved(folder, capsys, monkeypatch):
+    (folder / "before").write_text("an older model")
+    interrupt_in_epoch(1, monkeypatch)
+    status, out, err = run(folder, capsys, "lm train DIR/text.txt -o DIR/before --epochs 2 --hidden-size 8")
+    assert (status, out) == (130, "")
+    assert err.endswith("sklearn_rnn: interrupted. Nothing is saved: not one epoch was done.\n")
+    assert (folder / "before").read_text() == "an older model"
+
+
+@pytest.mark.filterwarnings("ignore:Training was interrupted")
+def test_what_is_interrupted_later_is_saved_and_says_so(folder, capsys, monkeypatch):
+    interrupt_in_epoch(2, monkeypatch)
+    status, out, _ = run(folder, capsys, "lm train DIR/text.txt -o DIR/half --epochs 3 --hidden-size 8")
+    assert status == 0
+    assert out.startswith("Interrupted after 1 epoch(s): ")
+    assert joblib.load(folder / "half").n_iter_ == 1
+
+
+def test_only_line_ends_end_a_line(folder, capsys):
+    (folder / "odd.txt").write_text("a\x0bb\nc\u2028d\r\n", encoding="utf8", newline="")
+    assert run(folder, capsys, "lm train DIR/odd.txt --lines -o DIR/odd --epochs 1 --hidden-size 4")[0] == 0
+    assert set(joblib.load(folder / "odd").vocabulary_) == set("a\x0bbc\u2028d")
 
 
 def test_sample(folder, capsys):
@@ -139,7 +177,11 @@ def test_score(folder, capsys):
         ("lm train DIR/empty.txt", "holds no text"),
         ("lm train DIR/text.txt --hidden-size 0", "hidden_size must be an int of at least 1"),
         ("lm train DIR/text.txt --tie-weights --embedding-size 3", "embedding_size must be the width"),
-        ("lm sample DIR/text.txt", "is no model"),
+        ("lm train DIR/text.txt -o DIR/made", "Is a directory"),
+        ("lm sample DIR/text.txt", "is no model that train made"),
+        ("lm sample DIR/empty.txt", "is no model that train made"),
+        ("lm sample DIR/words.joblib", "holds a model of words, of codes"),
+        ("lm score DIR/told.joblib DIR/text.txt", "or of texts under a condition"),
         ("lm sample DIR/other.joblib", "holds no language model, but an object of type dict"),
         ("lm sample DIR/made/text --prime X", "'X' at step 0, a token that training never saw"),
         ("lm sample DIR/made/text --temperature -1", "temperature must be at least 0"),
@@ -149,6 +191,9 @@ def test_score(folder, capsys):
 def test_what_is_wrong_is_said(folder, capsys, command, message):
     (folder / "empty.txt").write_text(" \n")
     joblib.dump({}, folder / "other.joblib")
+    small = RNNLanguageModel(hidden_size=4, max_iter=1)
+    joblib.dump(small.fit([["the", "cat"]]), folder / "words.joblib")
+    joblib.dump(small.fit(["the", "cat"], condition=[0, 1]), folder / "told.joblib")
     status, out, err = run(folder, capsys, command)
     assert status == 2
     assert out == ""

@@ -420,7 +420,7 @@ class FileDataset(StreamDataset):
 
     def fingerprint(self):
         """Give a line that is another for other data."""
-        return f"{self.n_steps} steps of a file ({digest(*self.text.outline(), np.array(self.start))})"
+        return f"{self.n_steps} steps of a file ({self.text.digest} from {self.start} on)"
 
     def _make_reader(self, starts):
         points = np.array([ord(character) for character in self.text.characters])

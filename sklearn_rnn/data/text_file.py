@@ -1,6 +1,7 @@
 """Text that need not fit in memory: files that are read in parts, and texts that come in chunks."""
 
 import codecs
+import hashlib
 import mmap
 import os
 import stat
@@ -36,6 +37,8 @@ class TextFile:
         How often each comes.
     first_steps : ndarray of int of shape (n_characters,)
         At which step each comes first.
+    digest : str
+        16 hexadecimal digits, others for another text.
 
     Raises
     ------
@@ -67,10 +70,15 @@ class TextFile:
             raise ValueError(f"{name} is empty; there is nothing to read: {self.path} has no bytes.")
         self._size, self._changed = status.st_size, status.st_mtime_ns
         counts, first_steps = np.zeros(_N_CODE_POINTS, dtype=np.int64), {}
+        digest = hashlib.blake2b(digest_size=8)
         offsets, steps = [0], [0]  # of the beginning of each block, and of the end: in bytes, in characters
         while offsets[-1] < self._size:
             points, n_bytes = self._decode_block(offsets[-1], name)
+            digest.update(points)
             here = np.bincount(points)
+            if here[0]:
+                step = steps[-1] + int(np.argmax(points == 0))
+                raise ValueError(f"{name}: {self.path} is no text: its character {step:,} is NUL.")
             before = counts[: len(here)]  # a view
             for point in np.flatnonzero((here > 0) & (before == 0)):
                 first_steps[point] = steps[-1] + int(np.argmax(points == point))
@@ -82,6 +90,7 @@ class TextFile:
         self.characters = _as_text(points)
         self.counts = counts[points]
         self.first_steps = np.array([first_steps[point] for point in points])
+        self.digest = digest.hexdigest()
 
     def __len__(self):
         return int(self._steps[-1])
@@ -130,24 +139,6 @@ class TextFile:
         behind = np.searchsorted(self._steps, stop, side="left")
         points = _as_points(self._map(int(self._offsets[first]), int(self._offsets[behind])).decode())
         return points[start - self._steps[first] : stop - self._steps[first]]
-
-    def outline(self):
-        """Give what differs between two texts in all likelihood, without reading them once more.
-
-        Returns
-        -------
-        list of ndarray
-            How often each character comes, and where first; where blocks begin; the first and the last block.
-        """
-        points = [self.read(max(0, n - _BLOCK), n) for n in (min(_BLOCK, len(self)), len(self))]
-        return [
-            _as_points(self.characters),
-            self.counts,
-            self.first_steps,
-            self._offsets,
-            self._steps,
-            *points,
-        ]
 
     def read_all(self):
         """Give the whole text.

@@ -293,7 +293,14 @@ def _read_list(X, padding_value, allow_nan, name):
         if len(widths) == 1 and None not in widths:
             return _concatenate(X, np.float32)  # plain arrays of one width: nothing more to ask
     if all(isinstance(x, str) for x in X):
-        characters = "".join(X).encode("utf-32-le", "surrogatepass")
+        joined = "".join(X)
+        if "\0" in joined:
+            i = next(i for i, x in enumerate(X) if "\0" in x)
+            raise ValueError(
+                f"{name}[{i}] has the character NUL at step {X[i].index(chr(0))}, which is no part of a text "
+                "and which arrays of NumPy do not keep; take it out, or give codes: [ord(c) for c in text]."
+            )
+        characters = joined.encode("utf-32-le", "surrogatepass")
         return Sequences.from_lengths(np.frombuffer(characters, dtype="<U1"), [len(x) for x in X])
     if any(isinstance(x, (str, bytes)) for x in X):
         i = next(i for i, x in enumerate(X) if not isinstance(x, str))

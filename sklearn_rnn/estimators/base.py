@@ -326,6 +326,7 @@ class BaseRNN(Versioned, BaseEstimator):
             "X_val": validation,
             "validation_groups": groups,
             "the vocabulary": getattr(self, "vocabulary_", None),
+            "the labels of condition": getattr(self, "condition_classes_", None),
         }
         is_seeded = self.random_state is not None or self.n_iter_ > 0
         checkpoint = Checkpoint(

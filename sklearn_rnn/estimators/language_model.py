@@ -464,6 +464,11 @@ class RNNLanguageModel(BaseRNN):
                 f"min_frequency={self.min_frequency!r} makes rare tokens of training unknown, which "
                 "handle_unknown='error' refuses; set handle_unknown='unknown'."
             )
+        if goes_on and self._has_unknown != (self.handle_unknown == "unknown"):
+            raise ValueError(
+                f"handle_unknown={self.handle_unknown!r} is not what training began with; training can only "
+                "go on with the same."
+            )
         if goes_on:
             known = self.vocabulary_
             named = known if self.vocabulary is None else read_vocabulary(self.vocabulary, known.dtype)
@@ -498,7 +503,7 @@ class RNNLanguageModel(BaseRNN):
         """Learn what texts are conditioned on if `reset`, else check it; give one vector a text."""
         if condition is not None and self._is_stream:
             raise ValueError(
-                "condition holds an entry for each text of a list, but X is one stream; give [X]."
+                "condition holds an entry for each text of a list, but X is one stream. Give a list of texts."
             )
         if reset:
             for name in ("_condition_size", "_condition_counts", "condition_classes_", "condition_prior_"):
@@ -562,7 +567,14 @@ class RNNLanguageModel(BaseRNN):
         return HeldOutDataset(dataset.sequences, dataset.targets, per_step=True, condition=dataset.condition)
 
     def _as_stream(self, dataset):
-        if not isinstance(dataset, SequenceDataset):
+        if isinstance(dataset, PartsDataset):
+            return dataset
+        if dataset.n_steps < self.bptt_steps:
+            raise ValueError(
+                f"X has {dataset.n_steps} steps, fewer than a chunk of bptt_steps={self.bptt_steps}; give "
+                "more text, or a smaller bptt_steps."
+            )
+        if isinstance(dataset, FileDataset):
             return dataset
         return StreamDataset(dataset.sequences.values, dataset.targets, self.bptt_steps)
 
@@ -1186,8 +1198,9 @@ def _check_sampling(temperature, top_k, top_p):
     if not isinstance(temperature, numbers.Real) or isinstance(temperature, bool):
         raise TypeError(f"temperature must be a number, but it is {temperature!r}.")
     if not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature must be at least 0, but it is {temperature}.")
+        raise ValueError(f"temperature must be at least 0 and finite, but it is {temperature}.")
     if top_k is not None:
         check_count("top_k", top_k)
-    if top_p is not None and not (isinstance(top_p, numbers.Real) and 0 < top_p <= 1):
+    is_share = isinstance(top_p, numbers.Real) and not isinstance(top_p, bool) and 0 < top_p <= 1
+    if top_p is not None and not is_share:
         raise ValueError(f"top_p must be greater than 0 and at most 1, but it is {top_p!r}.")

@@ -1,6 +1,7 @@
 """A file that training goes on from after it was killed, to the same end as if nothing had happened."""
 
 import glob
+import hashlib
 import io
 import math
 import os
@@ -23,6 +24,7 @@ _INTERVAL = 10.0
 _SHARE = 0.02
 _SIMPLE = (bool, int, float, str, type(None))
 _OF_THIS_PROCESS = (EpochTimer, PrintLog, Progress)  # callbacks that begin anew with each
+_MARK = 16  # bytes
 _ARRAY = "ndarray"  # marks an array among plain Python
 
 
@@ -107,9 +109,12 @@ class Checkpoint:
         def place(storage, location):  # what was on a GPU goes to the one that is trained on
             return storage if location == "cpu" else storage.to(device=device)
 
-        content = io.BytesIO(self.path.read_bytes())
+        content = self.path.read_bytes()
+        content, mark = content[:-_MARK], content[-_MARK:]
         try:
-            state = torch.load(content, map_location=place, weights_only=True)
+            if mark != _mark(content):
+                raise ValueError("its bytes are not those that were written")
+            state = torch.load(io.BytesIO(content), map_location=place, weights_only=True)
         except Exception as error:  # whatever a file of another kind makes of its reader
             raise self._refuse("is damaged, or no checkpoint") from error
         if not isinstance(state, dict) or state.get("format") != _FORMAT:
@@ -207,8 +212,12 @@ class Checkpoint:
             dir=self.path.parent, prefix=f"{self.path.name}.", suffix=".tmp", delete=False
         )
         try:
+            content = io.BytesIO()
+            torch.save(state, content)
+            content = content.getvalue()
             with file:
-                torch.save(state, file)
+                file.write(content)
+                file.write(_mark(content))
                 file.flush()
                 os.fsync(file.fileno())  # the new file is whole before it takes the place of the old one
             os.replace(file.name, self.path)
@@ -227,6 +236,11 @@ class Checkpoint:
                 f"Training is done, but checkpoint {str(self.path)!r} cannot be removed: {error}.",
                 stacklevel=2,
             )
+
+
+def _mark(content):
+    """Give what stands behind the content of a file, so that damage is seen."""
+    return hashlib.blake2b(content, digest_size=_MARK).digest()
 
 
 def describe(value):

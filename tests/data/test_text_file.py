@@ -15,7 +15,6 @@ TEXTS = {
     "wide": "ähm ☃ 😀 na ja\r\n" * 9 + "ß",
     "one": "x",
     "byte order mark": "\ufeffab",
-    "a zero": "a\0b" * 5,
     "4 bytes each": "😀😃" * 11,
 }
 every_text = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -64,6 +63,18 @@ def test_what_is_known_of_the_characters(text, block, tmp_path):
 def test_what_is_no_text_is_an_error_that_says_where(content, message, block, tmp_path):
     with pytest.raises(ValueError, match=f"X_val: .*text.txt is no text in UTF-8: {message}"):
         TextFile(write(tmp_path, content), "X_val")
+
+
+def test_nul_is_no_text(block, tmp_path):
+    with pytest.raises(ValueError, match="X: .*text.txt is no text: its character 5,000 is NUL"):
+        TextFile(write(tmp_path, b"a" * 5000 + b"\0bc"))
+
+
+def test_the_digest_is_that_of_all_characters(tmp_path):
+    digests = [
+        TextFile(write(tmp_path, b"a" * 50_000 + end + b"a" * 50_000)).digest for end in (b"bc", b"cb", b"bc")
+    ]
+    assert digests[0] == digests[2] != digests[1]
 
 
 def test_an_empty_file(tmp_path):

@@ -125,7 +125,7 @@ def test_a_stream_is_read_once_and_in_order(n_lanes, chunk):
 
 
 def test_every_step_of_a_stream_is_predicted_from_the_one_before():
-    model = make().fit("abcab")
+    model = make(bptt_steps=5).fit("abcab")
     dataset = model._make_dataset(model._read_text("abcab", reset=False)[0])
     assert dataset.sequences.values.tolist() == [0, 1, 2, 3, 1]  # 0 begins it; tokens count from 1
     assert dataset.targets.tolist() == [0, 1, 2, 0, 1]
@@ -403,8 +403,8 @@ def test_a_stream_has_no_end(fitted):
 
 
 @pytest.mark.parametrize("text", ["a", "ab", "aaaaaa"])
-def test_texts_shorter_than_a_chunk(text):
-    model = make(batch_size=32, bptt_steps=64).fit(text)
+def test_texts_of_a_single_chunk(text):
+    model = make(batch_size=32, bptt_steps=len(text)).fit(text)
     assert np.isfinite(model.score(text)) and len(model.surprisal(text)) == len(text)
     assert model.sample(max_length=3, random_state=0)[0].strip("ab") == ""
     model.fit([text])
@@ -890,7 +890,7 @@ BAD_CALLS = {
     "temperature": (
         lambda m: m.sample(temperature=-0.1),
         ValueError,
-        "temperature must be at least 0, but it is -0.1",
+        "temperature must be at least 0 and finite, but it is -0.1",
     ),
     "infinite temperature": (lambda m: m.sample(temperature=float("inf")), ValueError, "temperature"),
     "no temperature": (lambda m: m.sample(temperature=float("nan")), ValueError, "temperature"),
@@ -1022,8 +1022,40 @@ def test_nothing_is_known_before_fit(method):
 
 def test_too_short_to_set_some_aside():
     with pytest.raises(ValueError, match="early_stopping leaves nothing to train on: X has 2 steps"):
-        make(early_stopping=True).fit("ab")
+        make(early_stopping=True, bptt_steps=2).fit("ab")
     with pytest.raises(
         ValueError, match="early_stopping with .* leaves nothing to train on: there are 1 seq"
     ):
         make(early_stopping=True).fit(["ab"])
+
+
+def test_nul_is_refused():
+    with pytest.raises(ValueError, match=r"X\[0\] has the character NUL at step 1, .* codes"):
+        RNNLanguageModel(hidden_size=4, bptt_steps=2).fit("a\0b" * 9)
+
+
+def test_a_text_shorter_than_a_chunk():
+    with pytest.raises(ValueError, match="X has 5 steps, fewer than a chunk of bptt_steps=6; give more text"):
+        RNNLanguageModel(hidden_size=4, bptt_steps=6).fit("abcab")
+    model = RNNLanguageModel(hidden_size=4, bptt_steps=5, max_iter=1).fit("abcab")
+    assert np.isfinite(model.score("ab"))
+    with pytest.raises(ValueError, match="X has 2 steps"):
+        model.partial_fit("ab")
+    assert model.n_iter_ == 1
+
+
+@pytest.mark.parametrize("before", ["error", "unknown"])
+@pytest.mark.filterwarnings("ignore:handle_unknown")
+def test_whether_there_is_an_unknown_symbol_stays(before):
+    model = RNNLanguageModel(hidden_size=4, bptt_steps=5, max_iter=1, warm_start=True, handle_unknown=before)
+    model.fit("abcab")
+    now = {"error": "unknown", "unknown": "error"}[before]
+    with pytest.raises(ValueError, match=f"handle_unknown='{now}' is not what training began with"):
+        model.set_params(handle_unknown=now).fit("abcab")
+
+
+@pytest.mark.parametrize("option", [{"temperature": float("inf")}, {"top_p": True}])
+def test_sampling_options_at_the_edges(option):
+    model = RNNLanguageModel(hidden_size=4, bptt_steps=5, max_iter=1).fit("abcab")
+    with pytest.raises(ValueError, match=r"finite, but it is inf|at most 1, but it is True"):
+        model.sample(**option)

@@ -1,5 +1,6 @@
 """Training that is killed goes on from its checkpoint, and ends as if nothing had happened."""
 
+import io
 import os
 import pickle
 import subprocess
@@ -132,7 +133,7 @@ def test_a_file_goes_on_from_every_batch(path, tmp_path_factory, monkeypatch):
         assert_same(make(checkpoint=path, **EARLY).fit(X), whole)
     fit_until(3, make(checkpoint=path, **EARLY), X)
     X.write_text(STREAM + STREAM[:-2] + " !", encoding="utf8")  # as long, with the same characters
-    with pytest.raises(ValueError, match=r"X was (\d+) steps of a file \(\w+\) and is now \1 steps"):
+    with pytest.raises(ValueError, match=r"X was (\d+) steps of a file \(\w+ from 0 on\) and is now \1 "):
         make(checkpoint=path, **EARLY).fit(X)
 
 
@@ -509,7 +510,30 @@ def test_conditions_go_on_and_are_a_part_of_the_data(path, condition_as):
     fit_until(4, parts, TEXTS, condition=conditions)
     with pytest.raises(ValueError, match=r"X was 20 sequences \(\w+\) and is now 20 sequences"):
         parts.fit(TEXTS, condition=conditions[::-1])
+    renamed = ["tiny" if label == "short" else "long" for label in conditions]
+    with pytest.raises(ValueError, match="the labels of condition was 2 entries"):
+        parts.fit(TEXTS, condition=renamed)
     assert_same(parts.fit(TEXTS, condition=conditions), whole)
+
+
+def test_a_damaged_file_is_refused(path):
+    fit_until(4, make(checkpoint=path), TEXTS)
+    content = bytearray(path.read_bytes())
+    for place in (0, len(content) // 2, len(content) - 1):
+        damaged = content.copy()
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="is damaged, or no checkpoint"):
+            make(checkpoint=path).fit(TEXTS)
+
+
+def test_a_file_of_text_that_was_edited_is_other_data(path, tmp_path_factory):
+    X = tmp_path_factory.mktemp("texts") / "text.txt"
+    X.write_text("ab" * 50_000 + "cd" + "ab" * 50_000, encoding="utf8")
+    fit_until(3, make(checkpoint=path, max_iter=1), X)
+    X.write_text("ab" * 50_000 + "dc" + "ab" * 50_000, encoding="utf8")
+    with pytest.raises(ValueError, match="of another training: X was 200002 steps"):
+        make(checkpoint=path, max_iter=1).fit(X)
 
 
 def test_a_failed_resumption_changes_nothing(path):
@@ -557,7 +581,9 @@ def test_a_file_that_is_cut_short(path, n_bytes):
 
 
 def test_a_file_of_a_later_version(path):
-    torch.save({"format": "sklearn_rnn checkpoint", "version": 2}, path)
+    content = io.BytesIO()
+    torch.save({"format": "sklearn_rnn checkpoint", "version": 2}, content)
+    path.write_bytes(content.getvalue() + checkpoint._mark(content.getvalue()))
     with pytest.raises(ValueError, match="has format 2, of a later version of sklearn_rnn"):
         make(checkpoint=path).fit(TEXTS)
 

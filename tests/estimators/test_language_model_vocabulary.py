@@ -107,7 +107,7 @@ def test_the_vocabulary_of_training_is_the_default(form):
 
 
 def test_characters_of_a_str():
-    model = make(vocabulary="cab").fit("abab")
+    model = make(vocabulary="cab", bptt_steps=4).fit("abab")
     assert model.vocabulary_.tolist() == ["a", "b", "c"]
     assert model.predict_proba("ab").shape == (2, 3)
     assert np.isfinite(model.score("cab"))
@@ -210,13 +210,13 @@ def test_bad_parameters_change_nothing(case):
 
 
 def test_training_goes_on_with_the_same_vocabulary():
-    model = make(vocabulary="abc").fit("abab")
+    model = make(vocabulary="abc", bptt_steps=3).fit("abab")
     before = weights_of(model)
     for other in ("ab", "abcd", "abx"):
         with pytest.raises(ValueError, match="vocabulary is not what training began with"):
             model.set_params(vocabulary=other).partial_fit("abab")
     assert all((w == before[name]).all() for name, w in weights_of(model).items())
-    twice = [make(vocabulary="abc").fit("abab").set_params(vocabulary=v) for v in ("bca", None)]
+    twice = [make(vocabulary="abc", bptt_steps=3).fit("abab").set_params(vocabulary=v) for v in ("bca", None)]
     assert_same_weights(twice[0].partial_fit("abc"), twice[1].partial_fit("abc"))
     model.set_params(vocabulary="abcd").fit("abab")  # begins anew
     assert model.vocabulary_.tolist() == list("abcd")
@@ -269,7 +269,7 @@ def test_layout_of_codes():
     dataset = model._make_dataset(model._read_text(["axb"], reset=False)[0])
     assert dataset.sequences.values.tolist() == [0, 1, 3, 2]  # begin, a, unknown, b
     assert dataset.targets.tolist() == [0, 2, 1, 3]  # a, unknown, b, end
-    stream = make(vocabulary="ab", handle_unknown="unknown").fit("abc")
+    stream = make(vocabulary="ab", handle_unknown="unknown", bptt_steps=3).fit("abc")
     assert stream.module_.head.n_outputs == 3
 
 
