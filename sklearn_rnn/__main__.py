@@ -118,6 +118,10 @@ def _train(options):
         f"{after} {model.n_iter_} epoch(s): {model.loss_curve_[-1]:.3f} nats a character in training; "
         f"saved as {options.output}"
     )
+    if model.n_iter_ < options.epochs:
+        raise KeyboardInterrupt(
+            "" if options.checkpoint is None else f"The same command goes on from {options.checkpoint}."
+        )
 
 
 def _check_output(file):

@@ -36,9 +36,6 @@ TRUSTED_TYPES = (
     "sklearn_rnn.preprocessing.windows.SlidingWindow",
     # The parameter `device` may be one. It is a name: to make one touches no device.
     "torch.device",
-    # And `checkpoint` a path: to make one touches no file.
-    "pathlib.PosixPath",
-    "pathlib.WindowsPath",
     # Some of scikit-learn's transformers remember one, such as SimpleImputer. It names a type of numbers: to
     # make one runs nothing, and skops reads it from an array without pickled objects.
     "numpy.dtype",

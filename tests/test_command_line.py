@@ -95,8 +95,10 @@ def test_what_is_interrupted_in_its_first_epoch_is_not_saved(folder, capsys, mon
 @pytest.mark.filterwarnings("ignore:Training was interrupted")
 def test_what_is_interrupted_later_is_saved_and_says_so(folder, capsys, monkeypatch):
     interrupt_in_epoch(2, monkeypatch)
-    status, out, _ = run(folder, capsys, "lm train DIR/text.txt -o DIR/half --epochs 3 --hidden-size 8")
-    assert status == 0
+    command = "lm train DIR/text.txt -o DIR/half --epochs 3 --hidden-size 8 --checkpoint DIR/half.ckpt"
+    status, out, err = run(folder, capsys, command)
+    assert status == 130
+    assert err.endswith(f"The same command goes on from {folder / 'half.ckpt'}.\n")
     assert out.startswith("Interrupted after 1 epoch(s): ")
     assert joblib.load(folder / "half").n_iter_ == 1
 

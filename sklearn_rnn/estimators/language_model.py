@@ -120,7 +120,8 @@ class RNNLanguageModel(BaseRNN):
         A file that `fit` writes while it trains, every 10 seconds or less often, and removes when it is done.
         If it is there when `fit` begins, training was killed or interrupted: it goes on from the file and
         ends as it would have without the interruption, bit by bit. `max_iter` may have grown, all else has to
-        be the same. A file belongs to one fit at a time. `partial_fit` takes no notice of it.
+        be the same. A file belongs to one fit at a time. `partial_fit` takes no notice of it. Give a str if
+        the estimator is to be saved by skops.
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
@@ -495,7 +496,7 @@ class RNNLanguageModel(BaseRNN):
             problems.add(
                 None if is_stream else i,
                 f"has {token!r} at step {step}, a token that {why}; a fit with handle_unknown='unknown' lets "
-                "such tokens pass.",
+                "such tokens pass, and vocabulary= can name it.",
             )
         problems.raise_if_any()
 

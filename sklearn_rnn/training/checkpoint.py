@@ -314,6 +314,13 @@ def _gather(net, n_before):
 
 def _restore(net, state, n_before):
     """Give a net what `_gather` copied."""
+    groups = net.optimizer_.param_groups
+    if [len(group["params"]) for group in groups] != [len(states) for _, states in state["optimizer"]]:
+        # All weights as one parameter, or each by itself: see `flattened`.
+        raise ValueError(
+            "The checkpoint was written by training in another way, with the compiled loops or without "
+            "them. Train as before, or delete the file to begin anew."
+        )
     net.module_.load_state_dict(state["weights"])
     # Not by load_state_dict, which changes types and makes new groups: others hold the ones that are there.
     for group, (options, states) in zip(net.optimizer_.param_groups, state["optimizer"], strict=True):

@@ -29,7 +29,7 @@ OPTIMIZERS = {
 # Of these, a step asks for one gradient, and treats each number alike.
 _PLAIN = frozenset(OPTIMIZERS.values())
 # Callbacks that leave the network alone.
-_HARMLESS = (EpochTimer, EarlyStopping, LRScheduler, Progress, TokenProgress)
+_HARMLESS = (EpochTimer, EarlyStopping, LRScheduler, PrintLog, Progress, TokenProgress)
 
 
 class BatchIterator:
@@ -129,8 +129,7 @@ class SequenceNet(NeuralNet):
         }
         # Nobody looks back at earlier batches, of which a long epoch has many.
         self._forgets = all(
-            type(c) in (*_HARMLESS, PrintLog) and not callable(getattr(c, "monitor", None))
-            for _, c in self.callbacks_
+            type(c) in _HARMLESS and not callable(getattr(c, "monitor", None)) for _, c in self.callbacks_
         )
         self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
         self._set_training(True)

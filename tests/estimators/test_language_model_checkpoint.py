@@ -19,6 +19,8 @@ from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.data import batching
+from sklearn_rnn.nn import use_native
+from sklearn_rnn.nn.native import library
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.training import SequenceNet, callbacks, checkpoint
 
@@ -534,6 +536,21 @@ def test_a_file_of_text_that_was_edited_is_other_data(path, tmp_path_factory):
     X.write_text("ab" * 50_000 + "dc" + "ab" * 50_000, encoding="utf8")
     with pytest.raises(ValueError, match="of another training: X was 200002 steps"):
         make(checkpoint=path, max_iter=1).fit(X)
+
+
+@pytest.mark.parametrize("levels", [(0, 2), (2, 0), (1, 2)])
+def test_training_may_be_watched_when_it_goes_on(path, levels, capsys):
+    before, now = levels
+    fit_until(4, make(checkpoint=path, verbose=before), STREAM)
+    assert_same(make(checkpoint=path, verbose=now).fit(STREAM), make().fit(STREAM))
+
+
+@pytest.mark.skipif(library.load() is None, reason="there is one way to train without the compiled loops")
+def test_the_way_of_training_stays(path):
+    with use_native(True):
+        fit_until(4, make(checkpoint=path), TEXTS)
+    with use_native(False), pytest.raises(ValueError, match="written by training in another way"):
+        make(checkpoint=path).fit(TEXTS)
 
 
 def test_a_failed_resumption_changes_nothing(path):
