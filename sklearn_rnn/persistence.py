@@ -25,6 +25,7 @@ TRUSTED_TYPES = (
     "sklearn_rnn.estimators.classifier.RNNClassifier",
     "sklearn_rnn.estimators.language_model.RNNLanguageModel",
     "sklearn_rnn.estimators.regressor.RNNRegressor",
+    "sklearn_rnn.estimators.seq2seq.RNNSeq2Seq",
     "sklearn_rnn.estimators.tagger.RNNTagger",
     # Their states are kept as they are.
     "sklearn_rnn.preprocessing.features.SequenceFeatures",

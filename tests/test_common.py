@@ -1,13 +1,47 @@
 """scikit-learn's own checks, on every estimator."""
 
+import numpy as np
 import pytest
 from sklearn.exceptions import SkipTestWarning
-from sklearn.utils import estimator_checks
+from sklearn.utils import assert_all_finite, column_or_1d, estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNTagger
+from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
+from sklearn_rnn.metrics import exact_match_score
 
-CLASSES = [RNNClassifier, RNNRegressor, RNNTagger]
+
+class Speller(RNNSeq2Seq):
+    """Writes a label as a target of one token: the checks know no sequences."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        return super().fit(X, self._spell_labels(X, y), sample_weight)
+
+    def partial_fit(self, X, y=None, sample_weight=None):
+        return super().partial_fit(X, self._spell_labels(X, y), sample_weight)
+
+    def _spell_labels(self, X, y):
+        if y is None:
+            return None
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y)
+        return [[str(label)] for label in y.tolist()]
+
+    def predict(self, X):
+        targets = super().predict(X)  # the checks compare numbers
+        tokens = self.target_vocabulary_.tolist()
+        return np.array([tokens.index(target[0]) if target else -1 for target in targets])
+
+    def predict_proba(self, X):
+        return np.stack([proba[0] for proba in super().predict_proba(X, [[]] * len(X))])
+
+    def score_samples(self, X):
+        return np.exp(super().score_samples(X, [[]] * len(X)))  # for an absolute tolerance of 1e-7
+
+    def score(self, X, y, sample_weight=None):
+        return exact_match_score(self._spell_labels(X, y), super().predict(X), sample_weight=sample_weight)
+
+
+CLASSES = [RNNClassifier, RNNRegressor, RNNTagger, Speller]
 SMALL = {"hidden_size": 16, "max_iter": 40, "learning_rate": 0.02}
 MINI_BATCHES = [cls(**SMALL) for cls in CLASSES]
 # On one batch of all sequences weights and repetitions are the same sum, which float32 rounds too coarsely

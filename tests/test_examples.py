@@ -143,6 +143,15 @@ CLAIMS = {
         "search.best_score_ > 0.8",
         "[len(p) for p in predicted] == [len(x) for x in X]",
     ],
+    "docs/guide/seq2seq.md": [
+        "plurals.tolist() == ['foxes', 'dogs'] and wide.tolist() == ['foxes']",
+        "sound == 'moo'",
+        "weights.shape == (6, 3) and display.im_.get_array().shape == (6, 3)",
+        "best[0][0] == 'gases' and len(best[0]) == len(log_proba[0]) == 3 and len(drawn[0]) == 4",
+        "given[0] > given[1] + 2 and proba.shape == (6, 15)",
+        "stopped.validation_scores_[-1] > 0.8 and stopped.n_iter_ < 80",
+        "(scores < 0).all() and (scores > -1).all()",
+    ],
     "docs/index.md": ["clf.score(X_test, y_test) > 0.9"],
 }
 PAGES = [

@@ -28,6 +28,7 @@ from sklearn_rnn import (
     RNNClassifier,
     RNNLanguageModel,
     RNNRegressor,
+    RNNSeq2Seq,
     RNNTagger,
     estimators,
     preprocessing,
@@ -71,6 +72,7 @@ MODELS = {
     ),
     "language model": (RNNLanguageModel(embedding_size=5, **quick), WORDS, None),
     "language model of a stream": (RNNLanguageModel(bptt_steps=5, **quick), "the cat sat. " * 3, None),
+    "sequence to sequence": (RNNSeq2Seq(decoder_cell="gru", early_stopping=True, **quick), WORDS, WORDS),
     "pipeline": (make_pipeline(step, RNNClassifier(**quick)), X, LABELS),
     "pipeline with an imputer": (
         make_pipeline(StepTransformer(SimpleImputer()), RNNClassifier(**quick)),
@@ -99,6 +101,8 @@ def fit(name):
 
 
 def ask(model, inputs):
+    if hasattr(model, "attention_weights"):
+        return model.predict_proba(inputs, inputs)
     for method in ("predict_proba", "predict", "transform"):
         if hasattr(model, method):
             return getattr(model, method)(inputs)
@@ -162,6 +166,8 @@ else:
 
 
 def ask(model, inputs):
+    if hasattr(model, "attention_weights"):
+        return model.predict_proba(inputs, inputs)
     for method in ("predict_proba", "predict", "transform"):
         if hasattr(model, method):
             return getattr(model, method)(inputs)

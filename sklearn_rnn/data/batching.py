@@ -67,6 +67,10 @@ class Packing:
         """Whether all sequences have one length, so that the layout is a dense (T, B) array."""
         return self.batch_sizes[0] == self.batch_sizes[-1]
 
+    def place(self, step, row):
+        """Give where steps of sequences stand: arrays of their numbers."""
+        return self._starts[step] + row
+
     def _tensor(self, index):
         return torch.from_numpy(index).to(self.device)
 
@@ -78,12 +82,12 @@ class Packing:
     @cached_property
     def last(self):
         """Where the last step of each sequence stands, (B,)."""
-        return self._tensor(self._starts[self.lengths - 1] + np.arange(len(self)))
+        return self._tensor(self.place(self.lengths - 1, np.arange(len(self))))
 
     @cached_property
     def reverse(self):
         """Where the step stands that mirrors each step within its own sequence, (S_b,)."""
-        return self._tensor(self._starts[self.lengths[self.row_of] - 1 - self.step_of] + self.row_of)
+        return self._tensor(self.place(self.lengths[self.row_of] - 1 - self.step_of, self.row_of))
 
     @cached_property
     def dense(self):
@@ -116,6 +120,8 @@ class PackedBatch:
     condition : Tensor of shape (n_sequences, p), optional
         A vector for each sequence.
     """
+
+    source = source_row = None  # see `PairDataset`
 
     def __init__(self, values, packing, targets=None, weights=None, index=None, carry=None, condition=None):
         self.values = values
@@ -181,6 +187,28 @@ class SequenceDataset:
     def n_steps(self):
         """Number of steps of all sequences together."""
         return int(self.lengths.sum())
+
+    def keep(self, rows):
+        """Leave out all but some sequences, without a copy.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which of `sequences`.
+
+        Returns
+        -------
+        SequenceDataset
+            A data set over the same arrays.
+        """
+        return SequenceDataset(
+            self.sequences,
+            self.targets,
+            self.weights,
+            per_step=self.per_step,
+            rows=rows,
+            condition=self.condition,
+        )
 
     def subset(self, rows):
         """Copy some sequences into a data set of their own.
@@ -555,6 +583,135 @@ def digest(*arrays):
         total.update(f"{a.dtype} {a.shape}".encode())
         total.update(repr(a.tolist()).encode() if a.dtype.kind == "O" else a.ravel().view(np.uint8))
     return total.hexdigest()
+
+
+class PairDataset:
+    """Targets to write, with the sources that they are written from.
+
+    Parameters
+    ----------
+    sources : Sequences, or ndarray of float32 of shape (n_pairs, p)
+        Encoded sequences; or vectors.
+    inputs : Sequences
+        What the decoder reads: the codes of each target behind the symbol that all begin with.
+    targets : ndarray of int64 of shape (n_steps_total,), optional
+        What it is to write at each of these steps.
+    weights : ndarray of shape (n_steps_total,), optional
+        Of the steps.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn import Sequences
+    >>> from sklearn_rnn.data.batching import PairDataset
+    >>> sources = Sequences(np.arange(5), np.array([0, 3, 5]))
+    >>> dataset = PairDataset(sources, Sequences(np.arange(6), np.array([0, 2, 6])))
+    >>> batch = dataset.gather(np.array([1, 0]), torch.zeros(1))
+    >>> batch.values.tolist(), batch.source.values.tolist(), batch.source_row.tolist()
+    ([2, 0, 3, 1, 4, 5], [0, 3, 1, 4, 2], [1, 0])
+    """
+
+    per_step = True
+
+    def __init__(self, sources, inputs, targets=None, weights=None):
+        self.sources = sources
+        self.written = SequenceDataset(inputs, targets, weights, per_step=True)
+        self.weights = weights
+        # In the order of the targets' lengths, and where these are equal, of the sources'.
+        self.lengths = inputs.lengths.astype(np.float64)
+        if isinstance(sources, Sequences):
+            self.lengths += sources.lengths / (1 + sources.lengths.max())
+
+    def __len__(self):
+        return len(self.lengths)
+
+    @property
+    def n_steps(self):
+        """Number of steps of all targets together."""
+        return self.written.n_steps
+
+    @property
+    def targets(self):
+        """What is to be written, laid end to end."""
+        return self.written.targets
+
+    def subset(self, rows):
+        """Copy some pairs into a data set of their own.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+            Which.
+
+        Returns
+        -------
+        PairDataset
+            A data set that holds nothing else.
+        """
+        written = self.written.subset(rows)
+        return PairDataset(self.sources[rows], written.sequences, written.targets, written.weights)
+
+    keep = subset
+
+    def fingerprint(self):
+        """Give a line that is another for other data."""
+        sources = self.sources
+        arrays = (sources.values, sources.offsets) if isinstance(sources, Sequences) else (sources,)
+        return f"{self.written.fingerprint()} from {digest(*arrays)}"
+
+    def batches(self, batch_size, rng, like):
+        """Give all pairs in batches, drawn anew; see `SequenceDataset`."""
+        for members in plan_training(self.lengths, batch_size, rng):
+            yield self.gather(members, like)
+
+    def gather(self, members, like):
+        """Lay out one batch.
+
+        Parameters
+        ----------
+        members : ndarray of int
+            Positions in this data set, in order of decreasing length of their targets.
+        like : Tensor
+            See `SequenceDataset.gather`.
+
+        Returns
+        -------
+        PackedBatch
+            The targets. Its ``source`` holds the sources, a batch of their own in their own order, and its
+            ``source_row`` says which of them belongs to each target; or they are vectors (B, p), in the order
+            of the targets, and it is None.
+        """
+        batch = self.written.gather(members, like)
+        batch.source, batch.source_row = gather_sources(self.sources, members, like)
+        return batch
+
+
+def gather_sources(sources, members, like):
+    """Lay out some sources.
+
+    Parameters
+    ----------
+    sources : Sequences or ndarray of float32 of shape (n, p)
+        All of them.
+    members : ndarray of int
+        Which, in any order.
+    like : Tensor
+        See `SequenceDataset.gather`.
+
+    Returns
+    -------
+    source : PackedBatch, or Tensor of shape (B, p)
+        A batch, the longest first; or vectors, in the order of `members`.
+    row : int64 Tensor of shape (B,), or None
+        Where each member is in the batch.
+    """
+    if not isinstance(sources, Sequences):
+        return torch.from_numpy(sources[members]).to(like.device, like.dtype), None
+    order = np.argsort(-sources.lengths[members], kind="stable")
+    row = np.empty_like(order)
+    row[order] = np.arange(len(order))
+    source = SequenceDataset(sources, per_step=True).gather(members[order], like)
+    return source, torch.from_numpy(row).to(like.device)
 
 
 def plan_training(lengths, batch_size, rng):

@@ -39,7 +39,7 @@ class Problems:
             raise ValueError("\n".join(lines))
 
 
-def as_sequences(X, *, padding_value=None, allow_nan=False, name="X"):
+def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, name="X"):
     """Read any form of sequences.
 
     Parameters
@@ -59,6 +59,8 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, name="X"):
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
     allow_nan : bool, default=False
         Whether NaN may stand for missing values, as for a transformer that imputes them.
+    allow_empty : bool, default=False
+        Whether sequences may have no steps, as targets of `RNNSeq2Seq` may.
     name : str, default="X"
         What error messages call the data.
 
@@ -88,7 +90,7 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, name="X"):
     if len(sequences) == 0:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
     problems = Problems(name)
-    for i in np.flatnonzero(sequences.offsets[1:] == sequences.offsets[:-1]):
+    for i in np.flatnonzero(sequences.lengths == 0) if not allow_empty else ():
         problems.add(i, _EMPTY if padding_value is None else _ALL_PADDING)
     if not sequences.is_tokens:
         _find_non_finite(sequences, allow_nan, problems)
@@ -400,7 +402,9 @@ def _step_array(x):
     except ValueError:  # steps of different widths
         a = object_array(x)
     if _check_steps_all_str(x, a):
-        return a.astype(object) if a.dtype.kind == "T" else a
+        # NumPy's str of fixed width end before the characters of code 0 at their end.
+        ends = isinstance(x, (list, tuple)) and a.ndim == 1 and "\0" in "".join(x)
+        return np.array(x, dtype=object) if ends or a.dtype.kind == "T" else a
     if a.dtype.kind == "O":
         if a.ndim == 1 and any(np.ndim(v) for v in a):
             raise ValueError("its steps have different numbers of features.")

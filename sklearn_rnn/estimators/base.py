@@ -76,6 +76,7 @@ class BaseRNN(Versioned, BaseEstimator):
 
     _extra_rules = {}
     _progress = Progress
+    _network_class = RecurrentNetwork
 
     def _store(self, parameters):
         """Store what a constructor was given, unchanged."""
@@ -142,10 +143,7 @@ class BaseRNN(Versioned, BaseEstimator):
         """Turn tokens into codes; 0 is the code of what the vocabulary does not hold."""
         if not sequences.is_tokens:
             return sequences
-        tokens = sequences.values
-        codes = np.searchsorted(self.vocabulary_, tokens)
-        codes[codes == len(self.vocabulary_)] = 0
-        return sequences.with_values(np.where(self.vocabulary_[codes] == tokens, codes + 1, 0))
+        return sequences.with_values(code_tokens(sequences.values, self.vocabulary_))
 
     # Training
 
@@ -246,9 +244,7 @@ class BaseRNN(Versioned, BaseEstimator):
             self.net_.clip_norm = self.clip_norm
             self.net_.resume(self.learning_rate)
             return
-        is_tokens = self._kind != "numbers"
-        input_size = self._n_codes if is_tokens else 1 if self._was_table else self.n_features_in_
-        self._network = dict(architecture, input_size=input_size, is_tokens=is_tokens, rare=rare)
+        self._network = architecture | self._describe_input(rare)
         self._setup = setup
         # Without a seed: fresh entropy, so that NumPy's global state stays as it is.
         rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
@@ -256,6 +252,11 @@ class BaseRNN(Versioned, BaseEstimator):
         self._make_net(device, RandomStream(self._seed, device))
         self.n_iter_ = 0
         self.loss_curve_, self.history_ = [], []
+
+    def _describe_input(self, rare):
+        is_tokens = self._kind != "numbers"
+        input_size = self._n_codes if is_tokens else 1 if self._was_table else self.n_features_in_
+        return {"input_size": input_size, "is_tokens": is_tokens, "rare": rare}
 
     def _describe_architecture(self):
         architecture = {name: getattr(self, name) for name in _ARCHITECTURE}
@@ -268,10 +269,10 @@ class BaseRNN(Versioned, BaseEstimator):
         dtype, of_kernels = resolve_dtype(self._setup["dtype"], device, fall_back=weights is not None)
         with stream.active():
             if weights is None:
-                network = RecurrentNetwork(**self._network).to(device, dtype)
+                network = self._network_class(**self._network).to(device, dtype)
             else:
-                network = RecurrentNetwork.from_weights(weights, device, dtype, **self._network)
-            network.recurrence.kernel_dtype = of_kernels
+                network = self._network_class.from_weights(weights, device, dtype, **self._network)
+            network.set_kernel_dtype(of_kernels)
             self.net_ = make_net(
                 network,
                 optimizer=self._setup["optimizer"],
@@ -357,15 +358,7 @@ class BaseRNN(Versioned, BaseEstimator):
             train, held = train_test_split(
                 rows, test_size=n_validation, stratify=strata, random_state=self._seed
             )
-        kept = SequenceDataset(
-            dataset.sequences,
-            dataset.targets,
-            dataset.weights,
-            per_step=self._per_step,
-            rows=np.sort(train),
-            condition=dataset.condition,
-        )
-        return kept, dataset.subset(np.sort(held))
+        return dataset.keep(np.sort(train)), dataset.subset(np.sort(held))
 
     def _plan_split(self, dataset):
         n = len(dataset)
@@ -520,6 +513,13 @@ class BaseRNN(Versioned, BaseEstimator):
         tags.input_tags.string = True
         tags.target_tags.required = True
         return tags
+
+
+def code_tokens(tokens, vocabulary):
+    """Give the place of each token in a sorted vocabulary, counted from 1; 0 for what it does not hold."""
+    codes = np.searchsorted(vocabulary, tokens)
+    codes[codes == len(vocabulary)] = 0
+    return np.where(vocabulary[codes] == tokens, codes + 1, 0)
 
 
 def _is_table(X, sequences):

@@ -1,6 +1,5 @@
 """Language model: the probability of what comes next, and text drawn from it."""
 
-import numbers
 import os
 import warnings
 
@@ -27,6 +26,7 @@ from sklearn_rnn.data.validation import Problems, as_sequences, check_unit, obje
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS
+from sklearn_rnn.estimators.sampling import check_sampling, choose
 from sklearn_rnn.estimators.vocabulary import learn_vocabulary, read_vocabulary
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.heads.tied import TiedLinear
@@ -1075,7 +1075,7 @@ class RNNLanguageModel(BaseRNN):
         alive : ndarray of bool of shape (n_texts,)
             Which texts go on.
         """
-        _check_sampling(temperature, top_k, top_p)
+        check_sampling(temperature, top_k, top_p)
         if max_length is not None:
             check_count("max_length", max_length)
         stop_code = None
@@ -1105,7 +1105,7 @@ class RNNLanguageModel(BaseRNN):
         while True:
             if self._has_unknown:  # which is never drawn
                 logs[:, len(self.vocabulary_)] = -np.inf
-            codes = _choose(logs, temperature, top_k, top_p, uniform(len(starts)))
+            codes = choose(logs, temperature, top_k, top_p, uniform(len(starts)))
             if can_end:
                 alive = alive & (codes < n_tokens)
                 if stop_code is not None:
@@ -1175,33 +1175,3 @@ def _make_read_out(head):
 
 def _log_softmax(scores):
     return torch.log_softmax(scores.float(), dim=1).cpu().numpy()
-
-
-def _choose(logs, temperature, top_k, top_p, uniform):
-    """Draw a token for each row of log-probabilities (n, K), given one number in [0, 1) for each."""
-    if temperature == 0:
-        return logs.argmax(axis=1)
-    behind = logs.astype(np.float64) - logs.max(axis=1, keepdims=True)
-    weights = np.exp(behind / max(temperature, 1e-200))  # below that all others are infinitely far behind
-    if top_k is not None and top_k < logs.shape[1]:
-        np.put_along_axis(weights, np.argpartition(-weights, top_k, axis=1)[:, top_k:], 0, axis=1)
-    if top_p is not None and top_p < 1:
-        order = np.argsort(-weights, axis=1, kind="stable")
-        ranked = np.take_along_axis(weights, order, axis=1)
-        before = np.cumsum(ranked, axis=1) - ranked  # the most likely one is always kept
-        ranked[before >= top_p * ranked.sum(axis=1, keepdims=True)] = 0
-        np.put_along_axis(weights, order, ranked, axis=1)
-    heights = np.cumsum(weights, axis=1)
-    return (heights > (uniform * heights[:, -1])[:, np.newaxis]).argmax(axis=1)
-
-
-def _check_sampling(temperature, top_k, top_p):
-    if not isinstance(temperature, numbers.Real) or isinstance(temperature, bool):
-        raise TypeError(f"temperature must be a number, but it is {temperature!r}.")
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature must be at least 0 and finite, but it is {temperature}.")
-    if top_k is not None:
-        check_count("top_k", top_k)
-    is_share = isinstance(top_p, numbers.Real) and not isinstance(top_p, bool) and 0 < top_p <= 1
-    if top_p is not None and not is_share:
-        raise ValueError(f"top_p must be greater than 0 and at most 1, but it is {top_p!r}.")

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import torch
 
+from sklearn_rnn.nn.attention import ATTENTIONS, Attention
 from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
 from sklearn_rnn.nn.heads import Head
 from sklearn_rnn.nn.pooling import POOLINGS
@@ -171,3 +172,16 @@ SEQUENCE_HEAD = _one_of(("auto",), or_else=", or a subclass of Head", types=obje
 STEP_HEAD = _one_of(
     ("softmax", "crf"), or_else=", or a subclass of Head", types=object, condition=_subclass(Head)
 )
+DECODER = {
+    "decoder_cell": Optional(RULES["cell"]),
+    "decoder_hidden_size": Optional(_whole(1)),
+    "decoder_num_layers": Optional(_whole(1)),
+    "attention": Optional(
+        _one_of(ATTENTIONS, or_else=", a subclass of Attention", types=object, condition=_subclass(Attention))
+    ),
+    "scheduled_sampling": Rule(numbers.Real, lambda v: 0 <= v <= 1, "a number from 0 to 1"),
+    "beam_size": _whole(1),
+    "length_penalty": _real(0),
+    "max_length": Optional(_whole(1)),
+    "scoring": _one_of(("loss", "exact_match")),
+}

@@ -1,6 +1,7 @@
 """Metrics of sequences and their steps, and scorers made of them."""
 
 from sklearn_rnn.metrics.edit import edit_distance_rate as edit_distance_rate
+from sklearn_rnn.metrics.edit import exact_match_score as exact_match_score
 from sklearn_rnn.metrics.likelihood import bits_per_token as bits_per_token
 from sklearn_rnn.metrics.likelihood import perplexity_score as perplexity_score
 from sklearn_rnn.metrics.regression import step_mean_absolute_error as step_mean_absolute_error
@@ -27,6 +28,7 @@ __all__ = [
     "Spans",
     "bits_per_token",
     "edit_distance_rate",
+    "exact_match_score",
     "find_spans",
     "get_scorer",
     "get_scorer_names",

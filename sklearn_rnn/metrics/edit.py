@@ -1,9 +1,10 @@
-"""How many edits make the predicted sequences the true ones."""
+"""How many edits make the predicted sequences the true ones, and how many sequences need none."""
 
 from itertools import pairwise
 
 import numpy as np
 
+from sklearn_rnn.data.validation import check_sample_weight
 from sklearn_rnn.metrics._ragged import check_any_steps, check_same_number, read_labels
 
 
@@ -52,6 +53,51 @@ def edit_distance_rate(y_true, y_pred):
     check_any_steps(lengths)
     pairs = zip(_cut(true, lengths), _cut(pred, pred_lengths), strict=True)
     return sum(_count_edits(a, b) for a, b in pairs) / len(true)
+
+
+def exact_match_score(y_true, y_pred, *, sample_weight=None):
+    """Give the share of the sequences that are predicted as they are, in every step and in their length.
+
+    Parameters
+    ----------
+    y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,), or of str
+        True and predicted sequences; see `edit_distance_rate`. They may be empty.
+    sample_weight : array of shape (n_sequences,), optional
+        Weights of the sequences.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many predicted as true sequences or none at all, or a token is missing (None or
+        NaN).
+    TypeError
+        If one of them is no collection.
+
+    See Also
+    --------
+    sequence_accuracy_score : The same of labels a step, which must be as many.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.metrics import exact_match_score
+    >>> exact_match_score(["cats", "buses"], ["cats", "buss"])
+    0.5
+    """
+    true, lengths = read_labels(y_true, "y_true")
+    pred, pred_lengths = read_labels(y_pred, "y_pred")
+    check_same_number("y_pred", pred_lengths, lengths)
+    if len(lengths) == 0:
+        raise ValueError("y_true holds no sequences; at least one is needed.")
+    if hasattr(sample_weight, "__len__"):
+        check_same_number("sample_weight", sample_weight, lengths)
+    weights = check_sample_weight(sample_weight, lengths, per_step=False)
+    is_right = [a == b for a, b in zip(_cut(true, lengths), _cut(pred, pred_lengths), strict=True)]
+    return float(np.average(is_right, weights=weights))
 
 
 def _cut(flat, lengths):

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 import sklearn.metrics
 from sklearn.metrics import make_scorer
 
-from sklearn_rnn.metrics.edit import edit_distance_rate
+from sklearn_rnn.metrics.edit import edit_distance_rate, exact_match_score
 from sklearn_rnn.metrics.likelihood import bits_per_token, perplexity_score
 from sklearn_rnn.metrics.regression import (
     step_mean_absolute_error,
@@ -43,6 +43,7 @@ def _make_cost_scorer(cost):
 _SCORERS = {
     "step_accuracy": make_scorer(step_accuracy_score),
     "sequence_accuracy": make_scorer(sequence_accuracy_score),
+    "exact_match": make_scorer(exact_match_score),
     "neg_edit_distance_rate": make_scorer(edit_distance_rate, greater_is_better=False),
     "neg_perplexity": _make_cost_scorer(perplexity_score),
     "neg_bits_per_token": _make_cost_scorer(bits_per_token),

@@ -1,11 +1,16 @@
 """Recurrent networks as torch modules over packed batches."""
 
+from sklearn_rnn.nn.attention import ATTENTIONS as ATTENTIONS
+from sklearn_rnn.nn.attention import AdditiveAttention as AdditiveAttention
+from sklearn_rnn.nn.attention import Attention as Attention
+from sklearn_rnn.nn.attention import DotAttention as DotAttention
 from sklearn_rnn.nn.cells import CELLS as CELLS
 from sklearn_rnn.nn.cells import Cell as Cell
 from sklearn_rnn.nn.cells import ElmanCell as ElmanCell
 from sklearn_rnn.nn.cells import GRUCell as GRUCell
 from sklearn_rnn.nn.cells import JordanCell as JordanCell
 from sklearn_rnn.nn.cells import LSTMCell as LSTMCell
+from sklearn_rnn.nn.encoder_decoder import EncoderDecoder as EncoderDecoder
 from sklearn_rnn.nn.heads import HEADS as HEADS
 from sklearn_rnn.nn.heads import CRFHead as CRFHead
 from sklearn_rnn.nn.heads import Head as Head
@@ -19,10 +24,15 @@ from sklearn_rnn.nn.recurrent import Recurrence as Recurrence
 from sklearn_rnn.nn.recurrent import Stepper as Stepper
 
 __all__ = [
+    "ATTENTIONS",
+    "AdditiveAttention",
+    "Attention",
     "CELLS",
     "CRFHead",
     "Cell",
+    "DotAttention",
     "ElmanCell",
+    "EncoderDecoder",
     "GRUCell",
     "HEADS",
     "Head",

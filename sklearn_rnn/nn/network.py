@@ -56,140 +56,10 @@ class TokenInput(nn.Module):
         return codes.masked_fill(is_hidden, 0)
 
 
-class RecurrentNetwork(nn.Module):
-    """Input layer, recurrence, pooling (many to one) and head, over packed batches.
+class Network(nn.Module):
+    """What training and files ask of a network; a subclass ends its ``__init__`` with `_note_first`."""
 
-    Parameters
-    ----------
-    input_size : int
-        Number of features d, or of token codes V.
-    is_tokens : bool
-        Whether inputs are token codes.
-    rare : ndarray of bool of shape (V,), optional
-        See `TokenInput`.
-    embedding_size : int or None
-        See `TokenInput`.
-    cell : str, type or functools.partial
-        A name in `CELLS`, a `Cell` class, or one with options of its own bound to it.
-    hidden_size, num_layers, bidirectional
-        See `Recurrence`.
-    nonlinearity : {"tanh", "relu", "sigmoid"}
-        For the cells that have one to choose.
-    dropout : float in [0, 1)
-        See `Recurrence`. It acts on all that goes from one layer to the next, the input layer's embedding
-        and the head included.
-    pooling : {"last", "mean", "max", "attention"} or None
-        How steps become one vector; None where each step is answered.
-    bptt_steps : int or None
-        See `Recurrence`.
-    head : str or type
-        A name in `HEADS`, or a `Head` class.
-    n_outputs : int or list of int
-        See `Head`.
-    condition_size : int, optional
-        Width p of a vector that is given with each sequence.
-    condition_as : {"input", "state"}, default="input"
-        Whether this vector joins the input of each step, or sets the initial state; see `condition.py`.
-    tie_weights : bool, default=False
-        Whether the output layer's weight is the embedding (`TiedLinear`). The recurrence must then put out
-        vectors as wide as the embedding's.
-    label_smoothing : float in [0, 1), default=0.0
-        If it is not 0, an option of the head; see `SoftmaxHead`.
-
-    Examples
-    --------
-    The network of a fitted estimator:
-
-    >>> from sklearn_rnn import RNNClassifier
-    >>> X = [[0.0, 1.0], [2.0, 3.0, 4.0]]
-    >>> network = RNNClassifier(hidden_size=4, max_iter=1).fit(X, ["rises", "goes on"]).module_
-    >>> network.recurrence.output_size, network.head.n_outputs
-    (4, 2)
-    """
-
-    def __init__(
-        self,
-        *,
-        input_size,
-        is_tokens,
-        rare,
-        embedding_size,
-        cell,
-        hidden_size,
-        num_layers,
-        bidirectional,
-        nonlinearity,
-        dropout,
-        pooling,
-        bptt_steps,
-        head,
-        n_outputs,
-        condition_size=None,
-        condition_as="input",
-        tie_weights=False,
-        label_smoothing=0.0,
-    ):
-        super().__init__()
-        self.input = None
-        if is_tokens:
-            self.input = TokenInput(
-                input_size, embedding_size, None if rare is None else torch.from_numpy(rare)
-            )
-            input_size = self.input.output_size
-        self.joins_condition = condition_size is not None and condition_as == "input"
-        if self.joins_condition:
-            input_size += condition_size
-        self.drops_input = is_tokens and embedding_size is not None
-        cell = CELLS.get(cell, cell)
-        head = HEADS.get(head, head)
-        cell_class, head_class = getattr(cell, "func", cell), getattr(head, "func", head)  # behind partial
-        bound = getattr(cell, "keywords", {})
-        emits_scores = cell_class.emits_scores
-        per_step = pooling is None
-
-        def make_cell(size, is_top):
-            options = {"nonlinearity": nonlinearity} if cell_class.uses_nonlinearity else {}
-            if emits_scores and is_top:
-                options["output_size"] = head_class.count_scores(n_outputs)
-                options["output_activation"] = head_class.make_activation(n_outputs)
-            return cell(size, hidden_size, **{k: v for k, v in options.items() if k not in bound})
-
-        self.recurrence = Recurrence(
-            make_cell,
-            input_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            bptt_steps=bptt_steps,
-        )
-        if is_tokens and embedding_size is None:
-            for first in self.recurrence.layers[0]:  # an unknown token starts as a vector of zeros
-                if hasattr(first, "weight_ih"):  # a cell may project in a way of its own
-                    nn.init.zeros_(first.weight_ih.data[:, 0])
-        self.initial_state = None
-        if condition_size is not None and not self.joins_condition:
-            self.initial_state = InitialState(condition_size, self.recurrence.cells)
-        size = self.recurrence.output_size
-        if tie_weights and emits_scores:
-            raise ValueError(
-                f"tie_weights=True takes an output layer behind the recurrent layers, but the top layer of "
-                f"{cell_class.__name__} puts out scores itself. Choose another cell, or tie_weights=False."
-            )
-        if tie_weights and embedding_size != size:
-            raise ValueError(
-                "With tie_weights=True embedding_size must be the width of what the output layer reads (that "
-                f"is hidden_size, unless the cell says otherwise), {size}, but it is {embedding_size}."
-            )
-        self.pooling = None if per_step else POOLINGS[pooling](size, 2 if bidirectional else 1)
-        self.dropout = nn.Dropout(dropout)
-        self.emits_scores = emits_scores
-        self.bidirectional = bidirectional
-        if label_smoothing:
-            head = partial(head, label_smoothing=label_smoothing)
-        self.head = head(None if emits_scores or tie_weights else size, n_outputs, per_step=per_step)
-        if tie_weights:
-            self.head.output = TiedLinear(self.input.embedding, self.head.n_scores)
-
+    def _note_first(self):
         self._first = (next(self.parameters()),)  # a tuple, so that it is not registered twice
 
     @classmethod
@@ -209,8 +79,8 @@ class RecurrentNetwork(nn.Module):
 
         Returns
         -------
-        RecurrentNetwork
-            The network.
+        Network
+            The network, of this class.
 
         Raises
         ------
@@ -220,7 +90,7 @@ class RecurrentNetwork(nn.Module):
         Examples
         --------
         >>> import torch
-        >>> from sklearn_rnn.nn.network import RecurrentNetwork
+        >>> from sklearn_rnn.nn import RecurrentNetwork
         >>> architecture = dict(
         ...     input_size=3, is_tokens=False, rare=None, embedding_size=None, cell="gru", hidden_size=4,
         ...     num_layers=1, bidirectional=False, nonlinearity="tanh", dropout=0.0, pooling="last",
@@ -235,7 +105,7 @@ class RecurrentNetwork(nn.Module):
             name: torch.tensor(w, device=device, dtype=dtype if w.dtype.kind == "f" else None)
             for name, w in weights.items()
         }
-        if not (isinstance(architecture["cell"], str) and isinstance(architecture["head"], str)):
+        if any(map(callable, architecture.values())):
             network = cls(**architecture).to(device, dtype)  # a user's class: it may hold other tensors, too
             network.load_state_dict(tensors)
             return network
@@ -244,35 +114,107 @@ class RecurrentNetwork(nn.Module):
         with torch.device("meta"):
             network = cls(**architecture)
         network.load_state_dict(tensors, assign=True)
-        network._first = (next(network.parameters()),)
+        network._note_first()
         return network
+
+    def set_kernel_dtype(self, dtype):
+        """Say what cuDNN's kernels compute with; see `Recurrence`."""
+        for part in self.modules():
+            if isinstance(part, Recurrence):
+                part.kernel_dtype = dtype
 
     @property
     def like(self):
         """A parameter: it has the device and the type that batches need."""
         return self._first[0]
 
-    def forward(self, batch):
-        """Compute scores.
 
-        Parameters
-        ----------
-        batch : PackedBatch
-            Packed values.
+class RecurrentLayers(nn.Module):
+    """Input layer and recurrent layers, over packed batches.
 
-        Returns
-        -------
-        Tensor of shape (B, n_scores) or (n_steps_total, n_scores)
-            Scores of the sequences, or of the steps.
-        """
-        outputs = self.run_layers(batch)
-        if self.pooling is not None:
-            outputs = self.pooling(outputs, batch.packing)
-        if not self.emits_scores:
-            outputs = self.dropout(outputs) if self.training else outputs
-        elif self.bidirectional:
-            outputs = sum(outputs.chunk(2, dim=1))  # the two directions' scores are added
-        return self.head(outputs)
+    Parameters
+    ----------
+    input_size : int
+        Number of features d, or of token codes V.
+    is_tokens : bool
+        Whether inputs are token codes.
+    rare : ndarray of bool of shape (V,), optional
+        See `TokenInput`.
+    embedding_size : int or None
+        See `TokenInput`.
+    cell : str, type or functools.partial
+        A name in `CELLS`, a `Cell` class, or one with options of its own bound to it.
+    hidden_size, num_layers, bidirectional
+        See `Recurrence`.
+    nonlinearity : {"tanh", "relu", "sigmoid"}
+        For the cells that have one to choose.
+    dropout : float in [0, 1)
+        See `Recurrence`. It acts on all that goes from one layer to the next, the input layer's embedding
+        included.
+    bptt_steps : int, optional
+        See `Recurrence`.
+    condition_size : int, optional
+        Width p of a vector that is given with each sequence.
+    condition_as : {"input", "state"}, default="input"
+        Whether this vector joins the input of each step, or sets the initial state; see `condition.py`.
+    top_options : dict, optional
+        Options of the top layer's cells.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_size,
+        is_tokens,
+        rare,
+        embedding_size,
+        cell,
+        hidden_size,
+        num_layers,
+        bidirectional,
+        nonlinearity,
+        dropout,
+        bptt_steps=None,
+        condition_size=None,
+        condition_as="input",
+        top_options=None,
+    ):
+        super().__init__()
+        self.input = None
+        if is_tokens:
+            self.input = TokenInput(
+                input_size, embedding_size, None if rare is None else torch.from_numpy(rare)
+            )
+            input_size = self.input.output_size
+        self.joins_condition = condition_size is not None and condition_as == "input"
+        if self.joins_condition:
+            input_size += condition_size
+        self.drops_input = is_tokens and embedding_size is not None
+        cell = CELLS.get(cell, cell)
+        bound = getattr(cell, "keywords", {})
+
+        def make_cell(size, is_top):
+            options = {"nonlinearity": nonlinearity} if _class_of(cell).uses_nonlinearity else {}
+            options |= (is_top and top_options) or {}
+            return cell(size, hidden_size, **{k: v for k, v in options.items() if k not in bound})
+
+        self.recurrence = Recurrence(
+            make_cell,
+            input_size,
+            num_layers=num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            bptt_steps=bptt_steps,
+        )
+        if is_tokens and embedding_size is None:
+            for first in self.recurrence.layers[0]:  # an unknown token starts as a vector of zeros
+                if hasattr(first, "weight_ih"):  # a cell may project in a way of its own
+                    nn.init.zeros_(first.weight_ih.data[:, 0])
+        self.initial_state = None
+        if condition_size is not None and not self.joins_condition:
+            self.initial_state = InitialState(condition_size, self.recurrence.cells)
+        self.dropout = nn.Dropout(dropout)
+        self.bidirectional = bidirectional
 
     def run_layers(self, batch):
         """Run the input layer and the recurrent layers.
@@ -322,3 +264,104 @@ class RecurrentNetwork(nn.Module):
         if self.joins_condition:
             values = join(values, condition, None if self.input is None else self.input.output_size)
         return values
+
+
+class RecurrentNetwork(RecurrentLayers, Network):
+    """Input layer, recurrence, pooling (many to one) and head, over packed batches.
+
+    Parameters
+    ----------
+    pooling : {"last", "mean", "max", "attention"} or None
+        How steps become one vector; None where each step is answered.
+    head : str or type
+        A name in `HEADS`, or a `Head` class.
+    n_outputs : int or list of int
+        See `Head`.
+    tie_weights : bool, default=False
+        Whether the output layer's weight is the embedding (`TiedLinear`). The recurrence must then put out
+        vectors as wide as the embedding's.
+    label_smoothing : float in [0, 1), default=0.0
+        If it is not 0, an option of the head; see `SoftmaxHead`.
+    cell, embedding_size, **layers
+        See `RecurrentLayers`. Dropout acts on what the head reads as well.
+
+    Examples
+    --------
+    The network of a fitted estimator:
+
+    >>> from sklearn_rnn import RNNClassifier
+    >>> X = [[0.0, 1.0], [2.0, 3.0, 4.0]]
+    >>> network = RNNClassifier(hidden_size=4, max_iter=1).fit(X, ["rises", "goes on"]).module_
+    >>> network.recurrence.output_size, network.head.n_outputs
+    (4, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        cell,
+        pooling,
+        head,
+        n_outputs,
+        embedding_size,
+        tie_weights=False,
+        label_smoothing=0.0,
+        **layers,
+    ):
+        cell, head = CELLS.get(cell, cell), HEADS.get(head, head)
+        emits_scores, top_options = _class_of(cell).emits_scores, None
+        if emits_scores:
+            top_options = {
+                "output_size": _class_of(head).count_scores(n_outputs),
+                "output_activation": _class_of(head).make_activation(n_outputs),
+            }
+        super().__init__(cell=cell, embedding_size=embedding_size, top_options=top_options, **layers)
+        size = self.recurrence.output_size
+        if tie_weights and emits_scores:
+            raise ValueError(
+                "tie_weights=True takes an output layer behind the recurrent layers, but the top layer of "
+                f"{_class_of(cell).__name__} puts out scores itself. Choose another cell, or "
+                "tie_weights=False."
+            )
+        if tie_weights and embedding_size != size:
+            raise ValueError(
+                "With tie_weights=True embedding_size must be the width of what the output layer reads (that "
+                f"is hidden_size, unless the cell says otherwise), {size}, but it is {embedding_size}."
+            )
+        per_step = pooling is None
+        self.pooling = None if per_step else POOLINGS[pooling](size, 2 if self.bidirectional else 1)
+        self.emits_scores = emits_scores
+        if label_smoothing:
+            head = partial(head, label_smoothing=label_smoothing)
+        self.head = head(None if emits_scores or tie_weights else size, n_outputs, per_step=per_step)
+        if tie_weights:
+            self.head.output = TiedLinear(self.input.embedding, self.head.n_scores)
+
+        self._note_first()
+
+    def forward(self, batch):
+        """Compute scores.
+
+        Parameters
+        ----------
+        batch : PackedBatch
+            Packed values.
+
+        Returns
+        -------
+        Tensor of shape (B, n_scores) or (n_steps_total, n_scores)
+            Scores of the sequences, or of the steps.
+        """
+        outputs = self.run_layers(batch)
+        if self.pooling is not None:
+            outputs = self.pooling(outputs, batch.packing)
+        if not self.emits_scores:
+            outputs = self.dropout(outputs) if self.training else outputs
+        elif self.bidirectional:
+            outputs = sum(outputs.chunk(2, dim=1))  # the two directions' scores are added
+        return self.head(outputs)
+
+
+def _class_of(part):
+    """Give a class, behind bound options."""
+    return getattr(part, "func", part)

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from sklearn_rnn import RNNLanguageModel, Sequences
 from sklearn_rnn.data.batching import StreamDataset
-from sklearn_rnn.estimators.language_model import _choose
+from sklearn_rnn.estimators.sampling import choose
 from sklearn_rnn.nn import use_native
 from sklearn_rnn.nn.native import library
 from sklearn_rnn.persistence import TRUSTED_TYPES
@@ -593,16 +593,16 @@ def test_later_steps_are_drawn_from_the_softmax_too(fitted):
 def test_choose_at_the_edges():
     logs = np.log(np.array([[0.1, 0.2, 0.7], [0.5, 0.5, 0.0]]) + 1e-30)
     logs[1, 2] = -np.inf
-    assert _choose(logs, 1.0, None, None, np.array([0.0, 0.0])).tolist() == [0, 0]
+    assert choose(logs, 1.0, None, None, np.array([0.0, 0.0])).tolist() == [0, 0]
     highest = np.array([1 - 2**-53] * 2)
-    assert _choose(logs, 1.0, None, None, highest).tolist() == [2, 1]
-    assert _choose(logs[:, ::-1], 1.0, None, None, np.array([0.0, 0.0])).tolist() == [0, 1]
+    assert choose(logs, 1.0, None, None, highest).tolist() == [2, 1]
+    assert choose(logs[:, ::-1], 1.0, None, None, np.array([0.0, 0.0])).tolist() == [0, 1]
     for n in range(2, 60):  # the largest number that is drawn does not lead past the end
-        assert _choose(np.zeros((1, n)), 1.0, None, None, highest[:1]).tolist() == [n - 1]
+        assert choose(np.zeros((1, n)), 1.0, None, None, highest[:1]).tolist() == [n - 1]
     ties = np.log(np.full((1, 4), 0.25))
-    drawn = {int(_choose(ties, 1.0, 2, None, np.array([u]))[0]) for u in np.linspace(0, 0.999, 50)}
+    drawn = {int(choose(ties, 1.0, 2, None, np.array([u]))[0]) for u in np.linspace(0, 0.999, 50)}
     assert len(drawn) == 2  # exactly k, also of equals
-    drawn = {int(_choose(ties, 1.0, None, 0.75, np.array([u]))[0]) for u in np.linspace(0, 0.999, 50)}
+    drawn = {int(choose(ties, 1.0, None, 0.75, np.array([u]))[0]) for u in np.linspace(0, 0.999, 50)}
     assert len(drawn) == 3
 
 

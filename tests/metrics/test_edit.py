@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sklearn_rnn.data.validation import object_array
-from sklearn_rnn.metrics import edit_distance_rate
+from sklearn_rnn.metrics import edit_distance_rate, exact_match_score
 
 
 def slow_distance(a, b):
@@ -86,3 +86,37 @@ def test_wrong_sequences(y_true, y_pred, message):
 def test_a_text_is_not_a_collection_of_sequences():
     with pytest.raises(TypeError, match="y_true must hold one entry a sequence"):
         edit_distance_rate("kitten", "sitting")
+
+
+def test_exact_matches():
+    assert exact_match_score(["cats", "dogs", "", "a"], ["cats", "dog", "", "ab"]) == 0.5
+    assert exact_match_score([["to", "be"], ["or"]], [["to", "be"], ["tobe"]]) == 0.5
+    assert exact_match_score(["ab", "c"], [["a", "b"], ["d"]]) == 0.5  # a str is its characters
+    codes = [np.array([1, 2]), np.array([3])]
+    assert exact_match_score(codes, object_array([np.array([1, 2]), np.array([], dtype=int)])) == 0.5
+    assert exact_match_score(["ab", "ab"], ["ba", "abab"]) == 0
+    assert isinstance(exact_match_score(["a"], ["a"]), float)
+
+
+def test_exact_matches_are_weighted():
+    y_true, y_pred = ["a", "b", "c"], ["a", "x", "c"]
+    assert exact_match_score(y_true, y_pred, sample_weight=[1, 2, 5]) == 0.75
+    assert exact_match_score(y_true, y_pred, sample_weight=[0, 1, 0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((["a", "b"], ["a"]), ValueError, "y_pred has 1 sequence, but y_true has 2"),
+        (([], []), ValueError, "y_true holds no sequences; at least one is needed"),
+        ((["a"], [["a", None]]), ValueError, r"y_pred\[0\] holds None at step 1"),
+        (("ab", ["a", "b"]), TypeError, "y_true must hold one entry a sequence"),
+        (([["a"]], [3]), ValueError, "y_pred holds one int a sequence"),
+        ((["a", "b"], ["a", "b"], [1]), ValueError, "sample_weight has 1"),
+        ((["a", "b"], ["a", "b"], [1, -1]), ValueError, "sample_weight must hold finite"),
+    ],
+)
+def test_wrong_exact_matches(arguments, error, message):
+    y_true, y_pred, *weights = arguments
+    with pytest.raises(error, match=message):
+        exact_match_score(y_true, y_pred, sample_weight=weights[0] if weights else None)

@@ -17,6 +17,7 @@ from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.metrics import (
     bits_per_token,
     edit_distance_rate,
+    exact_match_score,
     get_scorer,
     get_scorer_names,
     perplexity_score,
@@ -54,6 +55,7 @@ OF_LABELS = {
     "span_precision_strict": (span_precision_score, {"mode": "strict"}),
     "span_recall_strict": (span_recall_score, {"mode": "strict"}),
     "span_f1_strict": (span_f1_score, {"mode": "strict"}),
+    "exact_match": (exact_match_score, {}),
     "neg_edit_distance_rate": (edit_distance_rate, {}),
 }
 OF_PROBABILITIES = {"neg_perplexity": perplexity_score, "neg_bits_per_token": bits_per_token}

@@ -1,0 +1,745 @@
+"""Sequence to sequence: targets that are as long as they need to be."""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.validation import (
+    Problems,
+    array_shape,
+    as_sequences,
+    check_same_number,
+    check_sample_weight,
+    check_unit,
+    object_array,
+)
+from sklearn_rnn.estimators.base import BaseRNN, code_tokens
+from sklearn_rnn.estimators.parameters import DECODER
+from sklearn_rnn.estimators.sampling import check_sampling, choose
+from sklearn_rnn.metrics.edit import exact_match_score
+from sklearn_rnn.nn.decoding import decode, search_beam
+from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
+from sklearn_rnn.nn.native.library import fair_threads
+from sklearn_rnn.preprocessing.base import check_count
+from sklearn_rnn.training import TokenProgress, resolve_device
+
+_BEGIN = 0  # the code that every target begins with; tokens follow from 1
+_ROWS = 512  # sources, or beginnings of targets, that are decoded at once
+
+
+class RNNSeq2Seq(BaseRNN):
+    """Sequence to sequence: an encoder reads the source, a decoder writes a target of another length.
+
+    With a vector for each source instead of a sequence it is one to many: the decoder alone, which writes
+    what the vector stands for.
+
+    Parameters
+    ----------
+    cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="lstm"
+        The encoder's recurrence; see `RNNClassifier`.
+    hidden_size : int, default=128
+        Width H of its state.
+    num_layers : int, default=1
+        Number of its layers, stacked.
+    bidirectional : bool, default=True
+        Whether it reads the source from its end as well.
+    decoder_cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, optional
+        The decoder's recurrence; by default the encoder's. A Jordan cell feeds back an output of width H.
+    decoder_hidden_size : int, optional
+        Width of its state; by default the encoder's.
+    decoder_num_layers : int, optional
+        Number of its layers; by default the encoder's.
+    attention : {"dot", "additive"}, Attention subclass or None, default="dot"
+        How the decoder looks back at the steps of the source: by a dot product with a learnt projection of
+        each (Luong et al., 2015), or by a small network (Bahdanau et al., 2015); or in a way of your own, see
+        `sklearn_rnn.nn.Attention`. None for not at all: all it knows is what the encoder ended with. Vectors
+        have no steps to look back at.
+    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
+        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+    dropout : float in [0, 1), default=0.0
+        Probability with which, in training, a number that goes from one layer to the next (embedding,
+        recurrent layers, output layer) is set to zero.
+    embedding_size : int or None, default=64
+        Width of the learnt vectors that stand for tokens, of the source and of the target. None for one-hot.
+    scheduled_sampling : float in [0, 1], default=0.0
+        Probability with which, in training, the decoder is given its own guess of the last token instead of
+        the true one. The guesses come from a first pass with the true tokens.
+    beam_size : int, default=1
+        Number of beginnings of a target that are kept while it is searched for. 1 takes the most likely token
+        at each step (greedy).
+    length_penalty : float, default=0.0
+        Beginnings are ranked by their log-probability, divided by their length to this power: more than 0
+        prefers longer targets.
+    max_length : int, optional
+        Largest number of tokens of a predicted target. By default that of the longest target in training, or
+        the largest number of tokens that training had for a step of a source times its number of steps,
+        whichever is larger.
+    max_iter : int, default=50
+        Number of epochs.
+    batch_size : int or "all", default=32
+        Number of pairs in a batch.
+    learning_rate : float, default=0.003
+        Step size of the optimizer.
+    optimizer : {"adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"} or callable, default="adam"
+        A name, or a class of `torch.optim` (options bound to it with `functools.partial`). "sgd" has a
+        Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
+    weight_decay : float, default=0.0
+        Strength of the optimizer's weight decay.
+    clip_norm : float or None, default=1.0
+        Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
+    early_stopping : bool, default=False
+        Whether to set `validation_fraction` of the pairs aside, to stop when the score on them (see
+        `scoring`) has not improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of
+        the best epoch. A single epoch is trained on everything.
+    scoring : {"loss", "exact_match"}, default="loss"
+        The score on what is set aside: the mean log-probability of a token of the true target, or the share
+        of sources whose predicted target is right, decoded greedily. That share is 0 in the first epochs, for
+        which `n_iter_no_change` has to leave room.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the sequences set aside by `early_stopping`.
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement after which `early_stopping` stops.
+    tol : float, default=1e-4
+        An improvement of the validation score by less than this is none.
+    warm_start : bool, default=False
+        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+    padding_value : float, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    device : str or torch.device, default="auto"
+        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+    dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
+        Type of the weights and of all computation. "float64" is slower; it serves comparisons. "bfloat16" is
+        mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
+        that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
+    callbacks : list of skorch.callbacks.Callback, optional
+        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random: weights, dropout, the order of batches, the validation split. The
+        global random states are neither read nor changed.
+    verbose : int, default=0
+        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+
+    Attributes
+    ----------
+    target_vocabulary_ : ndarray of shape (n_tokens,)
+        The distinct tokens of the targets of training, sorted.
+    vocabulary_ : ndarray of shape (n_source_tokens,)
+        Those of the sources, if they hold tokens.
+    source_labels_ : ndarray of shape (n_labels,)
+        The distinct labels, if each source is one.
+    n_features_in_ : int
+        Number of features of a source.
+    feature_names_in_ : ndarray of str
+        Their names, if they have any.
+    n_iter_, loss_curve_, best_loss_, validation_scores_, history_, module_, net_
+        See `RNNClassifier`. Losses are in nats a token.
+
+    See Also
+    --------
+    RNNTagger : A label for each step.
+    RNNLanguageModel : Text without a source, or under a condition.
+
+    Notes
+    -----
+    A token of a source that training never saw is read as unknown, which is learnt from tokens that came
+    once: these are read as unknown now and then (Lample et al., 2016). A target can hold no token that
+    training never saw.
+
+    References
+    ----------
+    Sutskever, I., Vinyals, O. and Le, Q. V. (2014). Sequence to sequence learning with neural networks. NIPS.
+    Luong, M.-T., Pham, H. and Manning, C. D. (2015). Effective approaches to attention-based neural machine
+    translation. EMNLP.
+    Bahdanau, D., Cho, K. and Bengio, Y. (2015). Neural machine translation by jointly learning to align and
+    translate. ICLR.
+    Lample, G. et al. (2016). Neural architectures for named entity recognition. NAACL, section 5.1.
+    Bengio, S. et al. (2015). Scheduled sampling for sequence prediction with recurrent neural networks. NIPS.
+    Mihaylova, T. and Martins, A. (2019). Scheduled sampling for transformers. ACL Student Research Workshop.
+
+    Examples
+    --------
+    Words to their plurals:
+
+    >>> from sklearn_rnn import RNNSeq2Seq
+    >>> X = ["cat", "dog", "bus", "box", "hat", "fox", "cup", "gas"]
+    >>> y = ["cats", "dogs", "buses", "boxes", "hats", "foxes", "cups", "gases"]
+    >>> model = RNNSeq2Seq(hidden_size=32, max_iter=100, random_state=0).fit(X, y)
+    >>> model.predict(["fox", "dog"]).tolist()
+    ['foxes', 'dogs']
+    >>> model.score(X, y)
+    1.0
+    """
+
+    pooling = None
+    bptt_steps = None
+    _per_step = True
+    _progress = TokenProgress
+    _network_class = EncoderDecoder
+    _extra_rules = DECODER
+
+    def __init__(
+        self,
+        *,
+        cell="lstm",
+        hidden_size=128,
+        num_layers=1,
+        bidirectional=True,
+        decoder_cell=None,
+        decoder_hidden_size=None,
+        decoder_num_layers=None,
+        attention="dot",
+        nonlinearity="tanh",
+        dropout=0.0,
+        embedding_size=64,
+        scheduled_sampling=0.0,
+        beam_size=1,
+        length_penalty=0.0,
+        max_length=None,
+        max_iter=50,
+        batch_size=32,
+        learning_rate=0.003,
+        optimizer="adam",
+        weight_decay=0.0,
+        clip_norm=1.0,
+        early_stopping=False,
+        scoring="loss",
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        padding_value=None,
+        device="auto",
+        dtype="float32",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self._store(locals())
+
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+        """Train on pairs of sources and targets.
+
+        Parameters
+        ----------
+        X : sequences in any form, or array of shape (n_pairs, n_features) or (n_pairs,)
+            The sources: numbers or tokens; see `RNNClassifier`. One to many: an array of numbers (or a
+            DataFrame), one vector a row; or of integers with one axis, each of which is a label. An array
+            with two axes holds sequences of one feature if it is masked, or there is a `padding_value`.
+        y : list of str, list of lists of str, list of 1-D integer arrays, or Sequences
+            The targets, of any lengths, also empty: a token a character, a word or a code.
+        sample_weight : array of shape (n_pairs,), optional
+            Weights of the pairs.
+        X_val, y_val : like `X` and `y`, optional
+            Pairs to validate on: scored after each epoch, in `validation_scores_`, and what `early_stopping`
+            goes by instead of a part of `X`.
+
+        Returns
+        -------
+        RNNSeq2Seq
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, `X`, `y` or a weight is not legal; the estimator is then as it was.
+        """
+        return self._fit_pairs(
+            X, y, sample_weight, (X_val, y_val), goes_on=self.warm_start, epochs=self.max_iter
+        )
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train for one more epoch, from where training stopped.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            See :meth:`fit`. The first call says which tokens there are.
+
+        Returns
+        -------
+        RNNSeq2Seq
+            The estimator itself.
+        """
+        return self._fit_pairs(X, y, sample_weight, (None, None), goes_on=True, epochs=1)
+
+    @fair_threads()
+    def _fit_pairs(self, X, y, sample_weight, validation, *, goes_on, epochs):
+        goes_on = goes_on and hasattr(self, "module_")
+        with self._unchanged_on_error(goes_on):
+            self._check_parameters()
+            device = resolve_device(self.device)
+            sources, targets = self._read_pairs(X, y, reset=not goes_on)
+            weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
+            if weights is not None and not weights.all():  # as if these had not been given
+                keep = weights > 0
+                sources, targets, weights = sources[keep], targets[keep], weights[keep]
+            rare = None if goes_on else self._learn_tokens(sources, targets, X)
+            dataset = self._make_dataset(sources, targets, weights)
+            held_out = self._read_validation(*validation)
+            self._note_lengths(sources, targets, reset=not goes_on)
+            self._prepare(device, rare, goes_on)
+            self._train(dataset, held_out, None, epochs)
+        return self
+
+    # Reading
+
+    def _read_pairs(self, X, y, *, reset, names=("X", "y")):
+        """Give sources, as they are read, and targets, whose tokens are not coded yet."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
+            )
+        sources = self._read_sources(X, reset=reset)
+        targets = as_sequences(y, allow_empty=True, name=names[1])
+        if not targets.is_tokens:
+            raise TypeError(
+                f"{names[1]} holds numbers, but targets are tokens: text, words, or codes as one-dimensional "
+                "arrays of integers. For a number a step see RNNRegressor."
+            )
+        check_same_number(targets, sources, names[1])
+        kind = "integer" if targets.values.dtype.kind == "i" else "text"
+        if len(targets.values) == 0:
+            if reset:
+                raise ValueError(f"{names[1]} holds empty targets only; at least one needs a token.")
+        elif reset:
+            self._target_kind = kind
+        elif kind != self._target_kind:
+            raise TypeError(
+                f"{names[1]} holds {kind} tokens, but {type(self).__name__} was fitted on "
+                f"{self._target_kind} tokens; give it the same form."
+            )
+        elif kind == "text":
+            check_unit(y, targets, self.target_vocabulary_, self, names[1])
+        return sources, targets
+
+    def _read_sources(self, X, *, reset):
+        """Give sequences, or one vector a row (one to many)."""
+        shape, is_frame = array_shape(X), hasattr(X, "columns")
+        is_text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "T", "O")
+        is_table = shape is not None and len(shape) == 2 and (is_frame or not is_text)
+        is_table = is_table and self.padding_value is None  # which only steps can have
+        labels = _as_labels(X) if shape is None else None
+        is_sequence = not is_table and labels is None
+        if reset:
+            self._is_sequence, self._has_labels = is_sequence, labels is not None
+            for name in ("vocabulary_", "source_labels_", "feature_names_in_"):
+                self.__dict__.pop(name, None)  # of another form of X
+        elif (is_sequence, labels is not None) != (self._is_sequence, self._has_labels):
+            if is_sequence:
+                as_sequences(X)  # which tells of what is neither
+            forms = {(True, False): "sequences", (False, False): "vectors", (False, True): "labels"}
+            raise TypeError(
+                f"X holds {forms[is_sequence, labels is not None]}, but {type(self).__name__} was fitted on "
+                f"{forms[self._is_sequence, self._has_labels]}; give it the same form."
+            )
+        if is_sequence:
+            return self._read(X, reset=reset)
+        if is_table:
+            if reset:
+                self._kind, self._was_table = "numbers", False
+            return validate_data(self, X, reset=reset, dtype=np.float32)
+        if reset:
+            self._kind, self._was_table, self.n_features_in_ = "numbers", False, 1
+            self.source_labels_ = np.unique(labels)
+        codes = code_tokens(labels, self.source_labels_) - 1
+        problems = Problems("X")
+        for i in np.flatnonzero(codes < 0):
+            problems.add(i, f"is {labels[i]}, a label that training never saw.")
+        problems.raise_if_any()
+        return np.eye(len(self.source_labels_), dtype=np.float32)[codes]
+
+    def _learn_tokens(self, sources, targets, X):
+        self.target_vocabulary_ = np.unique(targets.values)
+        return self._learn_vocabulary(sources, X) if self._is_sequence else None
+
+    def _make_dataset(self, sources, targets=None, weights=None, name="y"):
+        """Pair sources with what a decoder reads and is to write; `targets` of tokens."""
+        codes = code_tokens(targets.values, self.target_vocabulary_)
+        problems = Problems(name)
+        unknown = np.flatnonzero(codes == 0)
+        tokens, first = np.unique(targets.values[unknown], return_index=True)
+        for token, at in zip(tokens.tolist(), unknown[first], strict=True):
+            i = np.searchsorted(targets.offsets, at, side="right") - 1
+            step = at - targets.offsets[i]
+            problems.add(i, f"has {token!r} at step {step}, a token that no target in training had.")
+        problems.raise_if_any()
+        inputs = np.insert(codes, targets.offsets[:-1], _BEGIN)
+        written = np.insert(codes - 1, targets.offsets[1:], self._end)
+        offsets = targets.offsets + np.arange(len(targets.offsets))
+        if weights is not None:
+            weights = np.repeat(weights, np.diff(offsets))
+            weights = weights / weights.mean()  # what counts is how they compare
+        return PairDataset(self._code_sources(sources), Sequences(inputs, offsets), written, weights)
+
+    def _code_sources(self, sources):
+        return self._encode(sources) if self._is_sequence else sources
+
+    @property
+    def _end(self):
+        """The code of the end of a target among what the decoder writes."""
+        return len(self.target_vocabulary_)
+
+    def _read_validation(self, X, y):
+        if X is None and y is None:
+            return None
+        if X is None or y is None:
+            raise ValueError("X_val and y_val belong together, but only one of them is given.")
+        try:
+            pairs = self._read_pairs(X, y, reset=False, names=("X_val", "y_val"))
+            return self._make_dataset(*pairs, name="y_val")
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"For X_val and y_val: {error}") from error
+
+    def _note_lengths(self, sources, targets, *, reset):
+        """Learn how long targets are, for the limit of those that are predicted."""
+        longest = int(targets.lengths.max())
+        steps = sources.lengths if self._is_sequence else 1
+        ratio = float((targets.lengths / steps).max())
+        before = (0, 0.0) if reset else self._lengths
+        self._lengths = max(longest, before[0]), max(ratio, before[1])
+
+    # What the base asks for
+
+    def _describe_architecture(self):
+        decoder = {
+            f"decoder_{name}": getattr(self, name) if value is None else value
+            for name in ("cell", "hidden_size", "num_layers")
+            for value in [getattr(self, f"decoder_{name}")]
+        }
+        same = ("cell", "hidden_size", "num_layers", "bidirectional", "attention", "nonlinearity", "dropout")
+        architecture = {name: getattr(self, name) for name in (*same, "embedding_size", "scheduled_sampling")}
+        return architecture | decoder | {"head": "softmax", "n_outputs": self._end + 1}
+
+    def _describe_input(self, rare):
+        is_tokens = self._kind != "numbers"
+        if not self._is_sequence:
+            size = len(self.source_labels_) if self._has_labels else self.n_features_in_
+        else:
+            size = self._n_codes if is_tokens else 1 if self._was_table else self.n_features_in_
+        return {
+            "source_size": size,
+            "source_is_sequence": self._is_sequence,
+            "source_is_tokens": is_tokens,
+            "rare": rare,
+            "input_size": self._end + 1,
+        }
+
+    def _score_dataset(self, dataset, module):
+        if self.scoring == "loss":
+            return -self.net_.history[-1]["valid_loss"]  # has just been computed
+        codes = self._decode_all(dataset.sources, self._decode_greedily)[0]
+        targets = np.split(dataset.targets, dataset.written.sequences.offsets[1:-1])
+        return np.mean([np.array_equal(c, t[:-1]) for c, t in zip(codes, targets, strict=True)])
+
+    # Prediction
+
+    def _decode_all(self, sources, run, width=1):
+        """Run something over batches of sources; put its answers back in the user's order.
+
+        ``run(loop, limits)`` gives lists with one entry a source, for each of which it has `width` rows.
+        """
+        network = self.module_
+        n = len(sources)
+        lengths = sources.lengths if self._is_sequence else np.ones(n, dtype=np.int64)
+        limits = self._limit(lengths)
+        answers, order = None, []
+        rows = max(1, _ROWS // width)
+        for members in plan_prediction(lengths):
+            for first in range(0, len(members), rows):
+                part = members[first : first + rows]
+                with torch.inference_mode():
+                    source, row = gather_sources(sources, part, network.like)
+                    memory = network.encode(source)
+                    memory = memory if row is None else memory.select(row)
+                    results = run(DecoderLoop(network, memory, _BEGIN), limits[part])
+                answers = answers or [[] for _ in results]
+                for whole, result in zip(answers, results, strict=True):
+                    whole.extend(result)
+                order.extend(part)
+        place = np.argsort(order)
+        return [[whole[i] for i in place] for whole in answers]
+
+    def _limit(self, lengths):
+        if self.max_length is not None:
+            return np.full(len(lengths), self.max_length)
+        longest, ratio = self._lengths
+        return np.maximum(longest, np.ceil(ratio * lengths).astype(np.int64))
+
+    def _decode_greedily(self, loop, limits):
+        return decode(loop, lambda logs: logs.argmax(axis=1), limits, self._end)
+
+    def _search(self, sources, n_best=1):
+        width = max(self.beam_size, n_best)
+
+        def run(loop, limits):
+            return search_beam(loop, width, limits, self._end, self.length_penalty, n_best)
+
+        return self._decode_all(sources, run, width)
+
+    def _read_inputs(self, X):
+        check_is_fitted(self, "module_")
+        self._check_parameters()  # some may be set after training
+        return self._code_sources(self._read_sources(X, reset=False))
+
+    def _hidden_states(self, X, per_step, condition=None):
+        check_is_fitted(self, "module_")
+        if not self._is_sequence:
+            raise ValueError("The model was fitted on vectors or labels; only sequences have hidden states.")
+        return super()._hidden_states(X, per_step, condition)
+
+    @fair_threads()
+    def predict(self, X):
+        """Write the target of each source.
+
+        Parameters
+        ----------
+        X : sequences in any form, or vectors
+            See :meth:`fit`.
+
+        Returns
+        -------
+        object array of shape (n_sources,)
+            Targets, in the form of `y` in training: str, lists of words, or arrays of codes.
+
+        Warns
+        -----
+        UserWarning
+            If a target did not come to its end before its largest length, and so was cut there.
+        """
+        sources = self._read_inputs(X)
+        if self.beam_size == 1:
+            codes, _, has_ended = self._decode_all(sources, self._decode_greedily)
+        else:
+            codes, _, has_ended = self._search(sources)
+            codes, has_ended = [c[0] for c in codes], [h[0] for h in has_ended]
+        self._warn_of_cuts(has_ended)
+        return self._spell_all(codes)
+
+    def _warn_of_cuts(self, has_ended):
+        n_cut = int(np.sum(~np.asarray(has_ended, dtype=bool)))
+        if n_cut:
+            warnings.warn(
+                f"{n_cut} of {len(has_ended)} targets did not come to their end within their largest length "
+                "and were cut there; set max_length, or train longer.",
+                stacklevel=4,
+            )
+
+    def _spell_all(self, codes):
+        if self.target_vocabulary_.dtype.kind == "i":
+            return object_array([self.target_vocabulary_[c] for c in codes])
+        spelt = [self.target_vocabulary_[c].tolist() for c in codes]
+        if self._joins:  # NumPy reads the character of code 0 as an empty str
+            spelt = ["".join(c or "\0" for c in s) for s in spelt]
+        return object_array(spelt)
+
+    @property
+    def _joins(self):
+        """Whether a target is a str, a token a character."""
+        return self.target_vocabulary_.dtype == "<U1"
+
+    @fair_threads()
+    def predict_nbest(self, X, k=5):
+        """Search for the most probable targets of each source.
+
+        Parameters
+        ----------
+        X : sequences in any form, or vectors
+            See :meth:`fit`.
+        k : int, default=5
+            How many; the beam is at least as wide.
+
+        Returns
+        -------
+        targets : object array of shape (n_sources,)
+            A list for each source, the best first. There may be fewer than k.
+        log_proba : object array of ndarray
+            Their log-probabilities, the ends included. With a `length_penalty` these need not fall.
+
+        Warns
+        -----
+        UserWarning
+            If the best target of a source was cut; see :meth:`predict`.
+        """
+        check_count("k", k)
+        codes, log_proba, has_ended = self._search(self._read_inputs(X), k)
+        self._warn_of_cuts([h[0] for h in has_ended])
+        return object_array([list(self._spell_all(c)) for c in codes]), object_array(log_proba)
+
+    @fair_threads()
+    def sample(self, X, n_samples=1, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
+        """Draw targets of each source from the model.
+
+        Parameters
+        ----------
+        X : sequences in any form, or vectors
+            See :meth:`fit`.
+        n_samples : int, default=1
+            How many, of each source.
+        temperature, top_k, top_p
+            See `RNNLanguageModel.sample`.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw.
+
+        Returns
+        -------
+        object array of shape (n_sources,)
+            A list of `n_samples` targets for each source.
+
+        Warns
+        -----
+        UserWarning
+            If a target was cut; see :meth:`predict`.
+        """
+        check_count("n_samples", n_samples)
+        check_sampling(temperature, top_k, top_p)
+        sources = self._read_inputs(X)
+        rng = np.random.default_rng() if random_state is None else check_random_state(random_state)
+        uniform = rng.random if random_state is None else rng.random_sample
+
+        def run(loop, limits):
+            def draw(logs):
+                return choose(logs, temperature, top_k, top_p, uniform(len(logs)))
+
+            n = len(limits)
+            loop.repeat(n_samples)
+            codes, _, has_ended = decode(loop, draw, np.repeat(limits, n_samples), self._end)
+            return [codes[i * n_samples : (i + 1) * n_samples] for i in range(n)], has_ended.reshape(n, -1)
+
+        codes, has_ended = self._decode_all(sources, run, n_samples)
+        self._warn_of_cuts(np.ravel(has_ended))
+        return object_array([list(self._spell_all(c)) for c in codes])
+
+    def score(self, X, y, sample_weight=None):
+        """Give the share of sources whose predicted target is right in every token.
+
+        Parameters
+        ----------
+        X, y
+            See :meth:`fit`.
+        sample_weight : array of shape (n_pairs,), optional
+            Weights of the pairs.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        return exact_match_score(y, self.predict(X), sample_weight=sample_weight)
+
+    # Of given targets
+
+    @fair_threads()
+    def _look_at(self, X, y, look):
+        """Ask about batches of pairs; give the answers for each in the user's order, and its steps."""
+        check_is_fitted(self, "module_")
+        self._check_parameters()
+        dataset = self._make_dataset(*self._read_pairs(X, y, reset=False))
+        answers = [None] * len(dataset)
+        for members in plan_prediction(dataset.written.lengths):
+            for first in range(0, len(members), _ROWS):
+                part = members[first : first + _ROWS]
+                with torch.inference_mode():
+                    for i, answer in zip(part, look(dataset.gather(part, self.module_.like)), strict=True):
+                        answers[i] = answer
+        return answers
+
+    def _cut_steps(self, batch, packed):
+        """Cut answers for all steps of a batch into one array a row."""
+        lengths = batch.packing.lengths
+        order = np.lexsort((batch.packing.step_of, batch.packing.row_of))
+        return np.split(packed.cpu().numpy()[order], np.cumsum(lengths)[:-1])
+
+    def predict_proba(self, X, y):
+        """Give the probabilities of the next token at each step of given targets.
+
+        Parameters
+        ----------
+        X, y
+            See :meth:`fit`.
+
+        Returns
+        -------
+        object array of ndarray of shape (n_steps_i + 1, n_tokens + 1)
+            Before each token of the target, and behind the last; columns in the order of
+            `target_vocabulary_`, the last one is that the target ends.
+        """
+
+        def look(batch):
+            return self._cut_steps(batch, torch.softmax(self.module_(batch).float(), dim=1))
+
+        return object_array(self._look_at(X, y, look))
+
+    def score_samples(self, X, y):
+        """Give the log-probability of each given target, its end included.
+
+        Parameters
+        ----------
+        X, y
+            See :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs,)
+            In nats.
+        """
+
+        def look(batch):
+            logs = torch.log_softmax(self.module_(batch).float(), dim=1)
+            of_targets = logs.gather(1, batch.targets[:, None])[:, 0]
+            return [part.sum(dtype=np.float64) for part in self._cut_steps(batch, of_targets)]
+
+        return np.array(self._look_at(X, y, look))
+
+    def attention_weights(self, X, y=None):
+        """Give where the decoder looked: the weights of the source's steps at each step of a target.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+        y : like in `fit`, optional
+            The targets; by default those that are predicted.
+
+        Returns
+        -------
+        object array of ndarray of shape (n_steps_i + 1, n_source_steps_i)
+            A row for each token of the target and for its end; each sums to 1.
+
+        Raises
+        ------
+        ValueError
+            If the model has no attention.
+        """
+        check_is_fitted(self, "module_")
+        if self.module_.attention is None:
+            raise ValueError("The model has no attention: it was fitted with attention=None, or on vectors.")
+
+        def look(batch):
+            weights = self.module_.look_back(batch)[1].float().cpu().numpy()
+            n_source = batch.source.packing.lengths[batch.source_row.cpu().numpy()]
+            sizes = zip(weights, batch.packing.lengths, n_source, strict=True)
+            return [w[:n_steps, :n] for w, n_steps, n in sizes]
+
+        return object_array(self._look_at(X, self.predict(X) if y is None else y, look))
+
+    def __sklearn_tags__(self):
+        """Describe the estimator to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.one_d_labels = False
+        return tags
+
+
+def _as_labels(X):
+    """Give labels as an array, if X holds integers (or bool) with one axis; else None."""
+    if isinstance(X, Sequences) or not hasattr(X, "__len__") or isinstance(X, (str, dict)) or len(X) == 0:
+        return None
+    if not isinstance(X, np.ndarray):
+        if not isinstance(next(iter(X)), (int, np.integer, np.bool_)):
+            return None
+        X = np.asarray(X)
+    return X if X.ndim == 1 and X.dtype.kind in "iub" else None

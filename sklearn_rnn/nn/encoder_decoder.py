@@ -1,0 +1,269 @@
+"""Sequence to sequence: an encoder reads the source, a decoder writes the target."""
+
+import torch
+from torch import nn
+
+from sklearn_rnn.data.batching import PackedBatch
+from sklearn_rnn.nn.attention import ATTENTIONS, Memory
+from sklearn_rnn.nn.heads import HEADS
+from sklearn_rnn.nn.network import Network, RecurrentLayers
+from sklearn_rnn.nn.pooling import LastPooling
+from sklearn_rnn.nn.recurrent import Stepper
+
+
+class EncoderDecoder(Network):
+    """Encoder, bridge, decoder, attention and head, over packed batches of targets with their sources.
+
+    What the encoder ends with (what each direction of its top layer puts out when it has read the whole
+    source) is the condition that the decoder writes under: a learnt linear map bridges to its initial states,
+    so that cells, widths and depths may differ; without attention it joins the input of each step (Cho et
+    al., 2014), since nothing else tells later steps of the source. In training the decoder is given the
+    true tokens (teacher forcing).
+
+    Parameters
+    ----------
+    source_size : int
+        Number of features d, of token codes, or of numbers of a vector.
+    source_is_sequence : bool
+        Whether a source is a sequence that is encoded, or a vector that the decoder starts from (one to
+        many).
+    source_is_tokens, rare
+        See `RecurrentLayers`.
+    input_size : int
+        Number of token codes that the decoder reads.
+    embedding_size : int or None
+        Of these, and of the tokens of sources.
+    cell, hidden_size, num_layers, bidirectional
+        The encoder's; see `RecurrentLayers`.
+    decoder_cell, decoder_hidden_size, decoder_num_layers
+        The decoder's. A Jordan cell feeds back an output of its own, of width H.
+    nonlinearity, dropout
+        Of both.
+    attention : {"dot", "additive"}, Attention subclass or None
+        See `Attention`.
+    head : str or type
+        See `Head`.
+    n_outputs : int
+        Number of tokens of targets, the end included.
+    scheduled_sampling : float in [0, 1], default=0.0
+        Probability with which, in training, the decoder reads its own guess instead of the true token.
+
+    References
+    ----------
+    Sutskever, I., Vinyals, O. and Le, Q. V. (2014). Sequence to sequence learning with neural networks. NIPS.
+
+    Cho, K. et al. (2014). Learning phrase representations using RNN encoder-decoder for statistical machine
+    translation. EMNLP.
+
+    Examples
+    --------
+    The network of a fitted estimator:
+
+    >>> from sklearn_rnn import RNNSeq2Seq
+    >>> network = RNNSeq2Seq(hidden_size=8, max_iter=1).fit(["cat", "dog"], ["cats", "dogs"]).module_
+    >>> network.encoder.recurrence.output_size, network.decoder.recurrence.output_size
+    (16, 8)
+    """
+
+    def __init__(
+        self,
+        *,
+        source_size,
+        source_is_sequence,
+        source_is_tokens,
+        rare,
+        input_size,
+        embedding_size,
+        cell,
+        hidden_size,
+        num_layers,
+        bidirectional,
+        decoder_cell,
+        decoder_hidden_size,
+        decoder_num_layers,
+        nonlinearity,
+        dropout,
+        attention,
+        head,
+        n_outputs,
+        scheduled_sampling=0.0,
+    ):
+        super().__init__()
+        self.scheduled_sampling = scheduled_sampling
+        shared = {"nonlinearity": nonlinearity, "dropout": dropout}
+        self.encoder, summary_size = None, source_size
+        if source_is_sequence:
+            self.encoder = RecurrentLayers(
+                input_size=source_size,
+                is_tokens=source_is_tokens,
+                rare=rare,
+                embedding_size=embedding_size,
+                cell=cell,
+                hidden_size=hidden_size,
+                num_layers=num_layers,
+                bidirectional=bidirectional,
+                **shared,
+            )
+            summary_size = self.encoder.recurrence.output_size
+            self.pooling = LastPooling(summary_size, 2 if bidirectional else 1)
+        has_attention = attention is not None and source_is_sequence
+        self.decoder = RecurrentLayers(
+            input_size=input_size,
+            is_tokens=True,
+            rare=None,
+            embedding_size=embedding_size,
+            cell=decoder_cell,
+            hidden_size=decoder_hidden_size,
+            num_layers=decoder_num_layers,
+            bidirectional=False,
+            condition_size=summary_size,
+            condition_as="state" if has_attention else "input",
+            **shared,
+        )
+        size = self.decoder.recurrence.output_size
+        self.attention = ATTENTIONS.get(attention, attention)(size, summary_size) if has_attention else None
+        self.dropout = nn.Dropout(dropout)
+        self.head = HEADS.get(head, head)(size, n_outputs, per_step=True)
+        self._note_first()
+
+    def encode(self, source):
+        """Read sources.
+
+        Parameters
+        ----------
+        source : PackedBatch or Tensor of shape (B, p)
+            Sequences; or vectors.
+
+        Returns
+        -------
+        Memory
+            What the decoder needs to know of them, in the order of the batch.
+        """
+        if self.encoder is None:
+            return Memory(source)
+        outputs, packing = self.run_layers(source), source.packing
+        summary = self.pooling(outputs, packing)
+        if self.attention is None:
+            return Memory(summary)
+        n, n_steps = len(packing), len(packing.batch_sizes)
+        dense = outputs.new_zeros(n_steps * n, outputs.shape[1]).index_copy(0, packing.dense, outputs)
+        values = dense.view(n_steps, n, -1).transpose(0, 1)  # (B, T, D)
+        is_step = torch.arange(n_steps, device=values.device) < packing.length[:, None]
+        return Memory(summary, values, is_step, self.attention.make_keys(values))
+
+    def run_layers(self, source):
+        """Run the encoder alone: its outputs at all steps of sources that are sequences."""
+        return self.encoder.run_layers(source)
+
+    def forward(self, batch):
+        """Compute the scores of all steps of the targets.
+
+        Parameters
+        ----------
+        batch : PackedBatch
+            Targets, with their sources; see `PairDataset`.
+
+        Returns
+        -------
+        Tensor of shape (n_steps_total, n_scores)
+            Scores.
+        """
+        memory = self._encode_for(batch)
+        if self.training and self.scheduled_sampling:
+            with torch.no_grad():
+                guesses = self.head(self.look_back(batch, memory)[0]).argmax(1)
+            batch = self._give_guesses(batch, guesses)
+        return self.head(self.dropout(self.look_back(batch, memory)[0]))
+
+    def _encode_for(self, batch):
+        memory = self.encode(batch.source)
+        return memory if batch.source_row is None else memory.select(batch.source_row)
+
+    def _give_guesses(self, batch, guesses):
+        """Exchange inputs for what was guessed a step before, now and then."""
+        inputs, packing = batch.values, batch.packing
+        n_first = packing.batch_sizes[0]
+        before = torch.from_numpy(packing.place(packing.step_of[n_first:] - 1, packing.row_of[n_first:]))
+        guessed = guesses[before.to(guesses.device)]
+        is_end = guessed == self.head.n_outputs - 1  # which is no input
+        is_taken = (torch.rand(guessed.shape, device=guessed.device) < self.scheduled_sampling) & ~is_end
+        rest = torch.where(is_taken, guessed + 1, inputs[n_first:])
+        return PackedBatch(torch.cat([inputs[:n_first], rest]), packing)
+
+    def look_back(self, batch, memory=None):
+        """Run all but the head.
+
+        Parameters
+        ----------
+        batch : PackedBatch
+            See `forward`.
+        memory : Memory, optional
+            What `encode` gave of its sources, in the order of the targets.
+
+        Returns
+        -------
+        outputs : Tensor of shape (n_steps_total, H)
+            What the head reads.
+        weights : Tensor of shape (B, n_steps, n_source_steps), or None
+            Where attention looked.
+        """
+        memory = self._encode_for(batch) if memory is None else memory
+        packing = batch.packing
+        outputs = self.decoder.run_layers(PackedBatch(batch.values, packing, condition=memory.summary))
+        if self.attention is None:
+            return outputs, None
+        n, n_steps = len(packing), len(packing.batch_sizes)
+        queries = outputs.new_zeros(n_steps * n, outputs.shape[1]).index_copy(0, packing.dense, outputs)
+        queries, weights = self.attention(queries.view(n_steps, n, -1).transpose(0, 1), memory)
+        return queries.transpose(0, 1).flatten(0, 1).index_select(0, packing.dense), weights
+
+
+class DecoderLoop:
+    """A decoder that is run one token at a time, over a batch of sources; see `decoding.decode`.
+
+    Parameters
+    ----------
+    network : EncoderDecoder
+        In evaluation mode. All is done in `torch.inference_mode`, by whoever calls.
+    memory : Memory
+        Of the sources.
+    start : int
+        The code that all targets begin with.
+    """
+
+    def __init__(self, network, memory, start):
+        self._network, self._memory, self._start = network, memory, start
+        decoder = network.decoder
+        self._step = Stepper(decoder.recurrence)
+        self._state = None
+        if decoder.initial_state is not None:
+            self._state = decoder.initial_state(memory.summary, decoder.recurrence.cells)
+
+    def repeat(self, n):
+        """Make n rows of each, before it begins."""
+        self.select(torch.arange(len(self._memory)).repeat_interleave(n))
+
+    def begin(self):
+        """Give the log-probabilities (n, K) of the first tokens."""
+        return self._advance(torch.full((len(self._memory),), self._start))
+
+    def advance(self, codes):
+        """Read a token of each row, (n,); give the log-probabilities (n, K) of the next ones."""
+        # The end has no code of its own among the inputs; what comes after it is not looked at.
+        return self._advance((codes + 1) % self._network.head.n_outputs)
+
+    def select(self, rows):
+        """Keep some rows, in a new order."""
+        rows = rows.to(self._memory.summary.device)
+        self._memory = self._memory.select(rows)
+        if self._state is not None:
+            self._state = [tuple(s.index_select(0, rows) for s in part) for part in self._state]
+
+    def _advance(self, codes):
+        network = self._network
+        summary = self._memory.summary
+        inputs = network.decoder.read(codes.to(summary.device), summary)
+        outputs, self._state = self._step(inputs, self._state)
+        if network.attention is not None:
+            outputs = network.attention(outputs[:, None], self._memory)[0][:, 0]
+        return torch.log_softmax(network.head(outputs).float(), dim=1)
