@@ -1,4 +1,4 @@
-"""Dates as people write them, to ISO 8601: "Tuesday, 3 March 1998" becomes "1998-03-03".
+"""Dates as people write them, to ISO 8601: "3 March 1998" becomes "1998-03-03".
 
     python examples/dates_to_iso.py
 
@@ -51,19 +51,14 @@ def make_dates(n, seed=0):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dates", type=int, default=4000, help="how many are made")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--output", type=Path, help="folder for the picture of where it looked")
     options = parser.parse_args(arguments)
 
     X, y = make_dates(options.dates)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.1, random_state=0)
     model = RNNSeq2Seq(
-        hidden_size=64,
-        embedding_size=32,
-        max_iter=options.epochs,
-        learning_rate=0.006,
-        random_state=0,
-        verbose=1,
+        hidden_size=64, max_iter=options.epochs, learning_rate=0.006, random_state=0, verbose=1
     )
     model.fit(X_train, y_train)
     right = model.score(X_test, y_test)

@@ -99,6 +99,20 @@ def test_every_example_has_a_test():
     assert {path.stem for path in (ROOT / "examples").glob("*.py")} <= tested
 
 
+def test_dates_to_iso(tmp_path, capsys):
+    right = load_example("dates_to_iso").main(["--dates", "1500", "--output", str(tmp_path)])
+    assert right > 0.9
+    out = capsys.readouterr().out
+    assert "150 dates that it never saw" in out and "July 20, 1969 -> 1969-07-20" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["dates.png"]
+
+
+def test_written_sums(capsys):
+    right = load_example("written_sums").main(["--sums", "1500", "--epochs", "10", "--backwards"])
+    assert right > 0.1
+    assert "of 150 sums that it never saw are right" in capsys.readouterr().out
+
+
 def run_code_of(page):
     """Run the Python in a page of documentation from top to bottom; return the names that it leaves."""
     text = (ROOT / page).read_text(encoding="utf8")
