@@ -11,6 +11,7 @@ A seed sets the weights, the order of batches, dropout and, where there is no of
 the sums, the sums themselves. In speed, all ways are timed in turn in one process; the tables give medians.
 """
 
+import copy
 import gzip
 import re
 import sys
@@ -316,7 +317,7 @@ def compare_decoding(data, repeats, clock):
     ways, answers = {}, {}
     for name, (X, y) in data.items():
         model, X = make_plain(max_iter=5).fit(X, y), X[:1000]
-        beam = make_plain(max_iter=5, beam_size=5).fit(X, y)
+        beam = copy.deepcopy(model).set_params(beam_size=5)
         runs = {
             "together": partial(model.predict, X),
             "alone": lambda model=model, X=X: [model.predict([x])[0] for x in X],
