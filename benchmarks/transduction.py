@@ -106,14 +106,14 @@ class Task:
 
 
 TASKS = {
-    "dates": Task(read_dates, "exact match", 0.99, 10, 0.004, {"batch_size": 64}),
+    "dates": Task(read_dates, "exact match", 0.99, 8, 0.006, {"batch_size": 64}),
     "scan": Task(read_scan, "exact match", 0.99, 10, 0.003, {"batch_size": 64}),
-    "fre": Task(partial(read_sounds, "fre", None), "word error", 0.10, 25, 0.003, {"dropout": 0.4}),
+    "fre": Task(partial(read_sounds, "fre", None), "word error", 0.10, 40, 0.003, {"dropout": 0.5}),
     "hun": Task(partial(read_sounds, "hun", None), "word error", 0.08, 25, 0.003, {"dropout": 0.4}),
     "ice": Task(partial(read_sounds, "ice", None), "word error", 0.15, 25, 0.003, {"dropout": 0.4}),
     "kor": Task(partial(read_sounds, "kor", None), "word error", 0.48, 25, 0.003, {"dropout": 0.4}),
     "kor, letters": Task(partial(read_sounds, "kor", "NFD"), "word error", 0.48, 25, 0.003, {"dropout": 0.4}),
-    "sums": Task(partial(draw_sums, 20_000), "exact match", 0.98, 20, 0.004, {"batch_size": 64}, False),
+    "sums": Task(partial(draw_sums, 20_000), "exact match", 0.98, 10, 0.006, {"batch_size": 64}, False),
 }
 
 
