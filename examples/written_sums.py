@@ -4,7 +4,7 @@
 
 Nobody tells the model what a digit is worth, or of carrying; it sees sums with their answers, and is asked
 for sums that it never saw. With --backwards it writes the answer from its last digit on, as one does by hand.
---digits 3 takes larger numbers, more sums (--sums 20000) and more epochs.
+--digits 3 takes larger numbers, and more sums (--sums 20000) to learn from.
 """
 
 import argparse

@@ -257,6 +257,15 @@ def test_scheduled_sampling_changes_training_and_nothing_else():
     np.testing.assert_array_equal(always.score_samples(SOURCES, TARGETS), before)
 
 
+def test_what_the_encoder_ends_with_is_the_initial_state_or_beside_each_token():
+    by_attention, without = make().fit(SOURCES, TARGETS), make(attention=None).fit(SOURCES, TARGETS)
+    of_vectors = make().fit(VECTORS, TARGETS)
+    assert by_attention.module_.decoder.initial_state is not None
+    assert not by_attention.module_.decoder.joins_condition
+    for model in (without, of_vectors):
+        assert model.module_.decoder.initial_state is None and model.module_.decoder.joins_condition
+
+
 # Forms
 
 
@@ -428,6 +437,8 @@ def test_the_longest_target_and_the_largest_ratio_say_where_to_cut():
     with pytest.warns(UserWarning, match="^6 of 6"):
         assert {len(y) for row in never.sample(X, 2, random_state=0) for y in row} == {3}
     never.set_params(max_length=None, beam_size=1).partial_fit(["ab"], ["a" * 30])
+    assert never._lengths == (30, 15.0)
+    never.partial_fit(["abc"], ["a"])  # what was learnt of lengths stays
     assert never._lengths == (30, 15.0)
 
 
