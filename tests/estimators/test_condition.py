@@ -589,7 +589,7 @@ BAD_CALLS = {
     "of a stream": (
         lambda m: m.fit("moo", condition="cow"),
         ValueError,
-        r"condition holds an entry for each text of a list, but X is one stream; give \[X\]",
+        r"condition holds an entry for each text of a list, but X is one stream. Give a list of texts",
     ),
     "conditions and primes": (
         lambda m: m.sample(prime=["", "t", "m"], condition=["cow", "clock"]),
