@@ -271,18 +271,22 @@ class RecurrentNetwork(RecurrentLayers, Network):
 
     Parameters
     ----------
+    cell : str, type or functools.partial
+        See `RecurrentLayers`.
     pooling : {"last", "mean", "max", "attention"} or None
         How steps become one vector; None where each step is answered.
     head : str or type
         A name in `HEADS`, or a `Head` class.
     n_outputs : int or list of int
         See `Head`.
+    embedding_size : int or None
+        See `RecurrentLayers`.
     tie_weights : bool, default=False
         Whether the output layer's weight is the embedding (`TiedLinear`). The recurrence must then put out
         vectors as wide as the embedding's.
     label_smoothing : float in [0, 1), default=0.0
         If it is not 0, an option of the head; see `SoftmaxHead`.
-    cell, embedding_size, **layers
+    **layers
         See `RecurrentLayers`. Dropout acts on what the head reads as well.
 
     Examples
