@@ -68,7 +68,18 @@ class Packing:
         return self.batch_sizes[0] == self.batch_sizes[-1]
 
     def place(self, step, row):
-        """Give where steps of sequences stand: arrays of their numbers."""
+        """Give where steps of sequences stand.
+
+        Parameters
+        ----------
+        step, row : ndarray of int of shape (n,)
+            Number of each step in its sequence, and of its sequence.
+
+        Returns
+        -------
+        ndarray of int of shape (n,)
+            Their places among all steps of the batch.
+        """
         return self._starts[step] + row
 
     def _tensor(self, index):

@@ -209,11 +209,7 @@ class BaseRNN(Versioned, BaseEstimator):
         if X is None or y is None:
             raise ValueError("X_val and y_val belong together, but only one of them is given.")
         try:
-            sequences = self._read(X, reset=False)
-            targets, per_step = self._flatten_target(y, X, sequences)
-            if per_step != self._per_step:
-                raise ValueError("y must hold one target a step, or one a sequence, as y in training.")
-            codes = self._code_target(targets, None, reset=False, classes=None)
+            dataset = self._read_held_out(X, y)
         except UnseenLabelsError as error:
             raise ValueError(
                 f"y_val holds labels that y lacks: {error.unseen}. Leave their sequences out of X_val and "
@@ -221,8 +217,16 @@ class BaseRNN(Versioned, BaseEstimator):
             ) from None  # whose advice is for y
         except (TypeError, ValueError) as error:
             raise type(error)(f"For X_val and y_val: {error}") from error
-        if len(codes) < 2:
+        if len(dataset.targets) < 2:
             raise ValueError("X_val and y_val hold a single target; to score it takes at least 2.")
+        return dataset
+
+    def _read_held_out(self, X, y):
+        sequences = self._read(X, reset=False)
+        targets, per_step = self._flatten_target(y, X, sequences)
+        if per_step != self._per_step:
+            raise ValueError("y must hold one target a step, or one a sequence, as y in training.")
+        codes = self._code_target(targets, None, reset=False, classes=None)
         return SequenceDataset(self._encode(sequences), codes, per_step=per_step)
 
     def _weigh_classes(self, codes, weights, lengths):

@@ -384,16 +384,9 @@ class RNNSeq2Seq(BaseRNN):
         """The code of the end of a target among what the decoder writes."""
         return len(self.target_vocabulary_)
 
-    def _read_validation(self, X, y):
-        if X is None and y is None:
-            return None
-        if X is None or y is None:
-            raise ValueError("X_val and y_val belong together, but only one of them is given.")
-        try:
-            pairs = self._read_pairs(X, y, reset=False, names=("X_val", "y_val"))
-            return self._make_dataset(*pairs, name="y_val")
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"For X_val and y_val: {error}") from error
+    def _read_held_out(self, X, y):
+        pairs = self._read_pairs(X, y, reset=False, names=("X_val", "y_val"))
+        return self._make_dataset(*pairs, name="y_val")
 
     def _note_lengths(self, sources, targets, *, reset):
         """Learn how long targets are, for the limit of those that are predicted."""

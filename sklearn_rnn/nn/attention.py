@@ -89,7 +89,18 @@ class Attention(nn.Module):
         nn.init.zeros_(self.combine.bias)
 
     def make_keys(self, values):
-        """Turn what the encoder puts out, (B, T, D), into what queries are compared with, (B, T, H)."""
+        """Turn what the encoder puts out into what queries are compared with.
+
+        Parameters
+        ----------
+        values : Tensor of shape (B, T, D)
+            Outputs at the steps of the sources.
+
+        Returns
+        -------
+        Tensor of shape (B, T, H)
+            Keys.
+        """
         return self.keys(values)
 
     def compare(self, queries, keys):
@@ -149,7 +160,18 @@ class DotAttention(Attention):
     """
 
     def compare(self, queries, keys):
-        """Multiply; see `Attention.compare`."""
+        """Multiply queries and keys.
+
+        Parameters
+        ----------
+        queries, keys : Tensor of shape (B, n, H), (B, T, H)
+            See `Attention.compare`.
+
+        Returns
+        -------
+        Tensor of shape (B, n, T)
+            Larger is better.
+        """
         return torch.bmm(queries, keys.transpose(1, 2))
 
 
@@ -181,7 +203,18 @@ class AdditiveAttention(Attention):
         nn.init.zeros_(self.queries.bias)
 
     def compare(self, queries, keys):
-        """Add, squash and weigh; see `Attention.compare`."""
+        """Add queries and keys, squash and weigh.
+
+        Parameters
+        ----------
+        queries, keys : Tensor of shape (B, n, H), (B, T, H)
+            See `Attention.compare`.
+
+        Returns
+        -------
+        Tensor of shape (B, n, T)
+            Larger is better.
+        """
         together = self.queries(queries)[:, :, None] + keys[:, None]  # (B, n, T, H)
         return self.fit(torch.tanh(together))[..., 0]
 

@@ -145,14 +145,23 @@ class EncoderDecoder(Network):
         summary = self.pooling(outputs, packing)
         if self.attention is None:
             return Memory(summary)
-        n, n_steps = len(packing), len(packing.batch_sizes)
-        dense = outputs.new_zeros(n_steps * n, outputs.shape[1]).index_copy(0, packing.dense, outputs)
-        values = dense.view(n_steps, n, -1).transpose(0, 1)  # (B, T, D)
-        is_step = torch.arange(n_steps, device=values.device) < packing.length[:, None]
+        values = _lay_out(outputs, packing)
+        is_step = torch.arange(values.shape[1], device=values.device) < packing.length[:, None]
         return Memory(summary, values, is_step, self.attention.make_keys(values))
 
     def run_layers(self, source):
-        """Run the encoder alone: its outputs at all steps of sources that are sequences."""
+        """Run the encoder alone.
+
+        Parameters
+        ----------
+        source : PackedBatch
+            Sources that are sequences.
+
+        Returns
+        -------
+        Tensor of shape (n_steps_total, output_size of the encoder's recurrence)
+            The top layer's outputs.
+        """
         return self.encoder.run_layers(source)
 
     def forward(self, batch):
@@ -212,10 +221,15 @@ class EncoderDecoder(Network):
         outputs = self.decoder.run_layers(PackedBatch(batch.values, packing, condition=memory.summary))
         if self.attention is None:
             return outputs, None
-        n, n_steps = len(packing), len(packing.batch_sizes)
-        queries = outputs.new_zeros(n_steps * n, outputs.shape[1]).index_copy(0, packing.dense, outputs)
-        queries, weights = self.attention(queries.view(n_steps, n, -1).transpose(0, 1), memory)
+        queries, weights = self.attention(_lay_out(outputs, packing), memory)
         return queries.transpose(0, 1).flatten(0, 1).index_select(0, packing.dense), weights
+
+
+def _lay_out(packed, packing):
+    """Lay packed steps out as (B, T, D); behind the end of a sequence are zeros."""
+    n_rows, n_steps = len(packing), len(packing.batch_sizes)
+    dense = packed.new_zeros(n_steps * n_rows, packed.shape[1]).index_copy(0, packing.dense, packed)
+    return dense.view(n_steps, n_rows, -1).transpose(0, 1)
 
 
 class DecoderLoop:

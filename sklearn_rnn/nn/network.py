@@ -118,7 +118,13 @@ class Network(nn.Module):
         return network
 
     def set_kernel_dtype(self, dtype):
-        """Say what cuDNN's kernels compute with; see `Recurrence`."""
+        """Say what cuDNN's kernels compute with.
+
+        Parameters
+        ----------
+        dtype : torch.dtype or None
+            See `Recurrence`.
+        """
         for part in self.modules():
             if isinstance(part, Recurrence):
                 part.kernel_dtype = dtype
