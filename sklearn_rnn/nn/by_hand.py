@@ -139,12 +139,10 @@ def _read_out(head, features, batch):
     linear, targets, weights = head.output, batch.targets, batch.weights
     has_weight = type(linear) is not nn.Identity
     weight = linear.weight if has_weight else None
-    library, work = native.get(), 3 * len(features) * head.n_scores * features.shape[1]
-    is_compiled = type(head) is SoftmaxHead and has_weight and not head.label_smoothing
-    if is_compiled and library.count_threads(work) == 1:
+    if type(head) is SoftmaxHead and has_weight and not head.label_smoothing:
         given = weight.grad, linear.bias.grad
         scores, loss, (grad, grad_weight, grad_bias) = functions.read_out(
-            library, features, weight, linear.bias, targets, weights, given
+            native.get(), features, weight, linear.bias, targets, weights, given
         )
         _keep(linear.bias, grad_bias)
         return scores, torch.tensor(loss), grad, grad_weight
@@ -174,7 +172,7 @@ def _look_up(token_input, codes, way_back):
     weight = token_input.embedding.weight
 
     def lead_back(grad):
-        _keep(weight, torch.zeros_like(weight).index_add_(0, codes, grad))
+        _keep(weight, functions.sum_by_code(grad, codes, len(weight)))
 
     way_back.append(lead_back)
     return weight.index_select(0, codes)

@@ -20,7 +20,7 @@ void rnn_use_openmp(void *parallel, void *thread, void *team_size);
 void rnn_forward(int64_t set, struct call *call);
 void rnn_backward(int64_t set, struct call *call);
 int64_t rnn_readout_work_size(int64_t set, const struct readout *readout);
-double rnn_read_out(int64_t set, const struct readout *readout);
+double rnn_read_out(int64_t set, struct readout *readout);
 
 /* ---- Threads as OpenMP would make them ---- */
 
@@ -337,7 +337,7 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
 }
 
 /* The output layer with its loss, against plain loops in double precision. */
-static int check_readout(int64_t set, int64_t n, int64_t H, int64_t K, int is_weighted)
+static int check_readout(int64_t set, int64_t n, int64_t H, int64_t K, int is_weighted, int64_t n_threads)
 {
     float *features = array(n * H, 1), *weight = array(K * H, 1.0f / sqrtf((float)H)), *bias = array(K, 1),
           *importance = array(n, 1);
@@ -348,6 +348,7 @@ static int check_readout(int64_t set, int64_t n, int64_t H, int64_t K, int is_we
     struct readout o = {.n = n,
                         .n_features = H,
                         .n_scores = K,
+                        .n_threads = n_threads,
                         .features = features,
                         .weight = weight,
                         .bias = bias,
@@ -400,10 +401,12 @@ int main(void)
     rnn_use_openmp((void *)parallel, (void *)thread_number, (void *)team_size);
     for (int64_t set = 1; set <= 3; set++) {
         if (!rnn_supports(set)) continue;
-        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++, n_checks += 2)
+        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
             for (int is_weighted = 0; is_weighted < 2; is_weighted++)
-                failed += check_readout(set, shapes[s][0] * shapes[s][1],
-                                        shapes[s][2] > 200 ? 40 : shapes[s][2], shapes[s][3], is_weighted);
+                for (int64_t n_threads = 1; n_threads <= 3; n_threads += 2, n_checks++)
+                    failed += check_readout(set, shapes[s][0] * shapes[s][1],
+                                            shapes[s][2] > 200 ? 40 : shapes[s][2], shapes[s][3], is_weighted,
+                                            n_threads);
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
             for (int64_t cell = ELMAN; cell <= JORDAN; cell++)
                 for (int64_t f = TANH; f <= (cell == ELMAN || cell == JORDAN ? SIGMOID : TANH); f++)

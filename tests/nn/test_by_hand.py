@@ -12,7 +12,7 @@ from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.nn import CRFHead, SoftmaxHead, use_native
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
 from sklearn_rnn.nn.heads.tied import TiedLinear
-from sklearn_rnn.nn.native import functions, library
+from sklearn_rnn.nn.native import library
 from sklearn_rnn.nn.network import RecurrentNetwork
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="needs the compiled loops")
@@ -326,16 +326,3 @@ def test_modules_are_set_to_train_in_each_epoch_if_a_callback_may_change_that():
 
     RNNClassifier(max_iter=3, callbacks=[Stop()], random_state=0).fit([[[1.0]], [[2.0]]], [0, 1])
     assert seen == [True] * 3
-
-
-def test_the_output_layer_is_compiled_where_it_is_small(monkeypatch):
-    calls = []
-    read_out = functions.read_out
-    monkeypatch.setattr(functions, "read_out", lambda *args: calls.append(1) or read_out(*args))
-    for is_small in (True, False):
-        monkeypatch.setattr(
-            type(library.get()), "count_threads", lambda self, work, n=is_small: 1 if n else 2
-        )
-        network = make_network()
-        take_step(differentiate, network, make_batch(network))
-    assert len(calls) == 1

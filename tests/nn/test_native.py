@@ -21,7 +21,7 @@ from sklearn_rnn.data.batching import Packing
 from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, Stepper, use_native
 from sklearn_rnn.nn import recurrent as recurrent_module
 from sklearn_rnn.nn.native import library, memory
-from sklearn_rnn.nn.native.functions import address, read_out
+from sklearn_rnn.nn.native.functions import _project_tokens, address, read_out, sum_by_code
 from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +74,11 @@ def make_problem(B, T, d=3, seed=0):
     lengths = np.sort(rng.randint(1, T + 1, size=B))[::-1].copy()
     lengths[0] = T
     return torch.from_numpy(rng.randn(lengths.sum(), d)).float(), Packing(lengths)
+
+
+def make_noise(*shapes):
+    rng = np.random.RandomState(0)
+    return [torch.from_numpy(rng.standard_normal(shape).astype(np.float32)) for shape in shapes]
 
 
 def differentiate(run, cell, x, sizes, dtype):
@@ -798,6 +803,34 @@ def test_targets_of_the_output_layer_are_checked():
     ]:
         with pytest.raises(error, match="targets must be"):
             read_out(loops, features, weight, torch.ones(4), targets, None)
+
+
+@needs_loops
+@every_set
+def test_the_output_layer_is_the_same_to_the_last_bit_on_any_number_of_threads(use, instruction_set):
+    features, weight, bias, importance = make_noise((19, 20), (9, 20), (9,), (19,))
+    targets = torch.arange(19) % 9
+    results = []
+    for n_threads in (1, 2, 4):
+        use(instruction_set, n_threads)
+        results.append(read_out(library.get(), features, weight, bias, targets, importance))
+    scores, loss, gradients = results[0]
+    for other_scores, other_loss, other_gradients in results[1:]:
+        assert torch.equal(scores, other_scores)
+        assert loss == other_loss
+        assert all(torch.equal(a, b) for a, b in zip(gradients, other_gradients, strict=True))
+
+
+@pytest.mark.parametrize("n_codes", [3, 30])
+def test_tables_are_read_and_their_gradients_summed_by_code(n_codes):
+    weight, bias, values = make_noise((5, n_codes), (5,), (9, 10))
+    codes = torch.tensor([0, 1, 2, 2, 1, 2, 0, 0, 2])
+    out = torch.empty(9, 5)
+    _project_tokens(weight, bias, codes, out)
+    assert torch.equal(out, weight.t()[codes] + bias)
+    values = values[:, 5:]  # as the compiled loops give them: part of a wider matrix
+    expected = torch.zeros(n_codes, 5).index_add_(0, codes, values)
+    torch.testing.assert_close(sum_by_code(values, codes, n_codes), expected)
 
 
 @needs_loops

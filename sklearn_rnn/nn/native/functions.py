@@ -99,7 +99,7 @@ class Plan:
                 kept = Scratch(len(inputs), len(weight_ih))
                 gates = kept.tensor
             if inputs.dtype == torch.int64:
-                torch.index_select(weight_ih.t(), 0, inputs, out=gates).add_(bias_ih)
+                _project_tokens(weight_ih, bias_ih, inputs, gates)
             else:
                 torch.addmm(bias_ih, inputs, weight_ih.t(), out=gates)
         else:
@@ -131,8 +131,7 @@ class Plan:
         self.library.backward(self.make_call(tensors | {"weight": weight}))
         grad = tensors["grad_gates"][:, -len(weight) :]  # of the projected inputs
         if is_token:
-            by_token = grad.new_zeros(weight_ih.shape[1], len(weight_ih)).index_add_(0, inputs, grad)
-            grads[0].copy_(by_token.t())
+            grads[0].copy_(sum_by_code(grad, inputs, weight_ih.shape[1]).t())
         needs_input_grad = not is_token and ctx.needs_input_grad[1]
         return [grad @ weight_ih if needs_input_grad else None, *grads]
 
@@ -142,6 +141,35 @@ class Plan:
         inputs = tensors.get("inputs")
         n_inputs = 0 if inputs is None else inputs.shape[1]
         return Call(**self._numbers, **pointers, n_inputs=n_inputs, n_threads=self.count_threads())
+
+
+def _project_tokens(weight_ih, bias_ih, tokens, out):
+    """Write the columns of weight_ih (G, d) at some tokens, plus the bias, into rows."""
+    table = weight_ih.t()
+    if len(tokens) < len(table):
+        torch.index_select(table, 0, tokens, out=out).add_(bias_ih)
+    else:  # to lay the table out anew is less than to read from one that lies across
+        torch.index_select((table + bias_ih).contiguous(), 0, tokens, out=out)
+
+
+def sum_by_code(values, codes, n_codes):
+    """Sum rows of one code: the gradient of a table from which they were looked up.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n, m)
+        The rows.
+    codes : int64 Tensor of shape (n,)
+        From 0 to n_codes - 1.
+    n_codes : int
+        Rows of the table.
+
+    Returns
+    -------
+    Tensor of shape (n_codes, m)
+        The sums, always in the order of the rows.
+    """
+    return torch.ops.aten.embedding_dense_backward(values, codes, n_codes, -1, False)  # index_add_ is slow
 
 
 def _make_gradients(ctx, *parameters, start=0):
@@ -167,7 +195,7 @@ def _contiguous(tensor):
 
 
 def read_out(library, features, weight, bias, targets, importance, gradients=(None, None)):
-    """Apply a linear layer, softmax and cross-entropy, there and back, on one thread.
+    """Apply a linear layer, softmax and cross-entropy, there and back.
 
     Parameters
     ----------
@@ -209,7 +237,8 @@ def read_out(library, features, weight, bias, targets, importance, gradients=(No
             f"A layer with a weight of shape {tuple(weight.shape)} and a bias of {len(bias)} cannot read "
             f"{n_features} features."
         )
-    readout = Readout(n, n_features, n_scores, targets=targets.data_ptr())
+    n_threads = library.count_threads(3 * n * n_features * n_scores)
+    readout = Readout(n, n_features, n_scores, n_threads, targets=targets.data_ptr())
     for name, tensor in tensors.items():
         setattr(readout, name, address(name, tensor))
     loss = library.read_out(readout)

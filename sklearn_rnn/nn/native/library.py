@@ -37,7 +37,10 @@ _POINTERS = (
     "grad_weight_ih grad_bias_ih grad_weight grad_bias grad_weight_out grad_bias_out "
     "packed packed_2 packed_ih step_gates step_n before packed_inputs packed_hidden"
 )
-_READOUT_POINTERS = "features weight bias targets importance work scores grad_features grad_weight grad_bias"
+_READOUT_POINTERS = (
+    "features weight bias targets importance work scores grad_features grad_weight grad_bias "
+    "losses grad_scores packed packed_back packed_features"
+)
 
 
 class Call(ctypes.Structure):
@@ -53,7 +56,7 @@ class Readout(ctypes.Structure):
     """The arguments of an output layer with its loss; see recurrence.h."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("n", "n_features", "n_scores")),
+        *((name, ctypes.c_int64) for name in ("n", "n_features", "n_scores", "n_threads")),
         *((name, ctypes.c_void_p) for name in _READOUT_POINTERS.split()),
     ]
 

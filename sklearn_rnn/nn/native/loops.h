@@ -441,8 +441,9 @@ static void prepare(const struct call *c, int is_back)
 
 /* ---- All steps of the rows of one thread ---- */
 
-static void forward(const struct call *c, int64_t thread, int64_t n_threads)
+static void forward(const void *job, int64_t thread, int64_t n_threads)
 {
+    const struct call *c = job;
     const int64_t H = c->hidden, K = c->n_outputs, d = c->n_inputs, G = gates_width(c);
     const int64_t by = n_threads;   /* from one row to the next */
     const float *before = c->state; /* what is fed back: h, or Jordan's y */
@@ -480,8 +481,9 @@ static void forward(const struct call *c, int64_t thread, int64_t n_threads)
     }
 }
 
-static void backward(const struct call *c, int64_t thread, int64_t n_threads)
+static void backward(const void *job, int64_t thread, int64_t n_threads)
 {
+    const struct call *c = job;
     const int64_t H = c->hidden, K = c->n_outputs, by = n_threads;
     /* Numbers at a step that have a gradient, and how many of them the state went into. */
     const int64_t width = c->cell == LSTM || c->cell == GRU ? 4 * H : H,
@@ -542,8 +544,9 @@ static void sum_entries(int64_t S, int64_t columns, const float *a, int64_t stri
     }
 }
 
-static void weight_gradients(const struct call *c, int64_t thread, int64_t n_threads)
+static void weight_gradients(const void *job, int64_t thread, int64_t n_threads)
 {
+    const struct call *c = job;
     const int64_t H = c->hidden, K = c->n_outputs, S = c->n_entries, F = fed_width(c), G = gates_width(c);
     const int64_t width = c->cell == GRU ? 4 * H : G;
     const float *grad = c->grad_gates, *grad_ih = c->cell == GRU ? grad + H : grad;
@@ -567,39 +570,62 @@ static void weight_gradients(const struct call *c, int64_t thread, int64_t n_thr
 
 /* ---- The output layer and its loss ---- */
 
-static int64_t readout_work_size(const struct readout *o)
-{
-    const int64_t n = o->n, H = o->n_features, K = o->n_scores, there = packed_size(H, K),
-                  back = packed_size(K, H);
-    return (there > back ? there : back) + packed_size(n, H) + n * K;
-}
-
-static double read_out(const struct readout *o)
+static int64_t lay_out_readout(struct readout *o)
 {
     const int64_t n = o->n, H = o->n_features, K = o->n_scores;
-    float *grad = o->work, *packed_features = grad + n * K, *packed = packed_features + packed_size(n, H);
-    double loss = 0.0;
-    pack_turned(o->weight, H, K, packed);
-    multiply(n, H, o->features, H, packed, K, o->scores, K, 0);
-    for (int64_t i = 0; i < n; i++) {
-        if (o->targets[i] < 0 || o->targets[i] >= K) return (double)NAN;
-        float *scores = o->scores + i * K, *g = grad + i * K, most = -INFINITY, total = 0.0f;
-        FOR_EACH_UNIT (k, n, K) STORE(scores + k, v_add(LOAD(scores + k), LOAD(o->bias + k)));
-        for (int64_t k = 0; k < K; k++) most = scores[k] > most ? scores[k] : most;
-        FOR_EACH_UNIT (k, n, K) STORE(g + k, vec_exp_of_negative(v_sub(LOAD(scores + k), v_set(most))));
-        for (int64_t k = 0; k < K; k++) total += g[k];
-        const float importance = o->importance ? o->importance[i] : 1.0f, share = importance / (float)n;
-        loss += importance * (log((double)total) - ((double)scores[o->targets[i]] - (double)most));
-        FOR_EACH_UNIT (k, n, K) STORE(g + k, v_mul(LOAD(g + k), v_set(share / total)));
-        g[o->targets[i]] -= share;
-    }
-    pack(o->weight, K, H, packed);
-    multiply(n, K, grad, K, packed, H, o->grad_features, H, 0);
-    pack(o->features, n, H, packed_features);
-    multiply_turned(n, K, grad, K, packed_features, H, o->grad_weight, 0, 1);
-    sum_entries(n, K, grad, K, o->grad_bias);
-    return (double)((float)loss / (float)n); /* infinite where a sum in float32 is */
+    int64_t size = 2 * n; /* of the losses, in floats */
+    o->losses = (double *)o->work;
+    size = take(o->work, size, n * K, &o->grad_scores);
+    size = take(o->work, size, packed_size(H, K), &o->packed);
+    size = take(o->work, size, packed_size(K, H), &o->packed_back);
+    return take(o->work, size, packed_size(n, H), &o->packed_features);
 }
 
-const struct loops LOOPS = {lay_out,          prepare,           forward, backward,
-                            weight_gradients, readout_work_size, read_out};
+static void prepare_readout(const struct readout *o)
+{
+    pack_turned(o->weight, o->n_features, o->n_scores, o->packed);
+    pack(o->weight, o->n_scores, o->n_features, o->packed_back);
+}
+
+/* The loss of a row of scores and its gradient. */
+static double row_loss(const struct readout *o, int64_t i)
+{
+    const int64_t K = o->n_scores, target = o->targets[i];
+    float *scores = o->scores + i * K, *grad = o->grad_scores + i * K, most = -INFINITY, total = 0.0f;
+    if (target < 0 || target >= K) return (double)NAN;
+    FOR_EACH_UNIT (k, n, K) STORE(scores + k, v_add(LOAD(scores + k), LOAD(o->bias + k)));
+    for (int64_t k = 0; k < K; k++) most = scores[k] > most ? scores[k] : most;
+    FOR_EACH_UNIT (k, n, K) STORE(grad + k, vec_exp_of_negative(v_sub(LOAD(scores + k), v_set(most))));
+    for (int64_t k = 0; k < K; k++) total += grad[k];
+    const float importance = o->importance ? o->importance[i] : 1.0f, share = importance / (float)o->n;
+    FOR_EACH_UNIT (k, n, K) STORE(grad + k, v_mul(LOAD(grad + k), v_set(share / total)));
+    grad[target] -= share;
+    return importance * (log((double)total) - ((double)scores[target] - (double)most));
+}
+
+/* Scores, losses and the gradients of the features, of a thread's rows. */
+static void read_out(const void *job, int64_t thread, int64_t n_threads)
+{
+    const struct readout *o = job;
+    const int64_t H = o->n_features, K = o->n_scores;
+    const int64_t begin = o->n * thread / n_threads, rows = o->n * (thread + 1) / n_threads - begin;
+    const float *features = o->features + begin * H;
+    multiply(rows, H, features, H, o->packed, K, o->scores + begin * K, K, 0);
+    for (int64_t i = begin; i < begin + rows; i++) {
+        o->losses[i] = row_loss(o, i);
+        place(o->features + i * H, i, o->n, H, o->packed_features);
+    }
+    multiply(rows, K, o->grad_scores + begin * K, K, o->packed_back, H, o->grad_features + begin * H, H, 0);
+}
+
+/* The gradients of the weight, each row of which is one thread's, and of the bias. */
+static void readout_gradients(const void *job, int64_t thread, int64_t n_threads)
+{
+    const struct readout *o = job;
+    const int64_t n = o->n, H = o->n_features, K = o->n_scores;
+    multiply_turned(n, K, o->grad_scores, K, o->packed_features, H, o->grad_weight, thread, n_threads);
+    if (thread == 0) sum_entries(n, K, o->grad_scores, K, o->grad_bias);
+}
+
+const struct loops LOOPS = {lay_out,         prepare,         forward,  backward,         weight_gradients,
+                            lay_out_readout, prepare_readout, read_out, readout_gradients};

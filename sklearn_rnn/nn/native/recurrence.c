@@ -88,27 +88,27 @@ static void restore_denormals(uint64_t before)
 }
 
 struct team {
-    const struct call *call;
-    void (*run)(const struct call *, int64_t, int64_t);
+    const void *job;
+    share_function *run;
 };
 
 static void run_member(void *data)
 {
     const struct team *team = data;
     const uint64_t before = flush_denormals();
-    team->run(team->call, omp_thread(), omp_team_size());
+    team->run(team->job, omp_thread(), omp_team_size());
     restore_denormals(before);
 }
 
-static void run_team(const struct call *call, void (*run)(const struct call *, int64_t, int64_t))
+static void run_team(const void *job, share_function *run, int64_t n_threads)
 {
-    struct team team = {call, run};
-    if (call->n_threads > 1 && omp_parallel) {
-        omp_parallel(run_member, &team, (unsigned)call->n_threads, 0);
+    struct team team = {job, run};
+    if (n_threads > 1 && omp_parallel) {
+        omp_parallel(run_member, &team, (unsigned)n_threads, 0);
         return;
     }
     const uint64_t before = flush_denormals();
-    run(call, 0, 1);
+    run(job, 0, 1);
     restore_denormals(before);
 }
 
@@ -117,7 +117,7 @@ EXPORT void rnn_forward(int64_t set, struct call *call)
     const struct loops *loops = loops_for(set);
     loops->lay_out(call, 0);
     if (!call->is_ready) loops->prepare(call, 0);
-    run_team(call, loops->forward);
+    run_team(call, loops->forward, call->n_threads);
 }
 
 EXPORT void rnn_backward(int64_t set, struct call *call)
@@ -125,20 +125,26 @@ EXPORT void rnn_backward(int64_t set, struct call *call)
     const struct loops *loops = loops_for(set);
     loops->lay_out(call, 1);
     loops->prepare(call, 1);
-    run_team(call, loops->backward);
-    run_team(call, loops->weight_gradients);
+    run_team(call, loops->backward, call->n_threads);
+    run_team(call, loops->weight_gradients, call->n_threads);
 }
 
+/* How many floats of `work` a readout needs. */
 EXPORT int64_t rnn_readout_work_size(int64_t set, const struct readout *readout)
 {
-    return loops_for(set)->readout_work_size(readout);
+    struct readout o = *readout;
+    return loops_for(set)->lay_out_readout(&o);
 }
 
-/* Gives the loss. */
-EXPORT double rnn_read_out(int64_t set, const struct readout *readout)
+/* Gives the loss; NaN where a target is not a class. */
+EXPORT double rnn_read_out(int64_t set, struct readout *readout)
 {
-    const uint64_t before = flush_denormals();
-    const double loss = loops_for(set)->read_out(readout);
-    restore_denormals(before);
-    return loss;
+    const struct loops *loops = loops_for(set);
+    double loss = 0.0;
+    loops->lay_out_readout(readout);
+    loops->prepare_readout(readout);
+    run_team(readout, loops->read_out, readout->n_threads);
+    run_team(readout, loops->readout_gradients, readout->n_threads);
+    for (int64_t i = 0; i < readout->n; i++) loss += readout->losses[i];
+    return (double)((float)loss / (float)readout->n); /* infinite where a sum in float32 is */
 }

@@ -55,24 +55,30 @@ struct call {
 
 /* A linear layer with n rows of H features and K scores, softmax and cross-entropy, there and back. */
 struct readout {
-    int64_t n, n_features, n_scores;
+    int64_t n, n_features, n_scores, n_threads;
     const float *features, *weight, *bias;          /* (n, H), (K, H), (K) */
     const int64_t *targets;                         /* (n) classes */
     const float *importance;                        /* (n) of each row in the loss, or NULL */
     float *work;                                    /* of the size that rnn_readout_work_size gives */
     float *scores;                                  /* (n, K) */
     float *grad_features, *grad_weight, *grad_bias; /* of the loss, which is a mean over the rows */
+    /* Parts of `work`: */
+    double *losses;                                /* (n) times their importance; NaN without a class */
+    float *grad_scores;                            /* (n, K) */
+    float *packed, *packed_back, *packed_features; /* the weight for the way there and back */
 };
+
+/* What one of several threads does of a call's or a readout's work. */
+typedef void share_function(const void *job, int64_t thread, int64_t n_threads);
 
 /* The loops for one instruction set. */
 struct loops {
     int64_t (*lay_out)(struct call *, int is_back); /* sets the parts of `work` and gives its size */
     void (*prepare)(const struct call *, int is_back);
-    void (*forward)(const struct call *, int64_t thread, int64_t n_threads);
-    void (*backward)(const struct call *, int64_t thread, int64_t n_threads);
-    void (*weight_gradients)(const struct call *, int64_t thread, int64_t n_threads);
-    int64_t (*readout_work_size)(const struct readout *);
-    double (*read_out)(const struct readout *);
+    share_function *forward, *backward, *weight_gradients;
+    int64_t (*lay_out_readout)(struct readout *);
+    void (*prepare_readout)(const struct readout *);
+    share_function *read_out, *readout_gradients;
 };
 extern const struct loops loops_avx512, loops_avx2, loops_neon;
 
