@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import torch
+from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -22,21 +23,22 @@ from sklearn_rnn.estimators.base import BaseRNN, code_tokens
 from sklearn_rnn.estimators.parameters import DECODER
 from sklearn_rnn.estimators.sampling import check_sampling, choose
 from sklearn_rnn.metrics.edit import exact_match_score
-from sklearn_rnn.nn.decoding import decode, search_beam
+from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
 from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.preprocessing.base import check_count
-from sklearn_rnn.training import TokenProgress, resolve_device
+from sklearn_rnn.training import Progress, TokenProgress, resolve_device
 
-_BEGIN = 0  # the code that every target begins with; tokens follow from 1
+_BEGIN = 0  # the code that every target of tokens begins with; tokens follow from 1
 _ROWS = 512  # sources, or beginnings of targets, that are decoded at once
 
 
 class RNNSeq2Seq(BaseRNN):
     """Sequence to sequence: an encoder reads the source, a decoder writes a target of another length.
 
-    With a vector for each source instead of a sequence it is one to many: the decoder alone, which writes
-    what the vector stands for.
+    A target is a sequence of tokens, or of numbers that end where the network says so. With a vector for each
+    source instead of a sequence it is one to many: the decoder alone, which writes what the vector stands
+    for.
 
     Parameters
     ----------
@@ -67,17 +69,18 @@ class RNNSeq2Seq(BaseRNN):
     embedding_size : int or None, default=64
         Width of the learnt vectors that stand for tokens, of the source and of the target. None for one-hot.
     scheduled_sampling : float in [0, 1], default=0.0
-        Probability with which, in training, the decoder is given its own guess of the last token instead of
-        the true one. The guesses come from a first pass with the true tokens.
+        Probability with which, in training, the decoder is given its own guess of the last token, or its own
+        last numbers, instead of the true ones. The guesses come from a first pass with the true ones. Numbers
+        mostly gain by it: small errors add up where none were seen in training.
     beam_size : int, default=1
         Number of beginnings of a target that are kept while it is searched for. 1 takes the most likely token
-        at each step (greedy).
+        at each step (greedy). Numbers are not searched for.
     length_penalty : float, default=0.0
         Beginnings are ranked by their log-probability, divided by their length to this power: more than 0
         prefers longer targets.
     max_length : int, optional
-        Largest number of tokens of a predicted target. By default that of the longest target in training, or
-        the largest number of tokens that training had for a step of a source times its number of steps,
+        Largest number of steps of a predicted target. By default that of the longest target in training, or
+        the largest number of them that training had for a step of a source times its number of steps,
         whichever is larger.
     max_iter : int, default=50
         Number of epochs.
@@ -97,9 +100,9 @@ class RNNSeq2Seq(BaseRNN):
         `scoring`) has not improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of
         the best epoch. A single epoch is trained on everything.
     scoring : {"loss", "exact_match"}, default="loss"
-        The score on what is set aside: the mean log-probability of a token of the true target, or the share
-        of sources whose predicted target is right, decoded greedily. That share is 0 in the first epochs, for
-        which `n_iter_no_change` has to leave room.
+        The score on what is set aside: the mean log-probability of a token of the true target (of numbers,
+        the negative loss), or the share of sources whose predicted target is right, decoded greedily. That
+        share is 0 in the first epochs, for which `n_iter_no_change` has to leave room.
     validation_fraction : float in (0, 1), default=0.1
         Share of the sequences set aside by `early_stopping`.
     n_iter_no_change : int, default=10
@@ -127,7 +130,9 @@ class RNNSeq2Seq(BaseRNN):
     Attributes
     ----------
     target_vocabulary_ : ndarray of shape (n_tokens,)
-        The distinct tokens of the targets of training, sorted.
+        The distinct tokens of the targets of training, sorted; only if targets hold tokens.
+    target_mean_, target_scale_ : ndarray of shape (n_outputs,)
+        Mean and standard deviation of the targets, if they hold numbers.
     vocabulary_ : ndarray of shape (n_source_tokens,)
         Those of the sources, if they hold tokens.
     source_labels_ : ndarray of shape (n_labels,)
@@ -137,7 +142,8 @@ class RNNSeq2Seq(BaseRNN):
     feature_names_in_ : ndarray of str
         Their names, if they have any.
     n_iter_, loss_curve_, best_loss_, validation_scores_, history_, module_, net_
-        See `RNNClassifier`. Losses are in nats a token.
+        See `RNNClassifier`. Losses are in nats a token; of numbers, the squared error in units of the
+        targets' variance plus the nats of ending or not, a step.
 
     See Also
     --------
@@ -173,12 +179,19 @@ class RNNSeq2Seq(BaseRNN):
     ['foxes', 'dogs']
     >>> model.score(X, y)
     1.0
+
+    From a number to a countdown, one to many:
+
+    >>> import numpy as np
+    >>> n = np.repeat(np.arange(2, 9), 4)
+    >>> model = RNNSeq2Seq(random_state=0).fit(n.reshape(-1, 1), [np.arange(k, 0.0, -1) for k in n])
+    >>> model.predict(np.array([[5]]))[0].round().astype(int).tolist()
+    [5, 4, 3, 2, 1]
     """
 
     pooling = None
     bptt_steps = None
     _per_step = True
-    _progress = TokenProgress
     _network_class = EncoderDecoder
     _extra_rules = DECODER
 
@@ -230,8 +243,9 @@ class RNNSeq2Seq(BaseRNN):
             The sources: numbers or tokens; see `RNNClassifier`. One to many: an array of numbers (or a
             DataFrame), one vector a row; or of integers with one axis, each of which is a label. An array
             with two axes holds sequences of one feature if it is masked, or there is a `padding_value`.
-        y : list of str, list of lists of str, list of 1-D integer arrays, or Sequences
-            The targets, of any lengths, also empty: a token a character, a word or a code.
+        y : list of str, list of lists of str, list of arrays, or Sequences
+            The targets, of any lengths, also empty: a token a character, a word or a code (1-D integer
+            arrays); or numbers, float arrays of shape (n_steps_i,) or (n_steps_i, n_outputs).
         sample_weight : array of shape (n_pairs,), optional
             Weights of the pairs.
         X_val, y_val : like `X` and `y`, optional
@@ -258,7 +272,7 @@ class RNNSeq2Seq(BaseRNN):
         Parameters
         ----------
         X, y, sample_weight
-            See :meth:`fit`. The first call says which tokens there are.
+            See :meth:`fit`. The first call says which tokens there are, and how numbers are scaled.
 
         Returns
         -------
@@ -278,7 +292,7 @@ class RNNSeq2Seq(BaseRNN):
             if weights is not None and not weights.all():  # as if these had not been given
                 keep = weights > 0
                 sources, targets, weights = sources[keep], targets[keep], weights[keep]
-            rare = None if goes_on else self._learn_tokens(sources, targets, X)
+            rare = None if goes_on else self._learn(sources, targets, X)
             dataset = self._make_dataset(sources, targets, weights)
             held_out = self._read_validation(*validation)
             self._note_lengths(sources, targets, reset=not goes_on)
@@ -296,25 +310,31 @@ class RNNSeq2Seq(BaseRNN):
             )
         sources = self._read_sources(X, reset=reset)
         targets = as_sequences(y, allow_empty=True, name=names[1])
-        if not targets.is_tokens:
-            raise TypeError(
-                f"{names[1]} holds numbers, but targets are tokens: text, words, or codes as one-dimensional "
-                "arrays of integers. For a number a step see RNNRegressor."
-            )
         check_same_number(targets, sources, names[1])
-        kind = "integer" if targets.values.dtype.kind == "i" else "text"
+        kind = "numbers"
+        if targets.is_tokens:
+            kind = "integer tokens" if targets.values.dtype.kind == "i" else "text tokens"
         if len(targets.values) == 0:
             if reset:
-                raise ValueError(f"{names[1]} holds empty targets only; at least one needs a token.")
-        elif reset:
+                raise ValueError(f"{names[1]} holds empty targets only; at least one needs a step.")
+            return sources, targets
+        if reset:
             self._target_kind = kind
+            self._one_output = kind == "numbers" and _are_flat(y)
+            if kind == "numbers" and self.scoring == "exact_match":
+                raise ValueError(f"scoring='exact_match' is for tokens, but {names[1]} holds numbers.")
         elif kind != self._target_kind:
             raise TypeError(
-                f"{names[1]} holds {kind} tokens, but {type(self).__name__} was fitted on "
-                f"{self._target_kind} tokens; give it the same form."
+                f"{names[1]} holds {kind}, but {type(self).__name__} was fitted on {self._target_kind}; "
+                "give it the same form."
             )
-        elif kind == "text":
+        elif kind == "text tokens":
             check_unit(y, targets, self.target_vocabulary_, self, names[1])
+        elif kind == "numbers" and targets.values.shape[1] != len(self.target_mean_):
+            raise ValueError(
+                f"{names[1]} has {targets.values.shape[1]} numbers a step, but {type(self).__name__} was "
+                f"fitted on {len(self.target_mean_)}."
+            )
         return sources, targets
 
     def _read_sources(self, X, *, reset):
@@ -353,12 +373,42 @@ class RNNSeq2Seq(BaseRNN):
         problems.raise_if_any()
         return np.eye(len(self.source_labels_), dtype=np.float32)[codes]
 
-    def _learn_tokens(self, sources, targets, X):
-        self.target_vocabulary_ = np.unique(targets.values)
+    def _learn(self, sources, targets, X):
+        """Learn the vocabularies, and the scale of numbers; give which codes of sources are rare."""
+        for name in ("target_vocabulary_", "target_mean_", "target_scale_"):
+            self.__dict__.pop(name, None)  # of another form of y
+        if self._writes_numbers:
+            values = targets.values.astype(np.float64)
+            self.target_mean_, scale = values.mean(axis=0), values.std(axis=0)
+            is_constant = scale <= 1e-6 * np.maximum(1, np.abs(self.target_mean_))  # of float32
+            self.target_scale_ = np.where(is_constant, 1.0, scale)
+        else:
+            self.target_vocabulary_ = np.unique(targets.values)
         return self._learn_vocabulary(sources, X) if self._is_sequence else None
 
+    @property
+    def _writes_numbers(self):
+        return self._target_kind == "numbers"
+
     def _make_dataset(self, sources, targets=None, weights=None, name="y"):
-        """Pair sources with what a decoder reads and is to write; `targets` of tokens."""
+        """Pair sources with what a decoder reads and is to write; `targets` as they were read."""
+        at_begin, at_end = targets.offsets[:-1], targets.offsets[1:]
+        if self._writes_numbers:
+            values = targets.values.reshape(-1, len(self.target_mean_))  # also where all are empty
+            values = ((values - self.target_mean_) / self.target_scale_).astype(np.float32)
+            inputs = np.insert(np.pad(values, ((0, 0), (1, 0))), at_begin, self._begin, axis=0)
+            written = np.insert(np.pad(values, ((0, 0), (0, 1))), at_end, self._begin[::-1], axis=0)
+        else:
+            codes = self._code_targets(targets, name)
+            inputs = np.insert(codes, at_begin, _BEGIN)
+            written = np.insert(codes - 1, at_end, self._end)
+        offsets = targets.offsets + np.arange(len(targets.offsets))
+        if weights is not None:
+            weights = np.repeat(weights, np.diff(offsets))
+            weights = weights / weights.mean()  # what counts is how they compare
+        return PairDataset(self._code_sources(sources), Sequences(inputs, offsets), written, weights)
+
+    def _code_targets(self, targets, name):
         codes = code_tokens(targets.values, self.target_vocabulary_)
         problems = Problems(name)
         unknown = np.flatnonzero(codes == 0)
@@ -368,16 +418,17 @@ class RNNSeq2Seq(BaseRNN):
             step = at - targets.offsets[i]
             problems.add(i, f"has {token!r} at step {step}, a token that no target in training had.")
         problems.raise_if_any()
-        inputs = np.insert(codes, targets.offsets[:-1], _BEGIN)
-        written = np.insert(codes - 1, targets.offsets[1:], self._end)
-        offsets = targets.offsets + np.arange(len(targets.offsets))
-        if weights is not None:
-            weights = np.repeat(weights, np.diff(offsets))
-            weights = weights / weights.mean()  # what counts is how they compare
-        return PairDataset(self._code_sources(sources), Sequences(inputs, offsets), written, weights)
+        return codes
 
     def _code_sources(self, sources):
         return self._encode(sources) if self._is_sequence else sources
+
+    @property
+    def _begin(self):
+        """What a target begins with: a code; or a row of numbers that says that there are none yet."""
+        if not self._writes_numbers:
+            return _BEGIN
+        return np.eye(1, len(self.target_mean_) + 1, dtype=np.float32)[0]
 
     @property
     def _end(self):
@@ -406,6 +457,8 @@ class RNNSeq2Seq(BaseRNN):
         }
         same = ("cell", "hidden_size", "num_layers", "bidirectional", "attention", "nonlinearity", "dropout")
         architecture = {name: getattr(self, name) for name in (*same, "embedding_size", "scheduled_sampling")}
+        if self._writes_numbers:
+            return architecture | decoder | {"head": "stopping", "n_outputs": len(self.target_mean_)}
         return architecture | decoder | {"head": "softmax", "n_outputs": self._end + 1}
 
     def _describe_input(self, rare):
@@ -419,8 +472,12 @@ class RNNSeq2Seq(BaseRNN):
             "source_is_sequence": self._is_sequence,
             "source_is_tokens": is_tokens,
             "rare": rare,
-            "input_size": self._end + 1,
+            "input_size": len(self._begin) if self._writes_numbers else self._end + 1,
+            "target_is_tokens": not self._writes_numbers,
         }
+
+    def _progress(self):
+        return Progress() if self._writes_numbers else TokenProgress()
 
     def _score_dataset(self, dataset, module):
         if self.scoring == "loss":
@@ -449,7 +506,7 @@ class RNNSeq2Seq(BaseRNN):
                     source, row = gather_sources(sources, part, network.like)
                     memory = network.encode(source)
                     memory = memory if row is None else memory.select(row)
-                    results = run(DecoderLoop(network, memory, _BEGIN), limits[part])
+                    results = run(DecoderLoop(network, memory, self._begin), limits[part])
                 answers = answers or [[] for _ in results]
                 for whole, result in zip(answers, results, strict=True):
                     whole.extend(result)
@@ -497,7 +554,7 @@ class RNNSeq2Seq(BaseRNN):
         Returns
         -------
         object array of shape (n_sources,)
-            Targets, in the form of `y` in training: str, lists of words, or arrays of codes.
+            Targets, in the form of `y` in training: str, lists of words, arrays of codes or of numbers.
 
         Warns
         -----
@@ -505,6 +562,11 @@ class RNNSeq2Seq(BaseRNN):
             If a target did not come to its end before its largest length, and so was cut there.
         """
         sources = self._read_inputs(X)
+        if self._writes_numbers:
+            self._check_beam()
+            numbers, has_ended = self._decode_all(sources, write_numbers)
+            self._warn_of_cuts(has_ended)
+            return self._scale_back(numbers)
         if self.beam_size == 1:
             codes, _, has_ended = self._decode_all(sources, self._decode_greedily)
         else:
@@ -512,6 +574,19 @@ class RNNSeq2Seq(BaseRNN):
             codes, has_ended = [c[0] for c in codes], [h[0] for h in has_ended]
         self._warn_of_cuts(has_ended)
         return self._spell_all(codes)
+
+    def _check_beam(self):
+        if self.beam_size > 1:
+            raise ValueError("beam_size must be 1 where targets are numbers: there is nothing to search.")
+
+    def _check_tokens(self, method):
+        check_is_fitted(self, "module_")
+        if self._writes_numbers:
+            raise TypeError(f"{method} is for targets of tokens, but the model was fitted on numbers.")
+
+    def _scale_back(self, numbers):
+        numbers = [part * self.target_scale_ + self.target_mean_ for part in numbers]
+        return object_array([part[:, 0] for part in numbers] if self._one_output else numbers)
 
     def _warn_of_cuts(self, has_ended):
         n_cut = int(np.sum(~np.asarray(has_ended, dtype=bool)))
@@ -558,6 +633,7 @@ class RNNSeq2Seq(BaseRNN):
         UserWarning
             If the best target of a source was cut; see :meth:`predict`.
         """
+        self._check_tokens("predict_nbest")
         check_count("k", k)
         codes, log_proba, has_ended = self._search(self._read_inputs(X), k)
         self._warn_of_cuts([h[0] for h in has_ended])
@@ -588,6 +664,7 @@ class RNNSeq2Seq(BaseRNN):
         UserWarning
             If a target was cut; see :meth:`predict`.
         """
+        self._check_tokens("sample")
         check_count("n_samples", n_samples)
         check_sampling(temperature, top_k, top_p)
         sources = self._read_inputs(X)
@@ -608,7 +685,7 @@ class RNNSeq2Seq(BaseRNN):
         return object_array([list(self._spell_all(c)) for c in codes])
 
     def score(self, X, y, sample_weight=None):
-        """Give the share of sources whose predicted target is right in every token.
+        """Give the share of sources whose predicted target is right in every token; of numbers, R^2.
 
         Parameters
         ----------
@@ -620,9 +697,20 @@ class RNNSeq2Seq(BaseRNN):
         Returns
         -------
         float
-            From 0 to 1.
+            From 0 to 1. Of numbers, the coefficient of determination over all steps: where one of the two
+            sequences is shorter, the mean of the targets of training stands for what it lacks.
         """
-        return exact_match_score(y, self.predict(X), sample_weight=sample_weight)
+        predicted = self.predict(X)
+        if not self._writes_numbers:
+            return exact_match_score(y, predicted, sample_weight=sample_weight)
+        targets = self._read_pairs(X, y, reset=False)[1]
+        weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
+        predicted = [np.reshape(part, (-1, len(self.target_mean_))) for part in predicted]
+        lengths = np.maximum(targets.lengths, [len(part) for part in predicted])
+        rows = (self.target_mean_, lengths)
+        true = _fill_up(np.split(targets.values, targets.offsets[1:-1]), *rows)
+        weights = None if weights is None else np.repeat(weights, lengths)
+        return r2_score(true, _fill_up(predicted, *rows), sample_weight=weights)
 
     # Of given targets
 
@@ -661,6 +749,7 @@ class RNNSeq2Seq(BaseRNN):
             Before each token of the target, and behind the last; columns in the order of
             `target_vocabulary_`, the last one is that the target ends.
         """
+        self._check_tokens("predict_proba")
 
         def look(batch):
             return self._cut_steps(batch, torch.softmax(self.module_(batch).float(), dim=1))
@@ -680,6 +769,7 @@ class RNNSeq2Seq(BaseRNN):
         ndarray of shape (n_pairs,)
             In nats.
         """
+        self._check_tokens("score_samples")
 
         def look(batch):
             logs = torch.log_softmax(self.module_(batch).float(), dim=1)
@@ -701,7 +791,7 @@ class RNNSeq2Seq(BaseRNN):
         Returns
         -------
         object array of ndarray of shape (n_steps_i + 1, n_source_steps_i)
-            A row for each token of the target and for its end; each sums to 1.
+            A row for each step of the target and for its end; each sums to 1.
 
         Raises
         ------
@@ -725,6 +815,25 @@ class RNNSeq2Seq(BaseRNN):
         tags = super().__sklearn_tags__()
         tags.target_tags.one_d_labels = False
         return tags
+
+
+def _are_flat(y):
+    """Whether sequences of numbers are given with one axis: a number a step."""
+    if isinstance(y, Sequences):
+        return False
+    shape = array_shape(y)
+    if shape is not None and len(shape) > 1:
+        return len(shape) == 2
+    return all(np.ndim(part) < 2 for part in y)
+
+
+def _fill_up(parts, filling, lengths):
+    """Lay sequences (n_steps_i, K) end to end, each filled up to some length."""
+    filled = [
+        np.concatenate([part, np.tile(filling, (length - len(part), 1))])
+        for part, length in zip(parts, lengths, strict=True)
+    ]
+    return np.concatenate(filled)
 
 
 def _as_labels(X):

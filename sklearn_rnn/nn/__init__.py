@@ -18,6 +18,7 @@ from sklearn_rnn.nn.heads import LinearHead as LinearHead
 from sklearn_rnn.nn.heads import MultiSoftmaxHead as MultiSoftmaxHead
 from sklearn_rnn.nn.heads import SigmoidHead as SigmoidHead
 from sklearn_rnn.nn.heads import SoftmaxHead as SoftmaxHead
+from sklearn_rnn.nn.heads import StoppingHead as StoppingHead
 from sklearn_rnn.nn.native.library import use_native as use_native
 from sklearn_rnn.nn.network import RecurrentNetwork as RecurrentNetwork
 from sklearn_rnn.nn.recurrent import Recurrence as Recurrence

@@ -1,4 +1,4 @@
-"""From a trained decoder to sequences: token by token, or with a beam."""
+"""From a trained decoder to sequences: token by token, with a beam, or number by number."""
 
 import numpy as np
 import torch
@@ -47,6 +47,47 @@ def decode(loop, choose, limits, end):
         for row, code in zip(rows.tolist(), codes.tolist(), strict=True):
             drawn[row].append(code)
         logs, n_steps = loop.advance(torch.from_numpy(codes)), n_steps + 1
+
+
+def write_numbers(loop, limits):
+    """Let a decoder put out numbers until it says that this is the end.
+
+    Parameters
+    ----------
+    loop : object
+        ``loop.begin()`` gives the scores (n, K + 1) of the first step: numbers, and the log-odds of the end.
+        ``loop.advance(scores)`` gives those of the next one, ``loop.select(rows)`` keeps some rows.
+    limits : ndarray of int of shape (n,)
+        The largest number of steps of each row.
+
+    Returns
+    -------
+    numbers : list of ndarray of shape (n_steps_i, K)
+        Of each row.
+    has_ended : ndarray of bool of shape (n,)
+        Which rows came to their end; the others were cut at their limit.
+    """
+    n = len(limits)
+    rows, steps, has_ended = np.arange(n), [], np.zeros(n, dtype=bool)
+    lengths, scores = np.zeros(n, dtype=np.int64), loop.begin()
+    n_numbers = scores.shape[1] - 1
+    while True:
+        is_end = (scores[:, -1] > 0).cpu().numpy()
+        has_ended[rows] = is_end
+        goes_on = ~is_end & (len(steps) < limits[rows])
+        if not goes_on.any():
+            break
+        if not goes_on.all():
+            keep = torch.from_numpy(np.flatnonzero(goes_on))
+            rows, scores = rows[goes_on], scores.index_select(0, keep.to(scores.device))
+            loop.select(keep)
+        step = np.zeros((n, n_numbers))
+        step[rows] = scores[:, :-1].double().cpu().numpy()
+        steps.append(step)
+        lengths[rows] += 1
+        scores = loop.advance(scores)
+    whole = np.array(steps).reshape(len(steps), n, n_numbers)
+    return [whole[:length, row] for row, length in enumerate(lengths)], has_ended
 
 
 def search_beam(loop, n_beams, limits, end, length_penalty=0.0, n_best=1):

@@ -30,7 +30,9 @@ class EncoderDecoder(Network):
     source_is_tokens, rare
         See `RecurrentLayers`.
     input_size : int
-        Number of token codes that the decoder reads.
+        Number of token codes, or of features, that the decoder reads.
+    target_is_tokens : bool
+        Which of the two.
     embedding_size : int or None
         Of these, and of the tokens of sources.
     cell, hidden_size, num_layers, bidirectional
@@ -44,7 +46,7 @@ class EncoderDecoder(Network):
     head : str or type
         See `Head`.
     n_outputs : int
-        Number of tokens of targets, the end included.
+        Number of tokens of targets, the end included; or of numbers a step.
     scheduled_sampling : float in [0, 1], default=0.0
         Probability with which, in training, the decoder reads its own guess instead of the true token.
 
@@ -73,6 +75,7 @@ class EncoderDecoder(Network):
         source_is_tokens,
         rare,
         input_size,
+        target_is_tokens,
         embedding_size,
         cell,
         hidden_size,
@@ -109,7 +112,7 @@ class EncoderDecoder(Network):
         has_attention = attention is not None and source_is_sequence
         self.decoder = RecurrentLayers(
             input_size=input_size,
-            is_tokens=True,
+            is_tokens=target_is_tokens,
             rare=None,
             embedding_size=embedding_size,
             cell=decoder_cell,
@@ -180,24 +183,45 @@ class EncoderDecoder(Network):
         memory = self._encode_for(batch)
         if self.training and self.scheduled_sampling:
             with torch.no_grad():
-                guesses = self.head(self.look_back(batch, memory)[0]).argmax(1)
-            batch = self._give_guesses(batch, guesses)
+                scores = self.head(self.look_back(batch, memory)[0])
+            batch = self._give_guesses(batch, scores)
         return self.head(self.dropout(self.look_back(batch, memory)[0]))
 
     def _encode_for(self, batch):
         memory = self.encode(batch.source)
         return memory if batch.source_row is None else memory.select(batch.source_row)
 
-    def _give_guesses(self, batch, guesses):
-        """Exchange inputs for what was guessed a step before, now and then."""
+    def _give_guesses(self, batch, scores):
+        """Exchange inputs for what the scores of a step before say, now and then."""
         inputs, packing = batch.values, batch.packing
         n_first = packing.batch_sizes[0]
         before = torch.from_numpy(packing.place(packing.step_of[n_first:] - 1, packing.row_of[n_first:]))
-        guessed = guesses[before.to(guesses.device)]
-        is_end = guessed == self.head.n_outputs - 1  # which is no input
-        is_taken = (torch.rand(guessed.shape, device=guessed.device) < self.scheduled_sampling) & ~is_end
-        rest = torch.where(is_taken, guessed + 1, inputs[n_first:])
+        guesses = self.read_scores(scores[before.to(scores.device)])
+        is_taken = torch.rand(len(guesses), device=guesses.device) < self.scheduled_sampling
+        if guesses.dim() == 1:
+            is_taken &= guesses > 0  # the end is no input
+        else:
+            is_taken = is_taken[:, None]
+        rest = torch.where(is_taken, guesses, inputs[n_first:])
         return PackedBatch(torch.cat([inputs[:n_first], rest]), packing)
+
+    def read_scores(self, scores):
+        """Turn scores into what the decoder reads next, if what they say is written.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n, n_scores)
+            What the head gave.
+
+        Returns
+        -------
+        int64 Tensor of shape (n,), or Tensor of shape (n, K + 1)
+            The codes of the most likely tokens, 0 where that is the end; or numbers behind the 0 that tells
+            them from the beginning.
+        """
+        if self.decoder.input is not None:
+            return (scores.argmax(1) + 1) % self.head.n_outputs
+        return torch.cat([torch.zeros_like(scores[:, :1]), scores[:, : self.head.n_outputs]], dim=1)
 
     def look_back(self, batch, memory=None):
         """Run all but the head.
@@ -233,7 +257,7 @@ def _lay_out(packed, packing):
 
 
 class DecoderLoop:
-    """A decoder that is run one token at a time, over a batch of sources; see `decoding.decode`.
+    """A decoder that is run one step at a time, over a batch of sources; see `decoding`.
 
     Parameters
     ----------
@@ -241,12 +265,14 @@ class DecoderLoop:
         In evaluation mode. All is done in `torch.inference_mode`, by whoever calls.
     memory : Memory
         Of the sources.
-    start : int
-        The code that all targets begin with.
+    start : int or ndarray of float of shape (K + 1,)
+        What all targets begin with.
     """
 
     def __init__(self, network, memory, start):
-        self._network, self._memory, self._start = network, memory, start
+        self._network, self._memory = network, memory
+        start = torch.as_tensor(start, device=memory.summary.device)
+        self._start = start.to(memory.summary.dtype) if start.is_floating_point() else start
         decoder = network.decoder
         self._step = Stepper(decoder.recurrence)
         self._state = None
@@ -258,13 +284,26 @@ class DecoderLoop:
         self.select(torch.arange(len(self._memory)).repeat_interleave(n))
 
     def begin(self):
-        """Give the log-probabilities (n, K) of the first tokens."""
-        return self._advance(torch.full((len(self._memory),), self._start))
+        """Give what `advance` gives, of the first step."""
+        return self._advance(self._start.expand(len(self._memory), *self._start.shape))
 
-    def advance(self, codes):
-        """Read a token of each row, (n,); give the log-probabilities (n, K) of the next ones."""
+    def advance(self, written):
+        """Read what was written in each row.
+
+        Parameters
+        ----------
+        written : int64 Tensor of shape (n,), or Tensor of shape (n, K + 1)
+            Codes of tokens; or the scores of numbers.
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs) or (n, K + 1)
+            The log-probabilities of the next tokens; or the next scores.
+        """
+        if written.dim() > 1:
+            return self._advance(self._network.read_scores(written))
         # The end has no code of its own among the inputs; what comes after it is not looked at.
-        return self._advance((codes + 1) % self._network.head.n_outputs)
+        return self._advance((written + 1) % self._network.head.n_outputs)
 
     def select(self, rows):
         """Keep some rows, in a new order."""
@@ -273,11 +312,12 @@ class DecoderLoop:
         if self._state is not None:
             self._state = [tuple(s.index_select(0, rows) for s in part) for part in self._state]
 
-    def _advance(self, codes):
+    def _advance(self, inputs):
         network = self._network
         summary = self._memory.summary
-        inputs = network.decoder.read(codes.to(summary.device), summary)
+        inputs = network.decoder.read(inputs.to(summary.device), summary)
         outputs, self._state = self._step(inputs, self._state)
         if network.attention is not None:
             outputs = network.attention(outputs[:, None], self._memory)[0][:, 0]
-        return torch.log_softmax(network.head(outputs).float(), dim=1)
+        scores = network.head(outputs)
+        return scores if network.decoder.input is None else torch.log_softmax(scores.float(), dim=1)

@@ -38,6 +38,11 @@ def linear_loss(scores, target):
     return np.mean((scores - target) ** 2)
 
 
+def stopping_loss(scores, target):
+    p = 1 / (1 + np.exp(-scores[-1]))
+    return -np.log(p) if target[-1] else linear_loss(scores[:-1], target[:-1]) - np.log(1 - p)
+
+
 def make_targets(name, n, rng):
     """Give the number of outputs of a head, its number of scores, and n targets."""
     if name == "sigmoid":
@@ -46,6 +51,8 @@ def make_targets(name, n, rng):
         return [2, 3], 5, np.column_stack([rng.randint(2, size=n), rng.randint(3, size=n)])
     if name == "linear":
         return 3, 3, rng.randn(n, 3)
+    if name == "stopping":
+        return 3, 4, np.column_stack([rng.randn(n, 3), rng.randint(2, size=n)])
     return 3, 3, rng.randint(3, size=n)
 
 
@@ -54,6 +61,7 @@ IN_NUMPY = {
     "sigmoid": sigmoid_loss,
     "multi_softmax": multi_softmax_loss,
     "linear": linear_loss,
+    "stopping": stopping_loss,
 }
 
 

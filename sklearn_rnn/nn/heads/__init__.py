@@ -6,6 +6,7 @@ from sklearn_rnn.nn.heads.linear import LinearHead as LinearHead
 from sklearn_rnn.nn.heads.multi_softmax import MultiSoftmaxHead as MultiSoftmaxHead
 from sklearn_rnn.nn.heads.sigmoid import SigmoidHead as SigmoidHead
 from sklearn_rnn.nn.heads.softmax import SoftmaxHead as SoftmaxHead
+from sklearn_rnn.nn.heads.stopping import StoppingHead as StoppingHead
 
 HEADS = {
     "softmax": SoftmaxHead,
@@ -13,4 +14,5 @@ HEADS = {
     "sigmoid": SigmoidHead,
     "multi_softmax": MultiSoftmaxHead,
     "linear": LinearHead,
+    "stopping": StoppingHead,
 }
