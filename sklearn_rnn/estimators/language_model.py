@@ -402,6 +402,12 @@ class RNNLanguageModel(BaseRNN):
         _refuse_iterator(X, name)
         if isinstance(X, os.PathLike):
             X = TextFile(X, name).read_all()
+        elif isinstance(X, str) and len(X) < 1000 and os.path.isfile(X):
+            warnings.warn(
+                f"{name} is read as a text, but {X!r} is the name of a file, too. Its contents would be "
+                f"pathlib.Path({name}).",
+                stacklevel=2,
+            )
         is_stream = _is_stream(X)
         if is_stream and len(X) == 0:
             raise ValueError(f"{name} is empty; there is nothing to read.")

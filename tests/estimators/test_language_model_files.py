@@ -431,3 +431,14 @@ def test_a_short_fit_shows_no_bar(X, capsys):
 def test_the_bar_takes_paths(path, capsys):
     make(verbose=1).fit(Path(path))
     assert capsys.readouterr().out == ""
+
+
+def test_the_name_of_a_file_as_a_text_is_told(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("to be or not to be " * 10, encoding="utf-8")
+    with pytest.warns(UserWarning, match=r"^X is read as a text, but '.*a.txt' is the name of a file, too"):
+        make().fit(str(path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make().fit(path)
+        make().fit("to be or not to be " * 10)
