@@ -158,7 +158,7 @@ def keep(results, name, run):
     results[name].append(run())
 
 
-def compare_training(text, repeats, clock, n_chunks=32):
+def compare_training(text, repeats, clock, n_chunks=128):
     text = text[: LANES * STEPS * n_chunks]
     characters, codes = np.unique(list(text), return_inverse=True)
     codes = torch.from_numpy(codes + 1)
