@@ -297,6 +297,18 @@ static int check(int64_t set, const struct problem *p, int64_t n_threads)
     }
     failed |= !(error_of_weights < 1e-5);
 
+    /* With tokens in place of inputs, which stand for rows of zeros and a one. */
+    int64_t *tokens = malloc((size_t)S * sizeof(int64_t));
+    float *one_hot = zeros(S * p->d), *more_state = zeros(p->B * fed), *more_cell_state = zeros(p->B * H);
+    for (int64_t s = 0; s < S; s++) tokens[s] = s * 7 % p->d, one_hot[s * p->d + tokens[s]] = 1.0f;
+    c.inputs = NULL, c.tokens = tokens, c.grad_state = more_state;
+    if (p->cell == LSTM) c.grad_cell_state = more_cell_state;
+    if (p->cell == JORDAN) memset(grad_scores, 0, (size_t)(S * K) * sizeof(float));
+    run(set, &c, 1);
+    failed |= !(product_error(grad_w_ih, G, p->d, S, of_inputs, width, one_hot) < 1e-5);
+    failed |= memcmp(grad_state, more_state, (size_t)(p->B * fed) * sizeof(float)) != 0;
+    free(tokens), free(one_hot), free(more_state), free(more_cell_state);
+
     double *expected = malloc((size_t)(S * fed) * sizeof(double)), error = 0;
     plain(p, expected);
     for (int64_t i = 0; i < S * fed; i++)

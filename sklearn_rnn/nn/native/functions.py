@@ -126,20 +126,17 @@ class Plan:
         grads = _make_gradients(ctx, weight_ih, weight_ih[:, 0], weight, weight[:, 0])
         tensors |= dict(zip(("grad_bias_ih", "grad_weight", "grad_bias"), grads[1:], strict=True))
         is_token = inputs.dtype == torch.int64
-        if not is_token:
-            tensors |= {"inputs": inputs, "grad_weight_ih": grads[0]}
-        self.library.backward(self.make_call(tensors | {"weight": weight}))
+        tensors |= {"tokens" if is_token else "inputs": inputs, "grad_weight_ih": grads[0]}
+        self.library.backward(self.make_call(tensors | {"weight": weight}, n_tokens=weight_ih.shape[1]))
         grad = tensors["grad_gates"][:, -len(weight) :]  # of the projected inputs
-        if is_token:
-            grads[0].copy_(sum_by_code(grad, inputs, weight_ih.shape[1]).t())
         needs_input_grad = not is_token and ctx.needs_input_grad[1]
         return [grad @ weight_ih if needs_input_grad else None, *grads]
 
-    def make_call(self, tensors):
+    def make_call(self, tensors, n_tokens=0):
         """Give what the loops are called with; a tensor that is None is left out."""
         pointers = {name: address(name, tensor) for name, tensor in tensors.items() if tensor is not None}
         inputs = tensors.get("inputs")
-        n_inputs = 0 if inputs is None else inputs.shape[1]
+        n_inputs = n_tokens if inputs is None else inputs.shape[1]
         return Call(**self._numbers, **pointers, n_inputs=n_inputs, n_threads=self.count_threads())
 
 
@@ -182,10 +179,11 @@ def _make_gradients(ctx, *parameters, start=0):
 
 def address(name, tensor):
     """Give the address of a tensor's numbers, if they are what the loops take them for."""
-    if tensor.dtype != torch.float32 or not tensor.is_cpu or not tensor.is_contiguous():
+    dtype = torch.int64 if name == "tokens" else torch.float32
+    if tensor.dtype != dtype or not tensor.is_cpu or not tensor.is_contiguous():
         raise TypeError(
             f"{name} is {tensor.dtype} on {tensor.device}, strides {tensor.stride()}; "
-            "the compiled loops need float32 on the CPU without gaps."
+            f"the compiled loops need {str(dtype)[6:]} on the CPU without gaps."
         )
     return tensor.data_ptr()
 

@@ -31,11 +31,11 @@ _is_forked = False
 # The fields of `struct call`, in order.
 _NUMBERS = "cell activation feedback n_steps n_entries n_inputs hidden n_outputs n_threads is_ready"
 _POINTERS = (
-    "sizes inputs weight_ih bias_ih weight bias weight_out bias_out state work "
+    "sizes inputs tokens weight_ih bias_ih weight bias weight_out bias_out state work "
     "gates out cell_out recurrent_n scores answers cell_state "
     "cell_start grad_out grad_cell_out grad_answers grad_gates grad_scores grad_state grad_cell_state "
     "grad_weight_ih grad_bias_ih grad_weight grad_bias grad_weight_out grad_bias_out "
-    "packed packed_2 packed_ih step_gates step_n before packed_inputs packed_hidden"
+    "packed packed_2 packed_ih step_gates step_n before packed_inputs by_token packed_hidden"
 )
 _READOUT_POINTERS = (
     "features weight bias targets importance work scores grad_features grad_weight grad_bias "

@@ -412,6 +412,7 @@ static int64_t lay_out(struct call *c, int is_back)
             n = take(c->work, n, packed_size(S, H), &c->packed_hidden);
         }
         if (c->inputs) n = take(c->work, n, packed_size(S, d), &c->packed_inputs);
+        if (c->tokens) n = take(c->work, n, d * G, &c->by_token);
         return n;
     }
     n = take(c->work, n, packed_size(F, c->cell == GRU ? 2 * H : G), &c->packed);
@@ -544,6 +545,27 @@ static void sum_entries(int64_t S, int64_t columns, const float *a, int64_t stri
     }
 }
 
+/* The gradient of weights (G, d) that a token chooses a column of; a thread's share of the rows. */
+static void token_gradients(const struct call *c, const float *grad, int64_t width, int64_t thread,
+                            int64_t n_threads)
+{
+    const int64_t d = c->n_inputs, G = gates_width(c), n_vectors = (G + V - 1) / V;
+    const int64_t begin = n_vectors * thread / n_threads * V,
+                  end = MIN(n_vectors * (thread + 1) / n_threads * V, G), units = end - begin;
+    float *sums = c->by_token + begin;
+    for (int64_t token = 0; token < d; token++)
+        FOR_EACH_UNIT (u, n, units) STORE(sums + token * G + u, v_set(0.0f));
+    for (int64_t s = 0; s < c->n_entries; s++) {
+        const float *from = grad + s * width + begin;
+        float *to = sums + c->tokens[s] * G;
+        FOR_EACH_UNIT (u, n, units) STORE(to + u, v_add(LOAD(to + u), LOAD(from + u)));
+    }
+    for (int64_t first = 0; first < d; first += V) /* some columns at a time, which stay in the cache */
+        for (int64_t u = begin; u < end; u++)
+            for (int64_t token = first; token < MIN(first + V, d); token++)
+                c->grad_weight_ih[u * d + token] = c->by_token[token * G + u];
+}
+
 static void weight_gradients(const void *job, int64_t thread, int64_t n_threads)
 {
     const struct call *c = job;
@@ -559,6 +581,7 @@ static void weight_gradients(const void *job, int64_t thread, int64_t n_threads)
     if (c->inputs)
         multiply_turned(S, G, grad_ih, width, c->packed_inputs, c->n_inputs, c->grad_weight_ih, thread,
                         n_threads);
+    if (c->tokens) token_gradients(c, grad_ih, width, thread, n_threads);
     if (c->cell == JORDAN)
         multiply_turned(S, K, c->grad_scores, K, c->packed_hidden, H, c->grad_weight_out, thread, n_threads);
     if (thread > 0) return; /* the rest is little */

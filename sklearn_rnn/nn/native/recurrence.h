@@ -15,9 +15,10 @@ enum { TANH, RELU, SIGMOID, IDENTITY, SOFTMAX };
 struct call {
     int64_t cell, activation, feedback; /* of the hidden layer; of what is fed back (Jordan) */
     int64_t n_steps, n_entries, n_inputs, hidden, n_outputs, n_threads;
-    int64_t is_ready;     /* forward: whether `work` is as the last run with the same weights left it */
-    const int64_t *sizes; /* (n_steps) rows alive at each step, never increasing, the first is B */
-    const float *inputs;  /* (S, d); NULL if `gates` holds the projections already */
+    int64_t is_ready;      /* forward: whether `work` is as the last run with the same weights left it */
+    const int64_t *sizes;  /* (n_steps) rows alive at each step, never increasing, the first is B */
+    const float *inputs;   /* (S, d); NULL if `gates` holds the projections already */
+    const int64_t *tokens; /* (S) from 0 to d - 1, in place of inputs; only backward reads them */
     const float *weight_ih, *bias_ih;   /* (G, d), (G) */
     const float *weight, *bias;         /* (G, F), (G) of the recurrent side */
     const float *weight_out, *bias_out; /* (K, H), (K) Jordan */
@@ -40,7 +41,7 @@ struct call {
     float *grad_scores;                   /* (S, K) Jordan; zeros at first */
     float *grad_state;                    /* (B, F); zeros at first */
     float *grad_cell_state;               /* (B, H) LSTM; zeros at first */
-    float *grad_weight_ih, *grad_bias_ih; /* the first only where there are `inputs` */
+    float *grad_weight_ih, *grad_bias_ih; /* the first only where there are `inputs` or `tokens` */
     float *grad_weight, *grad_bias, *grad_weight_out, *grad_bias_out;
     /* Parts of `work`: */
     float *packed;     /* recurrent weights; GRU: of r and z; Jordan: from the answer to the hidden layer */
@@ -50,6 +51,7 @@ struct call {
     float *step_n;     /* (B, H) of one step, in place of `recurrent_n` */
     float *before;     /* packed (S, F): what was fed back into each step */
     float *packed_inputs; /* (S, d) */
+    float *by_token;      /* (d, G) */
     float *packed_hidden; /* (S, H) Jordan */
 };
 
