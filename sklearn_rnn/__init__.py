@@ -7,6 +7,7 @@ __version__ = "0.1.0.dev0"
 # Where each public name lives. Names are imported on first use, so that `import sklearn_rnn` costs nothing.
 _PUBLIC = {
     "RNNClassifier": "sklearn_rnn.estimators.classifier",
+    "RNNForecaster": "sklearn_rnn.estimators.forecaster",
     "RNNLanguageModel": "sklearn_rnn.estimators.language_model",
     "RNNRegressor": "sklearn_rnn.estimators.regressor",
     "RNNSeq2Seq": "sklearn_rnn.estimators.seq2seq",
@@ -28,6 +29,7 @@ _SUBPACKAGES = (
 
 __all__ = [
     "RNNClassifier",
+    "RNNForecaster",
     "RNNLanguageModel",
     "RNNRegressor",
     "RNNSeq2Seq",

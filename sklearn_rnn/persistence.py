@@ -23,6 +23,7 @@ _KEY = "_sklearn_rnn_version"
 TRUSTED_TYPES = (
     # Their states are read by __setstate__, which builds the network that the parameters name.
     "sklearn_rnn.estimators.classifier.RNNClassifier",
+    "sklearn_rnn.estimators.forecaster.RNNForecaster",
     "sklearn_rnn.estimators.language_model.RNNLanguageModel",
     "sklearn_rnn.estimators.regressor.RNNRegressor",
     "sklearn_rnn.estimators.seq2seq.RNNSeq2Seq",

@@ -303,6 +303,130 @@ class SequenceDataset:
         )
 
 
+class WindowDataset:
+    """Windows of series: at each step what has come is read, and what is to come is the target.
+
+    Nothing is copied but the batch at hand, however much windows overlap.
+
+    Parameters
+    ----------
+    values : ndarray of float32 of shape (n_steps_total, n_features)
+        The steps of all series, laid end to end.
+    known : ndarray of float32 of shape (n_steps_total, n_known), or None
+        What is known of each step before it comes, laid out likewise.
+    starts, lengths : ndarray of int of shape (n_windows,)
+        Where in `values` each window begins, and its number of steps. A window never reaches into the next
+        series; what is predicted of it does not either.
+    mean, scale : ndarray of shape (n_windows, n_features)
+        What is taken off the values of a window, and what they are divided by.
+    horizon : int
+        How many steps after a step are predicted there.
+    weights : ndarray of shape (n_windows,), optional
+        Of the steps of each window.
+    judged : ndarray of int of shape (n_windows,), optional
+        Number of steps at the end of each window whose predictions count. By default all.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn.data.batching import WindowDataset
+    >>> values = np.arange(10, dtype=np.float32)[:, np.newaxis]
+    >>> one = np.ones((2, 1))
+    >>> windows = WindowDataset(values, None, np.array([0, 5]), np.array([3, 3]), 0 * one, one, horizon=2)
+    >>> batch = windows.gather(np.array([0, 1]), torch.zeros(1))
+    >>> batch.values[:, 0].tolist()
+    [0.0, 5.0, 1.0, 6.0, 2.0, 7.0]
+    >>> batch.targets.tolist()[:2]
+    [[1.0, 2.0], [6.0, 7.0]]
+    """
+
+    per_step = True
+
+    def __init__(
+        self, values, known, starts, lengths, mean, scale, horizon=1, *, weights=None, judged=None
+    ):
+        self.values = values
+        self.known = known
+        self.starts = starts
+        self.lengths = lengths
+        self.mean = mean.astype(np.float32)
+        self.scale = scale.astype(np.float32)
+        self.horizon = horizon
+        self.weights = weights
+        self.judged = judged
+        if judged is not None:  # the mean over all steps is to be that over those that count
+            self.weights = np.ones(len(starts)) if weights is None else weights
+            self.weights = self.weights * lengths.sum() / (self.weights * judged).sum()
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def batches(self, batch_size, rng, like):
+        """Give all windows in batches, drawn anew; see `SequenceDataset`."""
+        for members in plan_training(self.lengths, batch_size, rng):
+            yield self.gather(members, like)
+
+    def gather(self, members, like, *, has_targets=True):
+        """Lay out one batch.
+
+        Parameters
+        ----------
+        members : ndarray of int
+            Which windows, in order of decreasing length.
+        like : Tensor
+            See `SequenceDataset.gather`.
+        has_targets : bool, default=True
+            Whether what comes after each step is there, and wanted.
+
+        Returns
+        -------
+        PackedBatch
+            Inputs: the values at a step and what is known of the `horizon` steps after it. Targets: the
+            values at these steps, step after step.
+        """
+        packing = Packing(self.lengths[members], like.device)
+        row = members[packing.row_of]
+        at = self.starts[row] + packing.step_of
+        mean, scale = self.mean[row], self.scale[row]  # (S_b, F)
+        after = at[:, np.newaxis] + np.arange(1, self.horizon + 1)  # (S_b, horizon)
+        inputs = (self.values[at] - mean) / scale
+        if self.known is not None:
+            inputs = np.hstack([inputs, self.known[after].reshape(len(at), -1)])
+        targets = weights = None
+        if has_targets:
+            targets = (self.values[after] - mean[:, np.newaxis]) / scale[:, np.newaxis]
+            targets = targets.reshape(len(at), -1)
+            weights = None if self.weights is None else self.weights[row]
+            if self.judged is not None:
+                weights = weights * (packing.step_of >= (self.lengths - self.judged)[row])
+        inputs, targets, weights = (
+            None if a is None else torch.from_numpy(a).to(like.device, like.dtype)
+            for a in (inputs, targets, weights)
+        )
+        return PackedBatch(inputs, packing, targets, weights, members)
+
+    def look_ahead(self, members, n_steps, like):
+        """Give what is known of the steps behind the first after each window.
+
+        Parameters
+        ----------
+        members, like
+            See `gather`.
+        n_steps : int
+            Number of steps after a window, the first included.
+
+        Returns
+        -------
+        Tensor of shape (B, n_steps - 1, n_known)
+            Without an entry a step if nothing is known.
+        """
+        if self.known is None:
+            return torch.zeros(len(members), n_steps - 1, 0, device=like.device, dtype=like.dtype)
+        ends = self.starts[members] + self.lengths[members]
+        known = self.known[ends[:, np.newaxis] + np.arange(1, n_steps)]
+        return torch.from_numpy(known).to(like.device, like.dtype)
+
+
 class StreamDataset:
     """One long sequence, cut into lanes that are read side by side, chunk by chunk.
 

@@ -1,9 +1,10 @@
 """The estimators: one file each, and what they share in `base`."""
 
 from sklearn_rnn.estimators.classifier import RNNClassifier as RNNClassifier
+from sklearn_rnn.estimators.forecaster import RNNForecaster as RNNForecaster
 from sklearn_rnn.estimators.language_model import RNNLanguageModel as RNNLanguageModel
 from sklearn_rnn.estimators.regressor import RNNRegressor as RNNRegressor
 from sklearn_rnn.estimators.seq2seq import RNNSeq2Seq as RNNSeq2Seq
 from sklearn_rnn.estimators.tagger import RNNTagger as RNNTagger
 
-__all__ = ["RNNClassifier", "RNNLanguageModel", "RNNRegressor", "RNNSeq2Seq", "RNNTagger"]
+__all__ = ["RNNClassifier", "RNNForecaster", "RNNLanguageModel", "RNNRegressor", "RNNSeq2Seq", "RNNTagger"]

@@ -117,6 +117,11 @@ def _are_callbacks(values):
     return all(hasattr(v[-1] if isinstance(v, tuple) and v else v, "on_epoch_end") for v in values)
 
 
+def are_levels(values):
+    """Whether values are numbers between 0 and 1, at least one."""
+    return len(values) > 0 and all(isinstance(v, numbers.Real) and 0 < v < 1 for v in values)
+
+
 _FLAG = Rule((bool, np.bool_, numbers.Integral), lambda v: v in (0, 1), "True or False")
 
 RULES = {
@@ -184,4 +189,17 @@ DECODER = {
     "length_penalty": _real(0),
     "max_length": Optional(_whole(1)),
     "scoring": _one_of(("loss", "exact_match")),
+}
+FORECAST = {
+    "horizon": _whole(1),
+    "strategy": _one_of(("recursive", "direct")),
+    "output": _one_of(("point", "gaussian", "quantile")),
+    "quantiles": Rule(
+        (tuple, list),
+        lambda v: are_levels(v) and all(a < b for a, b in zip(v, v[1:], strict=False)),
+        "a tuple of numbers between 0 and 1, in increasing order",
+    ),
+    "loss": _one_of(("squared_error", "absolute_error")),
+    "context_length": _whole(1),
+    "scaling": Optional(_one_of(("series", "global"))),
 }

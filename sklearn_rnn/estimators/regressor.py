@@ -16,6 +16,7 @@ from sklearn_rnn.data.validation import (
 )
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
+from sklearn_rnn.estimators.scaling import measure
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):
@@ -272,11 +273,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         columns = y if y.ndim == 2 else y[:, np.newaxis]
         if reset:
             self._one_output = y.ndim == 1
-            self.target_mean_ = np.average(columns, axis=0, weights=weights)
-            variance = np.average((columns - self.target_mean_) ** 2, axis=0, weights=weights)
-            # The spread of a constant is what rounding makes of it.
-            is_constant = np.sqrt(variance) <= 1e-12 * np.maximum(1, np.abs(self.target_mean_))
-            self.target_scale_ = np.where(is_constant, 1.0, np.sqrt(variance))
+            self.target_mean_, self.target_scale_ = measure(columns, weights)
             if not np.isfinite(self.target_scale_).all():
                 raise ValueError("y is too large: its variance overflows. Scale y down.")
         if columns.shape[1] != len(self.target_mean_):

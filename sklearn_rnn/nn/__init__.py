@@ -12,10 +12,13 @@ from sklearn_rnn.nn.cells import JordanCell as JordanCell
 from sklearn_rnn.nn.cells import LSTMCell as LSTMCell
 from sklearn_rnn.nn.encoder_decoder import EncoderDecoder as EncoderDecoder
 from sklearn_rnn.nn.heads import HEADS as HEADS
+from sklearn_rnn.nn.heads import AbsoluteErrorHead as AbsoluteErrorHead
 from sklearn_rnn.nn.heads import CRFHead as CRFHead
+from sklearn_rnn.nn.heads import GaussianHead as GaussianHead
 from sklearn_rnn.nn.heads import Head as Head
 from sklearn_rnn.nn.heads import LinearHead as LinearHead
 from sklearn_rnn.nn.heads import MultiSoftmaxHead as MultiSoftmaxHead
+from sklearn_rnn.nn.heads import QuantileHead as QuantileHead
 from sklearn_rnn.nn.heads import SigmoidHead as SigmoidHead
 from sklearn_rnn.nn.heads import SoftmaxHead as SoftmaxHead
 from sklearn_rnn.nn.heads import StoppingHead as StoppingHead
@@ -26,6 +29,7 @@ from sklearn_rnn.nn.recurrent import Stepper as Stepper
 
 __all__ = [
     "ATTENTIONS",
+    "AbsoluteErrorHead",
     "AdditiveAttention",
     "Attention",
     "CELLS",
@@ -35,12 +39,14 @@ __all__ = [
     "ElmanCell",
     "EncoderDecoder",
     "GRUCell",
+    "GaussianHead",
     "HEADS",
     "Head",
     "JordanCell",
     "LSTMCell",
     "LinearHead",
     "MultiSoftmaxHead",
+    "QuantileHead",
     "Recurrence",
     "RecurrentNetwork",
     "SigmoidHead",

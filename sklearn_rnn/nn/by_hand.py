@@ -8,7 +8,14 @@ leaves a function that leads back through it. All other networks are left to aut
 import torch
 from torch import nn
 
-from sklearn_rnn.nn.heads import LinearHead, SigmoidHead, SoftmaxHead
+from sklearn_rnn.nn.heads import (
+    AbsoluteErrorHead,
+    GaussianHead,
+    LinearHead,
+    QuantileHead,
+    SigmoidHead,
+    SoftmaxHead,
+)
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.native import functions
 from sklearn_rnn.nn.native import library as native
@@ -17,7 +24,7 @@ from sklearn_rnn.nn.pooling import LastPooling, MeanPooling
 from sklearn_rnn.nn.recurrent import Recurrence, has_hooks, has_native, run_recorded
 
 # Exactly these: a subclass may compute something else.
-_HEADS = (SoftmaxHead, SigmoidHead, LinearHead)
+_HEADS = (SoftmaxHead, SigmoidHead, LinearHead, AbsoluteErrorHead, GaussianHead, QuantileHead)
 _POOLINGS = (LastPooling, MeanPooling, type(None))
 
 

@@ -1,7 +1,12 @@
 """Losses of single terms, and their gradients; heads weigh and add them."""
 
+import math
+
 import torch
 from torch.nn import functional as F
+
+# The least standard deviation of a Gaussian; targets are brought to about 1.
+_LEAST_SCALE = 1e-3
 
 
 def cross_entropy(scores, targets, label_smoothing=0.0):
@@ -57,9 +62,95 @@ def squared_error(scores, targets):
     Tensor of shape (n,)
         One term a row.
     """
-    if scores.shape != targets.shape:
-        raise ValueError(f"Predictions have shape {tuple(scores.shape)}, targets {tuple(targets.shape)}.")
+    _check_shapes(scores, targets)
     return (scores - targets).square().mean(1)
+
+
+def absolute_error(scores, targets):
+    """Give the absolute error of each row, averaged over the outputs.
+
+    Parameters
+    ----------
+    scores, targets
+        See `squared_error`.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        One term a row.
+    """
+    _check_shapes(scores, targets)
+    return (scores - targets).abs().mean(1)
+
+
+def gaussian_parameters(scores):
+    """Give the means and standard deviations that scores stand for.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n, 2 K)
+        The means of K outputs, and then what `softplus` makes a standard deviation of.
+
+    Returns
+    -------
+    mean, scale : Tensor of shape (n, K)
+        A scale is at least 0.001, so that no target that is hit exactly makes the likelihood infinite.
+    """
+    mean, raw = scores.chunk(2, dim=1)
+    return mean, F.softplus(raw) + _LEAST_SCALE
+
+
+def gaussian_error(scores, targets):
+    """Give the negative log-density of each row under Gaussians, averaged over the outputs.
+
+    Parameters
+    ----------
+    scores : Tensor of shape (n, 2 K)
+        See `gaussian_parameters`.
+    targets : Tensor of shape (n, K)
+        Numbers.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        One term a row, in nats.
+    """
+    mean, scale = gaussian_parameters(scores)
+    _check_shapes(mean, targets)
+    return (((targets - mean) / scale).square() / 2 + scale.log() + math.log(2 * math.pi) / 2).mean(1)
+
+
+def pinball_error(quantiles, targets, levels):
+    """Give the pinball loss of each row, averaged over quantiles and outputs.
+
+    Parameters
+    ----------
+    quantiles : Tensor of shape (n, K, Q)
+        Predicted quantiles.
+    targets : Tensor of shape (n, K)
+        Numbers.
+    levels : Tensor of shape (Q,)
+        The probability below each quantile.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        One term a row.
+
+    References
+    ----------
+    Koenker, R. and Bassett, G. (1978). Regression quantiles. Econometrica 46(1), equation 3.1.
+    """
+    _check_shapes(quantiles[..., 0], targets)
+    above = targets[..., None] - quantiles
+    return torch.maximum(levels * above, (levels - 1) * above).mean((1, 2))
+
+
+def _check_shapes(predictions, targets):
+    if predictions.shape != targets.shape:
+        raise ValueError(
+            f"Predictions have shape {tuple(predictions.shape)}, targets {tuple(targets.shape)}."
+        )
 
 
 def cross_entropy_with_gradient(scores, targets, label_smoothing=0.0):
@@ -80,3 +171,24 @@ def binary_cross_entropy_with_gradient(scores, targets):
 def squared_error_with_gradient(scores, targets):
     """Give `squared_error` and its gradient, (n,) and (n, K)."""
     return squared_error(scores, targets), (scores - targets) * (2 / scores.shape[1])
+
+
+def absolute_error_with_gradient(scores, targets):
+    """Give `absolute_error` and its gradient, (n,) and (n, K)."""
+    return absolute_error(scores, targets), (scores - targets).sign() / scores.shape[1]
+
+
+def gaussian_error_with_gradient(scores, targets):
+    """Give `gaussian_error` and its gradient, (n,) and (n, 2 K)."""
+    mean, scale = gaussian_parameters(scores)
+    distance = (mean - targets) / scale
+    of_scale = (1 - distance.square()) / scale * torch.sigmoid(scores.chunk(2, dim=1)[1])
+    return gaussian_error(scores, targets), torch.cat([distance / scale, of_scale], dim=1) / mean.shape[1]
+
+
+def pinball_error_with_gradient(quantiles, targets, levels):
+    """Give `pinball_error` and its gradient, (n,) and (n, K, Q)."""
+    above = targets[..., None] - quantiles
+    # At a quantile that is hit exactly, the mean of both sides, as autograd takes it.
+    grad = torch.heaviside(-above, above.new_tensor(0.5)) - levels
+    return pinball_error(quantiles, targets, levels), grad / (quantiles.shape[1] * quantiles.shape[2])

@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator
 
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.series import is_one_series
 from sklearn_rnn.data.validation import Problems, as_sequences, check_not_masked, flatten_steps
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.preprocessing.base import check_count
@@ -256,7 +257,7 @@ class SlidingWindow(Versioned, BaseEstimator):
 
 def _read(X):
     """Bring series into one form, and tell whether X was a single one."""
-    is_one = _is_one(X)
+    is_one = not isinstance(X, (list, tuple)) and is_one_series(X)
     if is_one and not hasattr(X, "columns"):
         X = np.asanyarray(X)  # a mask is kept, and found
         X = X if X.ndim == 2 else X[:, np.newaxis]
@@ -274,14 +275,6 @@ def _read(X):
             "them float: X = [np.asarray(x, dtype=float) for x in X]."
         )
     return series, is_one
-
-
-def _is_one(X):
-    """Whether X is one series: an array of one or two axes, a DataFrame, or a Series of numbers."""
-    if isinstance(X, (list, tuple, Sequences)) or not hasattr(X, "__array__"):
-        return False
-    X = np.asanyarray(X)
-    return X.ndim == 2 or (X.ndim == 1 and X.dtype.kind != "O")
 
 
 def _refuse_nan(targets, steps, series, is_one):

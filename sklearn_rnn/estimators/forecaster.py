@@ -1,0 +1,899 @@
+"""Forecasts: what comes after the end of a series of numbers."""
+
+import numbers
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_rnn.data.batching import WindowDataset, plan_prediction
+from sklearn_rnn.data.sequences import Sequences, step_positions
+from sklearn_rnn.data.series import is_one_series, read_series
+from sklearn_rnn.data.validation import (
+    Problems,
+    check_names,
+    check_sample_weight,
+    check_width,
+    object_array,
+)
+from sklearn_rnn.estimators.base import BaseRNN
+from sklearn_rnn.estimators.parameters import FORECAST, are_levels
+from sklearn_rnn.estimators.scaling import measure, measure_prefixes
+from sklearn_rnn.nn.native.library import fair_threads
+from sklearn_rnn.nn.roll_out import roll_out
+from sklearn_rnn.preprocessing.base import check_count
+from sklearn_rnn.training import resolve_device
+
+_OVERLAP = 8  # windows of training that each step is in
+
+
+class RNNForecaster(BaseRNN):
+    """Forecaster: the next steps of one series, or of each of several.
+
+    It learns from windows of the series, at each step of which the next one is to be told (or the next
+    `horizon` ones). What is predicted is all features of the series; what is known ahead, such as the day of
+    the year, is given beside them as `exogenous`.
+
+    Parameters
+    ----------
+    horizon : int, default=1
+        How many steps `predict` gives and `score` judges if not told otherwise; with ``strategy="direct"``
+        what the network answers at once, and so the most that there is.
+    strategy : {"recursive", "direct"}, default="recursive"
+        Whether the network tells the next step and reads its own answer to go on, as far as you like; or all
+        `horizon` steps at once.
+    output : {"point", "gaussian", "quantile"}, default="point"
+        What the network tells of a step: a number; a mean and a standard deviation; or `quantiles`.
+    quantiles : tuple of float, default=(0.1, 0.5, 0.9)
+        Their levels. Only for ``output="quantile"``.
+    loss : {"squared_error", "absolute_error"}, default="squared_error"
+        What makes a point good: the first tends to the mean, the second to the median. Only for
+        ``output="point"``.
+    context_length : int, default=64
+        Number of steps that are read before a forecast, at most; and of a window in training.
+    scaling : {"global", "series"} or None, default="global"
+        Which mean is taken off, and by which standard deviation values are divided: those of all series
+        together, or each series' own. A model of one series keeps those of training in either case. None for
+        series that are scaled already.
+    cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="gru"
+        The recurrence. A class derived from `sklearn_rnn.nn.Cell` is used as it is.
+    hidden_size : int, default=64
+        Width H of the recurrent state.
+    num_layers : int, default=1
+        Number of recurrent layers, stacked.
+    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
+        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+    dropout : float in [0, 1), default=0.0
+        Probability with which, in training, a number that goes from one layer to the next (embedding,
+        recurrent layers, output layer) is set to zero.
+    max_iter : int, default=50
+        Number of epochs.
+    batch_size : int or "all", default=32
+        Number of windows in a batch.
+    learning_rate : float, default=0.003
+        Step size of the optimizer.
+    optimizer : {"adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"} or callable, default="adam"
+        A name, or a class of `torch.optim` (options bound to it with `functools.partial`). "sgd" has a
+        Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
+    weight_decay : float, default=0.0
+        Strength of the optimizer's weight decay.
+    clip_norm : float or None, default=1.0
+        Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
+    early_stopping : bool, default=False
+        Whether to set the last `validation_fraction` of the steps of each series aside, to stop when the loss
+        on them has not improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the
+        best epoch. A single epoch is trained on everything.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the steps set aside by `early_stopping`. Series that are too short are trained on whole.
+    n_iter_no_change : int, default=10
+        Number of epochs without improvement after which `early_stopping` stops.
+    tol : float, default=1e-4
+        An improvement of the validation score by less than this is none.
+    warm_start : bool, default=False
+        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+    device : str or torch.device, default="auto"
+        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+    dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
+        Type of the weights and of all computation. "float64" is slower; it serves comparisons. "bfloat16" is
+        mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
+        that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
+    callbacks : list of skorch.callbacks.Callback, optional
+        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+    random_state : int, RandomState instance or None, default=None
+        Seed of everything random: weights, dropout, the order of batches, the validation split. The
+        global random states are neither read nor changed.
+    verbose : int, default=0
+        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+
+    Attributes
+    ----------
+    mean_, scale_ : ndarray of shape (n_features,)
+        Mean and standard deviation of the features over all series of training.
+    n_features_in_ : int
+        Number of features of a series, all of which are predicted.
+    feature_names_in_ : ndarray of str
+        Their names. Only after a fit on DataFrames, or on `Sequences` with names, all of which are str.
+    n_exogenous_in_ : int
+        Number of features that are known ahead; 0 if there are none.
+    exogenous_names_in_ : ndarray of str
+        Their names, likewise.
+    n_iter_, loss_curve_, best_loss_, validation_scores_, history_, module_, net_
+        See `RNNRegressor`. Losses are those of the scaled series; a validation score is the negative loss.
+
+    See Also
+    --------
+    sklearn_rnn.model_selection.backtest : Errors by how many steps ahead, beside those of persistence.
+    sklearn_rnn.preprocessing.SlidingWindow : Windows of long series, for other targets than what comes next.
+    RNNRegressor : Other numbers for each sequence, or for each step.
+
+    Notes
+    -----
+    A list of series and an array with three axes are several series. Anything else is one, so that
+    `sklearn.model_selection.TimeSeriesSplit` cuts it in time. Several features are predicted side by side:
+    given what was read, draws of `sample_paths` are independent between the features of one step.
+
+    References
+    ----------
+    Salinas, D., Flunkert, V., Gasthaus, J. and Januschowski, T. (2020). DeepAR: probabilistic forecasting
+    with autoregressive recurrent networks. International Journal of Forecasting 36(3).
+    Ben Taieb, S., Bontempi, G., Atiya, A. and Sorjamaa, A. (2012). A review and comparison of strategies for
+    multi-step ahead time series forecasting. Expert Systems with Applications 39(8).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn import RNNForecaster
+    >>> series = np.sin(np.arange(300) / 4)
+    >>> model = RNNForecaster(hidden_size=16, context_length=32, random_state=0).fit(series)
+    >>> bool(np.abs(model.predict(8) - np.sin(np.arange(300, 308) / 4)).max() < 0.2)
+    True
+
+    After another series, and two of them at once:
+
+    >>> model.predict(series[:100], 3).shape, model.predict([series[:100], series[:40]], 3).shape
+    ((3,), (2, 3))
+
+    Tomorrow and the day after, with what is likely:
+
+    >>> days = np.arange(400)
+    >>> season = np.column_stack([np.sin(days / 10), np.cos(days / 10)])
+    >>> noise = np.random.RandomState(0).randn(400)
+    >>> model = RNNForecaster(output="gaussian", hidden_size=16, max_iter=10, random_state=0)
+    >>> model = model.fit(season[:300, 0] + noise[:300], exogenous=season[:300])
+    >>> model.sample_paths(2, exogenous=season[300:302], n_samples=50, random_state=0).shape
+    (50, 2)
+    """
+
+    # What the base asks of every estimator, and a forecaster has no choice in.
+    bidirectional = False
+    embedding_size = None
+    bptt_steps = None
+    pooling = None
+    padding_value = None
+    _per_step = True
+    _was_table = False
+    _kind = "numbers"
+    _extra_rules = FORECAST
+
+    def __init__(
+        self,
+        *,
+        horizon=1,
+        strategy="recursive",
+        output="point",
+        quantiles=(0.1, 0.5, 0.9),
+        loss="squared_error",
+        context_length=64,
+        scaling="global",
+        cell="gru",
+        hidden_size=64,
+        num_layers=1,
+        nonlinearity="tanh",
+        dropout=0.0,
+        max_iter=50,
+        batch_size=32,
+        learning_rate=0.003,
+        optimizer="adam",
+        weight_decay=0.0,
+        clip_norm=1.0,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        device="auto",
+        dtype="float32",
+        callbacks=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self._store(locals())
+
+    def fit(self, X, y=None, exogenous=None, sample_weight=None):
+        """Train on one series, or on several.
+
+        Parameters
+        ----------
+        X : one series, or several
+            - array of shape (n_steps,) or a Series: one series of one feature;
+            - array of shape (n_steps, n_features) or a DataFrame: one series of several features;
+            - list of these, array of shape (n_series, n_steps, n_features), or `Sequences`: several series,
+              which may differ in length.
+        y : None
+            Ignored: what is to be predicted is X itself.
+        exogenous : like `X`, optional
+            What is known ahead, one row for each step of `X`: a calendar, a plan, a price. One array or
+            DataFrame for one series, a list for several. All methods of a model that was fitted with it need
+            it.
+        sample_weight : array of shape (n_series,), optional
+            Weights of the series.
+
+        Returns
+        -------
+        RNNForecaster
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, `X`, `exogenous` or a weight is not legal, or a series is too short; the estimator
+            is then as it was.
+        """
+        return self._fit_series(
+            X, exogenous, sample_weight, goes_on=self.warm_start, epochs=self.max_iter
+        )
+
+    def partial_fit(self, X, y=None, exogenous=None, sample_weight=None):
+        """Train for one more epoch, from where training stopped.
+
+        Parameters
+        ----------
+        X, y, exogenous, sample_weight
+            See :meth:`fit`. `predict` goes on from the series of the last call; `mean_` and `scale_` are
+            those of the first.
+
+        Returns
+        -------
+        RNNForecaster
+            The estimator itself.
+        """
+        return self._fit_series(X, exogenous, sample_weight, goes_on=True, epochs=1)
+
+    @fair_threads()
+    def _fit_series(self, X, exogenous, sample_weight, *, goes_on, epochs):
+        goes_on = goes_on and hasattr(self, "module_")
+        with self._unchanged_on_error(goes_on):
+            self._check_parameters()
+            self._note_settings(goes_on)
+            device = resolve_device(self.device)
+            series, is_one = self._read_series(X, reset=not goes_on)
+            if goes_on and is_one != self._is_one:
+                raise ValueError("X must be one series, or a list of series, as in the first fit.")
+            self._is_one = is_one
+            known = self._read_known(exogenous, series.lengths, is_one, reset=not goes_on)
+            weights = check_sample_weight(sample_weight, series.lengths, per_step=False)
+            self._check_lengths(series, is_one)
+            if not goes_on:
+                self._learn_scale(series, weights)
+            self._means, self._scales = self._find_scales(series)
+            self._remember(series, known)
+            dataset, held_out = self._make_datasets(series, known, weights, epochs)
+            self._prepare(device, None, goes_on)
+            self._train(dataset, held_out, None, epochs)
+        return self
+
+    def _note_settings(self, goes_on):
+        """Keep what the network is for, or check that it still is."""
+        now = {name: getattr(self, name) for name in FORECAST} | {"quantiles": tuple(self.quantiles)}
+        if not goes_on:
+            self._settings = now
+        for name, begun in self._settings.items():
+            if now[name] != begun:
+                raise ValueError(
+                    f"{name} was {begun!r} when training began and is now {now[name]!r}; training can only go "
+                    "on with the same."
+                )
+
+    @property
+    def _n_ahead(self):
+        """Number of steps that the network answers at once."""
+        return self._settings["horizon"] if self._settings["strategy"] == "direct" else 1
+
+    # Reading
+
+    def _read_series(self, X, *, reset=False):
+        series, is_one, is_flat = read_series(X)
+        check_names(series, self, reset=reset)
+        if reset:
+            self.n_features_in_ = series.n_features
+            self._is_flat = is_flat
+        check_width(series, self.n_features_in_, self)
+        return series, is_one
+
+    def _read_known(self, exogenous, lengths, is_one, n_ahead=0, *, reset=False):
+        """Give what is known ahead of so many steps of series and `n_ahead` more; None if nothing is."""
+        if reset:
+            self.n_exogenous_in_ = 0
+            self.__dict__.pop("exogenous_names_in_", None)
+        if exogenous is None and not self.n_exogenous_in_:
+            return None
+        if exogenous is None:
+            raise ValueError(
+                f"exogenous is missing: training had {self.n_exogenous_in_} feature(s) that are known ahead."
+            )
+        if not reset and not self.n_exogenous_in_:
+            raise ValueError("exogenous is given, but training had none; leave it out.")
+        known, is_one_known, _ = read_series(exogenous, "exogenous")
+        if is_one_known != is_one:
+            needed = "one array or DataFrame, as X is" if is_one else "a list with one array a series"
+            raise ValueError(f"exogenous must be {needed}.")
+        if len(known) != len(lengths):
+            raise ValueError(f"exogenous holds {len(known)} series, but there are {len(lengths)}.")
+        names = SimpleNamespace()
+        if reset:
+            self.n_exogenous_in_ = known.n_features
+            check_names(known, names, reset=True)
+            if vars(names):
+                self.exogenous_names_in_ = names.feature_names_in_
+        elif hasattr(self, "exogenous_names_in_"):
+            names.feature_names_in_ = self.exogenous_names_in_
+            check_names(known, names, reset=False)
+        if known.n_features != self.n_exogenous_in_:
+            raise ValueError(
+                f"exogenous has {known.n_features} features, but training had {self.n_exogenous_in_}."
+            )
+        is_wrong = known.lengths < lengths + n_ahead if n_ahead else known.lengths != lengths
+        problems = Problems("exogenous")
+        for i in np.flatnonzero(is_wrong):
+            needed = f"the series has {lengths[i]}" if lengths[i] else "it needs"
+            needed += " and it needs" * bool(lengths[i] and n_ahead) + f" {n_ahead} to come" * bool(n_ahead)
+            problems.add(None if is_one else i, f"has {known.lengths[i]} steps, but {needed}.")
+        problems.raise_if_any()
+        return self._scale_known(known, reset)
+
+    def _check_lengths(self, series, is_one):
+        problems, needed = Problems("X"), self._n_ahead + 1
+        for i in np.flatnonzero(series.lengths < needed):
+            why = "to predict one from another" if needed == 2 else f"with horizon={needed - 1}"
+            problems.add(
+                None if is_one else i,
+                f"has {series.lengths[i]} step(s), but {why} takes at least {needed}; leave it out"
+                + ("." if needed == 2 else ", or make horizon smaller."),
+            )
+        problems.raise_if_any()
+
+    # Scales
+
+    def _learn_scale(self, series, weights):
+        rows = None if weights is None else np.repeat(weights, series.lengths)
+        self.mean_, self.scale_ = measure(series.values.astype(np.float64), rows)
+
+    def _scale_known(self, known, reset):
+        if self._settings["scaling"] is None:
+            return known
+        if reset:
+            self._known_mean, self._known_scale = measure(known.values.astype(np.float64))
+        values = (known.values - self._known_mean) / self._known_scale
+        return known.with_values(values.astype(np.float32))
+
+    def _find_scales(self, series, prefixes=None):
+        """Give the means and scales of series, or of several prefixes of each: (n, n_features)."""
+        prefixes = [[n] for n in series.lengths] if prefixes is None else prefixes
+        n = sum(map(len, prefixes))
+        scaling = self._settings["scaling"]
+        if scaling == "series" and not self._is_one:
+            found = [measure_prefixes(x, stops) for x, stops in zip(series, prefixes, strict=True)]
+            return tuple(map(np.concatenate, zip(*found, strict=True)))
+        if scaling is None:
+            return np.zeros((n, self.n_features_in_)), np.ones((n, self.n_features_in_))
+        return tuple(np.broadcast_to(a, (n, self.n_features_in_)) for a in (self.mean_, self.scale_))
+
+    # Windows
+
+    def _remember(self, series, known):
+        """Keep the ends of the series, which `predict` goes on from."""
+        ends = _last_steps(series, self._settings["context_length"])
+        self._recent, self._recent_lengths = ends.values, ends.lengths
+        self._recent_known = None
+        if known is not None:
+            self._recent_known = _last_steps(known, self._settings["context_length"]).values
+
+    def _make_datasets(self, series, known, weights, epochs):
+        """Cut windows to train on and, to stop early, to validate on."""
+        ahead, size = self._n_ahead, self._settings["context_length"]
+        stride = max(1, size // _OVERLAP)
+        first = series.offsets[:-1]
+        n_inputs = series.lengths - ahead
+        n_held = np.zeros_like(n_inputs)
+        if self.early_stopping and epochs > 1:
+            n_held = np.maximum(1, np.round(self.validation_fraction * n_inputs).astype(np.int64))
+            n_held[n_inputs - n_held - ahead + 1 < 1] = 0
+            if not n_held.any():
+                raise ValueError(
+                    f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to "
+                    f"train on: the longest series has {series.lengths.max()} steps. Give longer ones, or set "
+                    "early_stopping=False."
+                )
+        # No step that is validated on is a target in training.
+        n_train = np.where(n_held, n_inputs - n_held - ahead + 1, n_inputs)
+        used = np.arange(len(series)) if weights is None else np.flatnonzero(weights)
+
+        def cut(stops, judged=None):
+            """Make windows that end before these steps of each series."""
+            row = np.repeat(used, list(map(len, stops)))
+            ends = np.concatenate(stops)
+            lengths = np.minimum(ends, size)
+            w = None if weights is None else weights[row]
+            return WindowDataset(
+                series.values,
+                None if known is None else known.values,
+                first[row] + ends - lengths,
+                lengths,
+                self._means[row],
+                self._scales[row],
+                ahead,
+                # What counts is how they compare.
+                weights=None if w is None else w * lengths.sum() / (w * lengths).sum(),
+                judged=judged,
+            )
+
+        dataset = cut([_count_down(n_train[i], min(n_train[i], size), stride) for i in used])
+        used = used[n_held[used] > 0]
+        if not len(used):
+            return dataset, None
+        before = n_inputs - n_held
+        stops = [_count_down(n_inputs[i], before[i] + 1, stride) for i in used]
+        judged = [np.diff(ends, prepend=before[i]) for i, ends in zip(used, stops, strict=True)]
+        return dataset, cut(stops, np.concatenate(judged))
+
+    def _describe_input(self, rare):
+        size = self.n_features_in_ + self.n_exogenous_in_ * self._n_ahead
+        return {"input_size": size, "is_tokens": False, "rare": None}
+
+    def _describe_head(self):
+        n_outputs = self.n_features_in_ * self._n_ahead
+        if self.output == "quantile":
+            return "quantile", (n_outputs, tuple(map(float, self.quantiles)))
+        if self.output == "gaussian":
+            return "gaussian", n_outputs
+        return {"squared_error": "linear", "absolute_error": "absolute_error"}[self.loss], n_outputs
+
+    def _score_dataset(self, dataset, module):
+        return -self.net_.history[-1]["valid_loss"]  # has just been computed
+
+    # Forecasts
+
+    def predict(self, X=None, n_steps=None, exogenous=None):
+        """Give what comes after the series of training, or after others.
+
+        Parameters
+        ----------
+        X : int, one series, or several, optional
+            What is read before the forecast; see :meth:`fit`. By default the series of training; then a
+            number here is `n_steps`: ``predict(7)``. Only its last `context_length` steps are read, and with
+            ``scaling="series"`` all of them for the scale.
+        n_steps : int, optional
+            Number of steps; by default `horizon`.
+        exogenous : like in :meth:`fit`, optional
+            After the series of training: a row for each step to come. With `X`: a row for each step of it,
+            and for each step to come. With ``strategy="direct"`` `horizon` steps to come are needed in any
+            case.
+
+        Returns
+        -------
+        ndarray of shape (n_steps,) or (n_steps, n_features), or (n_series, n_steps[, n_features])
+            The features' axis is there if the series of training had one, the series' axis for several.
+            With ``output="gaussian"`` means, with ``output="quantile"`` medians.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `X` or `exogenous` does not fit what was trained on, or ``strategy="direct"`` is asked for more
+            than `horizon` steps.
+        """
+        windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
+        return self._give(self._run(windows, n_steps)[:, 0], is_one)
+
+    def predict_quantiles(
+        self, X=None, n_steps=None, exogenous=None, *, quantiles=None, n_samples=200, random_state=None
+    ):
+        """Give quantiles of what comes: the values that it stays below with these probabilities.
+
+        With ``strategy="recursive"`` they are those of `n_samples` paths, each step by itself.
+
+        Parameters
+        ----------
+        X, n_steps, exogenous
+            See :meth:`predict`.
+        quantiles : float or sequence of float, optional
+            Levels between 0 and 1; by default those that the forecaster was made with. What was trained with
+            ``output="quantile"`` and ``strategy="direct"`` knows none beyond these.
+        n_samples : int, default=200
+            Number of paths.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw.
+
+        Returns
+        -------
+        ndarray of shape (n_quantiles, ...)
+            Behind that axis as from `predict`; without it for a single number. Of several series
+            (n_series, n_quantiles, ...).
+
+        Raises
+        ------
+        ValueError, TypeError
+            As from `predict`; and if the forecaster gives points.
+        """
+        self._check_has_spread("quantiles")
+        if quantiles is None:
+            quantiles = self._settings["quantiles"]
+        is_single = np.ndim(quantiles) == 0
+        levels = [quantiles] if is_single else list(quantiles)
+        if not are_levels(levels):
+            raise ValueError(f"quantiles must be numbers between 0 and 1, but it is {quantiles!r}.")
+        if self._settings["strategy"] == "recursive":
+            paths, is_one = self._draw(X, n_steps, exogenous, n_samples, random_state)
+            found = np.moveaxis(np.quantile(paths, levels, axis=1), 0, 1)  # (n, n_quantiles, n_steps, F)
+        else:
+            learnt = self._settings["quantiles"]
+            is_beyond = min(levels) < learnt[0] or max(levels) > learnt[-1]
+            if self._settings["output"] == "quantile" and is_beyond:
+                raise ValueError(
+                    f"quantiles={quantiles!r} lie beyond {learnt}, which is what was learnt; fit with more "
+                    "quantiles, with output='gaussian' or with strategy='recursive'."
+                )
+            windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
+            found = np.stack([self._run(windows, n_steps, level)[:, 0] for level in levels], axis=1)
+        return self._give(found[:, 0] if is_single else found, is_one)
+
+    def sample_paths(
+        self, X=None, n_steps=None, exogenous=None, *, n_samples=100, random_state=None
+    ):
+        """Draw what may come, step by step: each step is drawn given all before it.
+
+        Parameters
+        ----------
+        X, n_steps, exogenous
+            See :meth:`predict`.
+        n_samples : int, default=100
+            Number of paths for each series.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draw.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_steps) or (n_samples, n_steps, n_features)
+            Of several series (n_series, n_samples, n_steps[, n_features]).
+
+        Raises
+        ------
+        ValueError, TypeError
+            As from `predict`; and if the forecaster gives points, or all steps at once.
+
+        Notes
+        -----
+        Between two learnt quantiles all values are equally likely, and so they are beyond the outermost as far
+        as the line through the last two goes.
+        """
+        self._check_has_spread("paths")
+        if self._settings["strategy"] != "recursive":
+            raise ValueError(
+                "strategy='direct' tells the steps side by side, and not how one goes on from another: there "
+                "are no paths. Fit with strategy='recursive', or see predict_quantiles."
+            )
+        paths, is_one = self._draw(X, n_steps, exogenous, n_samples, random_state)
+        return self._give(paths, is_one)
+
+    def predict_rolling(self, X, n_steps=None, exogenous=None, *, start=None):
+        """Give forecasts from one step of a series after another, each of which knows nothing behind it.
+
+        Parameters
+        ----------
+        X : one series, or several
+            See :meth:`fit`.
+        n_steps : int, optional
+            Number of steps of each forecast; by default `horizon`. Only forecasts are given whose steps are
+            all in X, so that they can be judged.
+        exogenous : like in :meth:`fit`, optional
+            A row for each step of `X`.
+        start : int, optional
+            Number of steps of X that are known to the first forecast. 0 if X is what came right after the
+            series of training, which are then known. By default `context_length`, or as many as leave room
+            for one forecast.
+
+        Returns
+        -------
+        ndarray of shape (n_forecasts, n_steps) or (n_forecasts, n_steps, n_features)
+            Row i is the forecast of ``X[start + i : start + i + n_steps]``. Of several series, an object
+            array of these.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As from `predict`; and if a series is too short.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_rnn import RNNForecaster
+        >>> series = np.sin(np.arange(120) / 4)
+        >>> model = RNNForecaster(hidden_size=8, max_iter=5, random_state=0).fit(series[:100])
+        >>> model.predict_rolling(series[100:], 3, start=0).shape
+        (18, 3)
+        >>> model.predict_rolling(series, 3, start=100).shape
+        (18, 3)
+        """
+        windows, n_steps, is_one, counts = self._plan_rolling(X, n_steps, exogenous, start)
+        forecasts = self._run(windows, n_steps)[:, 0]
+        forecasts = forecasts[..., 0] if self._is_flat else forecasts
+        return forecasts if is_one else object_array(np.split(forecasts, np.cumsum(counts)[:-1]))
+
+    def score(self, X, y=None, exogenous=None):
+        """Give the negative mean absolute error of forecasts of `horizon` steps.
+
+        Parameters
+        ----------
+        X : one series, or several
+            One, after a fit on one: the steps that came right after those of training. They are forecast from
+            the end of training on, then from each step of X, which is known by then. Else other series, each
+            forecast from its own steps, as `predict_rolling` does.
+        y : None
+            Ignored.
+        exogenous : like in :meth:`fit`, optional
+            A row for each step of `X`.
+
+        Returns
+        -------
+        float
+            At most 0, in the unit of the series; a mean over forecasts, steps and features. If X is shorter
+            than `horizon`, forecasts are as long as X.
+        """
+        check_is_fitted(self, "module_")
+        n_steps, start = self._settings["horizon"], None
+        series, is_one = self._read_series(X)
+        if is_one and self._is_one:
+            n_steps, start = min(n_steps, len(series.values)), 0
+        windows, n_steps, _, _ = self._plan_rolling(X, n_steps, exogenous, start)
+        forecasts = self._run(windows, n_steps)[:, 0]
+        ends = windows.starts + windows.lengths
+        return -float(np.abs(forecasts - windows.values[ends[:, np.newaxis] + np.arange(n_steps)]).mean())
+
+    def hidden_states(self, X, *, per_step=None, exogenous=None):
+        """Give what the recurrent layers make of each step: what the output layer reads.
+
+        Parameters
+        ----------
+        X : one series, or several
+            See :meth:`fit`. They are read from their beginnings, however long they are.
+        per_step : bool, optional
+            Whether to give one vector a step, which is the default, or that of the last step of each series.
+        exogenous : like in :meth:`fit`, optional
+            A row for each step of `X` and for the step to come; with ``strategy="direct"`` for `horizon` steps
+            to come.
+
+        Returns
+        -------
+        ndarray of float32 of shape (n_steps, D), or object array of these
+            One array for one series. With ``per_step=False`` an array of shape (n_series, D).
+
+        Raises
+        ------
+        TypeError
+            If `per_step` is neither True, False nor None.
+        """
+        return self._hidden_states((X, exogenous), per_step)
+
+    def get_feature_names_out(self, input_features=None):
+        """Give the names of what is predicted.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored: they are those of the series.
+
+        Returns
+        -------
+        ndarray of str of shape (n_features,)
+            The names of the features, or x0, x1 and so on if they have none.
+        """
+        check_is_fitted(self, "module_")
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            names = [f"x{k}" for k in range(self.n_features_in_)]
+        return np.array(names, dtype=object)
+
+    def _count_steps(self, X, n_steps):
+        """Sort out what X and n_steps are."""
+        check_is_fitted(self, "module_")
+        if isinstance(X, numbers.Integral):
+            if n_steps is not None:
+                raise TypeError(f"X must be a series if n_steps is given, but it is the number {X!r}.")
+            X, n_steps = None, X
+        horizon = self._settings["horizon"]
+        n_steps = horizon if n_steps is None else n_steps
+        check_count("n_steps", n_steps)
+        if self._settings["strategy"] == "direct" and n_steps > horizon:
+            raise ValueError(
+                f"strategy='direct' with horizon={horizon} tells {horizon} step(s) at most, but n_steps is "
+                f"{n_steps}; fit with a larger horizon, or with strategy='recursive'."
+            )
+        return X, int(n_steps)
+
+    def _check_has_spread(self, what):
+        check_is_fitted(self, "module_")
+        output = self._settings["output"]
+        if output == "point":
+            raise ValueError(
+                f"output='point' tells a number and not how sure it is: there are no {what}. Fit with "
+                "output='gaussian' or output='quantile'."
+            )
+
+    def _read_histories(self, X, n_steps, exogenous):
+        """Give a window at the end of each series, how many steps are to come, and whether X is one series."""
+        X, n_steps = self._count_steps(X, n_steps)
+        reach = max(n_steps, self._n_ahead)
+        if X is None:
+            series, is_one = self._recall()[0], self._is_one
+            known = self._read_known(exogenous, np.zeros(len(series), dtype=np.int64), is_one, reach)
+            known = None if known is None else _join(self._recall()[1], known)
+            means, scales = self._means, self._scales
+        else:
+            series, is_one = self._read_series(X)
+            known = self._read_known(exogenous, series.lengths, is_one, reach)
+            means, scales = self._find_scales(series)
+        stops = series.lengths[:, np.newaxis]
+        return self._make_windows(series, known, stops, means, scales), n_steps, is_one
+
+    def _plan_rolling(self, X, n_steps, exogenous, start):
+        """Give windows for `predict_rolling`, n_steps, whether X is one series, and its windows' number."""
+        _, n_steps = self._count_steps(None, n_steps)
+        check_count("start", start, minimum=0, optional=True)
+        series, is_one = self._read_series(X)
+        known = self._read_known(exogenous, series.lengths, is_one)
+        reach = n_steps if known is None else max(n_steps, self._n_ahead)
+        if start == 0:
+            recent, recent_known = self._recall()
+            if is_one != self._is_one or len(series) != len(recent):
+                raise ValueError(
+                    "With start=0, X must be what came after the series of training, in the same form."
+                )
+            first, series = recent.lengths, _join(recent, series)
+            known = None if known is None else _join(recent_known, known)
+        else:
+            size = self._settings["context_length"]
+            fits = np.maximum(1, np.minimum(size, series.lengths - reach))
+            first = fits if start is None else np.full(len(series), start)
+        problems = Problems("X")
+        n_given = series.lengths - first * (start == 0)
+        for i in np.flatnonzero(series.lengths < first + reach):
+            problems.add(
+                None if is_one else i,
+                f"has {n_given[i]} step(s), too few for a forecast of {reach} after {first[i]} "
+                f"known step(s){' of training' * (start == 0)}; make n_steps or start smaller.",
+            )
+        problems.raise_if_any()
+        stops = [np.arange(a, b + 1) for a, b in zip(first, series.lengths - reach, strict=True)]
+        counts = list(map(len, stops))
+        if start == 0:  # the scale is that of training still
+            means, scales = (np.repeat(a, counts, axis=0) for a in (self._means, self._scales))
+        else:
+            means, scales = self._find_scales(series, stops)
+        return self._make_windows(series, known, stops, means, scales), n_steps, is_one, counts
+
+    def _recall(self):
+        """Give the ends of the series of training, and of what was known ahead."""
+        recent = Sequences.from_lengths(self._recent, self._recent_lengths)
+        return recent, None if self._recent_known is None else recent.with_values(self._recent_known)
+
+    def _make_windows(self, series, known, stops, means, scales):
+        """Cut windows that end before these steps of each series, as long as they are there."""
+        values, first = series.values, series.offsets[:-1]
+        if known is not None:  # which reaches further
+            first = known.offsets[:-1]
+            values = np.zeros((len(known.values), series.n_features), dtype=np.float32)
+            values[step_positions(first, series.lengths)] = series.values
+            known = known.values
+        ends = np.concatenate(stops)
+        lengths = np.minimum(ends, self._settings["context_length"])
+        starts = np.repeat(first, list(map(len, stops))) + ends - lengths
+        return WindowDataset(values, known, starts, lengths, means, scales, self._n_ahead)
+
+    @fair_threads()
+    def _run(self, windows, n_steps, levels=None):
+        """Forecast what comes after each window.
+
+        Parameters
+        ----------
+        windows : WindowDataset
+            What is read.
+        n_steps : int
+            Number of steps.
+        levels : float, or ndarray of shape (n_windows, n_samples, n_steps, n_features), optional
+            The quantile that is told at each step; by default the point.
+
+        Returns
+        -------
+        ndarray of shape (n_windows, n_samples, n_steps, n_features)
+            In the unit of the series.
+        """
+        network, n_samples = self.module_, levels.shape[1] if np.ndim(levels) else 1
+        like, head = network.like, network.head
+        n_turns = n_steps if self._settings["strategy"] == "recursive" else 1
+        answers = np.empty((len(windows), n_samples, n_steps, self.n_features_in_))
+        with torch.inference_mode():
+            for members in plan_prediction(windows.lengths * n_samples):
+
+                def choose(scores, step, members=members):
+                    if levels is None:
+                        return head.predict(scores, None)
+                    level = levels if np.ndim(levels) == 0 else levels[members, :, step].reshape(len(scores), -1)
+                    return head.quantile(scores, scores.new_tensor(level).reshape(-1, *np.shape(level)[1:] or (1,)))
+
+                batch = windows.gather(members, like, has_targets=False)
+                ahead = windows.look_ahead(members, n_turns, like)
+                told = roll_out(network, batch, ahead, n_turns, choose, n_samples).float().cpu().numpy()
+                told = told.reshape(len(members), n_samples, -1, self.n_features_in_)
+                answers[members] = told[:, :, :n_steps]
+        return answers * windows.scale[:, np.newaxis, np.newaxis] + windows.mean[:, np.newaxis, np.newaxis]
+
+    def _draw(self, X, n_steps, exogenous, n_samples, random_state):
+        """Draw paths, (n_series, n_samples, n_steps, n_features), and say whether X is one series."""
+        check_count("n_samples", n_samples)
+        if self._settings["output"] == "quantile" and len(self._settings["quantiles"]) == 1:
+            raise ValueError("A single quantile has no spread to draw from; fit with at least 2 quantiles.")
+        windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
+        rng = np.random.default_rng() if random_state is None else check_random_state(random_state)
+        uniform = rng.random if random_state is None else rng.random_sample
+        levels = uniform((len(windows), n_samples, n_steps, self.n_features_in_))
+        return self._run(windows, n_steps, levels.clip(1e-7, 1 - 1e-7)), is_one
+
+    def _give(self, values, is_one):
+        values = values[..., 0] if self._is_flat else values
+        return values[0] if is_one else values
+
+    def _read_inputs(self, given):
+        """Bring series, and what is known ahead of them, into the form that the network reads."""
+        X, exogenous = given
+        series, _ = self._read_series(X)
+        known = self._read_known(exogenous, series.lengths, is_one_series(X), self._n_ahead)
+        means, scales = (np.repeat(a, series.lengths, axis=0) for a in self._find_scales(series))
+        inputs = (series.values - means) / scales
+        if known is not None:
+            at = step_positions(known.offsets[:-1], series.lengths)
+            after = at[:, np.newaxis] + np.arange(1, self._n_ahead + 1)
+            inputs = np.hstack([inputs, known.values[after].reshape(len(at), -1)])
+        return Sequences(inputs.astype(np.float32), series.offsets)
+
+    def _cut(self, flat, sequences, given):
+        parts = np.split(flat, sequences.offsets[1:-1])
+        return parts[0] if is_one_series(given[0]) else object_array(parts)
+
+    def __sklearn_tags__(self):
+        """Describe the estimator to scikit-learn."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = tags.input_tags.two_d_array = False
+        tags.target_tags.required = False
+        return tags
+
+
+def _last_steps(series, size):
+    """Copy the ends of series."""
+    lengths = np.minimum(series.lengths, size)
+    return Sequences.from_lengths(series.values[step_positions(series.offsets[1:] - lengths, lengths)], lengths)
+
+
+def _join(series, more):
+    """Lay what came after each series behind it."""
+    lengths = series.lengths + more.lengths
+    first = np.cumsum(lengths) - lengths
+    values = np.empty((lengths.sum(), series.n_features), dtype=np.float32)
+    values[step_positions(first, series.lengths)] = series.values
+    values[step_positions(first + series.lengths, more.lengths)] = more.values
+    return Sequences.from_lengths(values, lengths)
+
+
+def _count_down(last, lowest, stride):
+    """Give each number that is a multiple of `stride` below `last`, and `lowest`, in increasing order."""
+    return np.union1d(np.arange(last, lowest, -stride), [lowest])

@@ -1,0 +1,68 @@
+"""Numbers with a normal distribution."""
+
+import torch
+
+from sklearn_rnn.nn.heads.base import Head
+from sklearn_rnn.nn.losses import (
+    gaussian_error,
+    gaussian_error_with_gradient,
+    gaussian_parameters,
+)
+
+
+class GaussianHead(Head):
+    """A normal distribution for each output: its mean and its standard deviation, fitted by likelihood.
+
+    Parameters are those of `Head`. There are two scores an output, the means first.
+
+    References
+    ----------
+    Salinas, D., Flunkert, V., Gasthaus, J. and Januschowski, T. (2020). DeepAR: probabilistic forecasting
+    with autoregressive recurrent networks. International Journal of Forecasting 36(3), equation 3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_rnn.nn import GaussianHead
+    >>> head = GaussianHead(input_size=4, n_outputs=1, per_step=False)
+    >>> scores = head(torch.zeros(1, 4))
+    >>> head.predict(scores, None)
+    tensor([[0.]], grad_fn=<SplitBackward0>)
+    >>> head.quantile(scores, torch.tensor([[0.9]])).item()  # 1.28 standard deviations above the mean
+    0.889...
+    """
+
+    @staticmethod
+    def count_scores(n_outputs):
+        """Give two scores an output."""
+        return 2 * n_outputs
+
+    def term_losses(self, scores, targets):
+        """Give the negative log-density of each term, averaged over the outputs."""
+        return gaussian_error(scores, targets)
+
+    def term_losses_with_gradients(self, scores, targets):
+        """Give the losses of the terms, and their gradients with respect to the scores."""
+        return gaussian_error_with_gradient(scores, targets)
+
+    def predict(self, scores, packing):
+        """Give the means, (n, n_outputs)."""
+        return gaussian_parameters(scores)[0]
+
+    def quantile(self, scores, levels):
+        """Give quantiles of each output.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n, 2 n_outputs)
+            What `forward` gave.
+        levels : Tensor of shape (n, n_outputs), or one that broadcasts to it
+            The probability below each quantile, above 0 and below 1. Uniform random numbers make draws.
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs)
+            The quantiles.
+        """
+        mean, scale = gaussian_parameters(scores)
+        return mean + scale * torch.special.ndtri(levels)

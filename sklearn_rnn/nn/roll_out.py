@@ -1,0 +1,45 @@
+"""A network that reads what it has just said, step after step."""
+
+import torch
+
+from sklearn_rnn.data.batching import Carry
+from sklearn_rnn.nn.recurrent import Stepper
+
+
+def roll_out(network, batch, ahead, n_steps, choose, n_samples=1):
+    """Go on from the ends of sequences.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        In evaluation mode, of layers that read in one direction; each step is answered.
+    batch : PackedBatch
+        What is read first. At each step its values are what the network answers, and what is known ahead.
+    ahead : Tensor of shape (B, n_steps - 1, n_known)
+        What is known ahead at the steps after the last of the batch.
+    n_steps : int
+        Number of answers.
+    choose : callable
+        ``choose(scores, step)`` turns scores (B * n_samples, n_scores) into what is said, and read at the
+        next step, (B * n_samples, n_features).
+    n_samples : int, default=1
+        How often to go on from each sequence; copies of one stand side by side.
+
+    Returns
+    -------
+    Tensor of shape (B, n_samples, n_steps, n_features)
+        What was said.
+    """
+    batch.carry = Carry()
+    outputs = network.run_layers(batch).index_select(0, batch.packing.last)
+    state = batch.carry.state
+    if n_samples > 1:
+        outputs = outputs.repeat_interleave(n_samples, dim=0)
+        state = [tuple(s.repeat_interleave(n_samples, dim=0) for s in part) for part in state]
+        ahead = ahead.repeat_interleave(n_samples, dim=0)
+    step, said = Stepper(network.recurrence), []
+    for k in range(n_steps):
+        said.append(choose(network.head(outputs), k))
+        if k + 1 < n_steps:
+            outputs, state = step(torch.cat([said[-1], ahead[:, k]], dim=1), state)
+    return torch.stack(said, dim=1).unflatten(0, (-1, n_samples))
