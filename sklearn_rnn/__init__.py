@@ -21,6 +21,7 @@ _SUBPACKAGES = (
     "estimators",
     "inspection",
     "metrics",
+    "model_selection",
     "nn",
     "persistence",
     "preprocessing",

@@ -342,9 +342,7 @@ class WindowDataset:
 
     per_step = True
 
-    def __init__(
-        self, values, known, starts, lengths, mean, scale, horizon=1, *, weights=None, judged=None
-    ):
+    def __init__(self, values, known, starts, lengths, mean, scale, horizon=1, *, weights=None, judged=None):
         self.values = values
         self.known = known
         self.starts = starts

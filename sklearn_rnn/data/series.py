@@ -32,7 +32,8 @@ def is_one_series(X):
     if isinstance(X, Sequences) or not hasattr(X, "__array__"):
         return False
     X = np.asanyarray(X)
-    return X.ndim == 2 or (X.ndim == 1 and X.dtype.kind != "O")
+    holds_numbers = X.dtype.kind != "O" or (X.size and isinstance(X.flat[0], numbers.Number))
+    return X.ndim == 2 or (X.ndim == 1 and bool(holds_numbers))
 
 
 def read_series(X, name="X"):
@@ -74,10 +75,10 @@ def read_series(X, name="X"):
     if is_one and not hasattr(X, "columns"):
         X = np.asanyarray(X)  # a mask is kept, and found
     try:
-        if np.ndim(X) == 0 and not hasattr(X, "__len__"):
+        if not hasattr(X, "__len__") or isinstance(X, (str, dict)) or getattr(X, "ndim", 1) == 0:
             raise TypeError(f"{name} must be a series, or a list of series, but it is {X!r}.")
         first = X if is_one else X[0] if len(X) else ()
-        is_flat = not isinstance(X, Sequences) and np.ndim(first) == 1
+        is_flat = not isinstance(X, Sequences) and _has_one_axis(first)
         series = as_sequences([X] if is_one else X, allow_nan=True, name=name)
         if series.is_tokens and series.values.dtype.kind not in "iu":
             raise TypeError(f"{name} holds text, but a series to be forecast holds numbers.")
@@ -91,6 +92,12 @@ def read_series(X, name="X"):
     return series, is_one, is_flat
 
 
+def _has_one_axis(series):
+    if hasattr(series, "ndim") or hasattr(series, "columns"):
+        return getattr(series, "ndim", 2) == 1
+    return len(series) > 0 and np.ndim(series[0]) == 0
+
+
 def _refuse_nan(series, name):
     steps, features = np.nonzero(np.isnan(series.values))
     rows = np.searchsorted(series.offsets, steps, side="right") - 1
@@ -100,7 +107,7 @@ def _refuse_nan(series, name):
         feature = features[k] if names is None else repr(names[features[k]])
         problems.add(
             rows[k],
-            f"has NaN at step {steps[k] - series.offsets[rows[k]]}, feature {feature}; a forecast needs every "
-            "step. Impute it before, for example by pandas' interpolate, or leave out what came before it.",
+            f"has NaN at step {steps[k] - series.offsets[rows[k]]}, feature {feature}; a forecast needs "
+            "every step. Impute it before, as interpolate of pandas does, or leave out all up to it.",
         )
     problems.raise_if_any()

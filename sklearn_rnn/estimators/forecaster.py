@@ -241,9 +241,7 @@ class RNNForecaster(BaseRNN):
             If a parameter, `X`, `exogenous` or a weight is not legal, or a series is too short; the estimator
             is then as it was.
         """
-        return self._fit_series(
-            X, exogenous, sample_weight, goes_on=self.warm_start, epochs=self.max_iter
-        )
+        return self._fit_series(X, exogenous, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
 
     def partial_fit(self, X, y=None, exogenous=None, sample_weight=None):
         """Train for one more epoch, from where training stopped.
@@ -276,7 +274,7 @@ class RNNForecaster(BaseRNN):
             weights = check_sample_weight(sample_weight, series.lengths, per_step=False)
             self._check_lengths(series, is_one)
             if not goes_on:
-                self._learn_scale(series, weights)
+                self._learn_scale(series, known, weights)
             self._means, self._scales = self._find_scales(series)
             self._remember(series, known)
             dataset, held_out = self._make_datasets(series, known, weights, epochs)
@@ -292,8 +290,8 @@ class RNNForecaster(BaseRNN):
         for name, begun in self._settings.items():
             if now[name] != begun:
                 raise ValueError(
-                    f"{name} was {begun!r} when training began and is now {now[name]!r}; training can only go "
-                    "on with the same."
+                    f"{name} was {begun!r} when training began and is now {now[name]!r}; training can only "
+                    "go on with the same."
                 )
 
     @property
@@ -351,7 +349,7 @@ class RNNForecaster(BaseRNN):
             needed += " and it needs" * bool(lengths[i] and n_ahead) + f" {n_ahead} to come" * bool(n_ahead)
             problems.add(None if is_one else i, f"has {known.lengths[i]} steps, but {needed}.")
         problems.raise_if_any()
-        return self._scale_known(known, reset)
+        return known
 
     def _check_lengths(self, series, is_one):
         problems, needed = Problems("X"), self._n_ahead + 1
@@ -366,17 +364,17 @@ class RNNForecaster(BaseRNN):
 
     # Scales
 
-    def _learn_scale(self, series, weights):
+    def _learn_scale(self, series, known, weights):
         rows = None if weights is None else np.repeat(weights, series.lengths)
         self.mean_, self.scale_ = measure(series.values.astype(np.float64), rows)
+        if known is not None:
+            self._known_mean, self._known_scale = measure(known.values.astype(np.float64), rows)
 
-    def _scale_known(self, known, reset):
-        if self._settings["scaling"] is None:
-            return known
-        if reset:
-            self._known_mean, self._known_scale = measure(known.values.astype(np.float64))
-        values = (known.values - self._known_mean) / self._known_scale
-        return known.with_values(values.astype(np.float32))
+    def _scale_known(self, known):
+        """Give the values of what is known ahead as the network reads them; None if nothing is."""
+        if known is None or self._settings["scaling"] is None:
+            return None if known is None else known.values
+        return ((known.values - self._known_mean) / self._known_scale).astype(np.float32)
 
     def _find_scales(self, series, prefixes=None):
         """Give the means and scales of series, or of several prefixes of each: (n, n_features)."""
@@ -404,7 +402,7 @@ class RNNForecaster(BaseRNN):
         """Cut windows to train on and, to stop early, to validate on."""
         ahead, size = self._n_ahead, self._settings["context_length"]
         stride = max(1, size // _OVERLAP)
-        first = series.offsets[:-1]
+        first, known = series.offsets[:-1], self._scale_known(known)
         n_inputs = series.lengths - ahead
         n_held = np.zeros_like(n_inputs)
         if self.early_stopping and epochs > 1:
@@ -413,8 +411,8 @@ class RNNForecaster(BaseRNN):
             if not n_held.any():
                 raise ValueError(
                     f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to "
-                    f"train on: the longest series has {series.lengths.max()} steps. Give longer ones, or set "
-                    "early_stopping=False."
+                    f"train on: the longest series has {series.lengths.max()} steps. Give longer ones, or "
+                    "set early_stopping=False."
                 )
         # No step that is validated on is a target in training.
         n_train = np.where(n_held, n_inputs - n_held - ahead + 1, n_inputs)
@@ -428,7 +426,7 @@ class RNNForecaster(BaseRNN):
             w = None if weights is None else weights[row]
             return WindowDataset(
                 series.values,
-                None if known is None else known.values,
+                known,
                 first[row] + ends - lengths,
                 lengths,
                 self._means[row],
@@ -548,9 +546,7 @@ class RNNForecaster(BaseRNN):
             found = np.stack([self._run(windows, n_steps, level)[:, 0] for level in levels], axis=1)
         return self._give(found[:, 0] if is_single else found, is_one)
 
-    def sample_paths(
-        self, X=None, n_steps=None, exogenous=None, *, n_samples=100, random_state=None
-    ):
+    def sample_paths(self, X=None, n_steps=None, exogenous=None, *, n_samples=100, random_state=None):
         """Draw what may come, step by step: each step is drawn given all before it.
 
         Parameters
@@ -574,8 +570,8 @@ class RNNForecaster(BaseRNN):
 
         Notes
         -----
-        Between two learnt quantiles all values are equally likely, and so they are beyond the outermost as far
-        as the line through the last two goes.
+        Between two learnt quantiles all values are equally likely, and beyond the outermost as likely as
+        between it and the next.
         """
         self._check_has_spread("paths")
         if self._settings["strategy"] != "recursive":
@@ -670,8 +666,8 @@ class RNNForecaster(BaseRNN):
         per_step : bool, optional
             Whether to give one vector a step, which is the default, or that of the last step of each series.
         exogenous : like in :meth:`fit`, optional
-            A row for each step of `X` and for the step to come; with ``strategy="direct"`` for `horizon` steps
-            to come.
+            A row for each step of `X` and for the step to come; with ``strategy="direct"`` for `horizon`
+            steps to come.
 
         Returns
         -------
@@ -731,7 +727,7 @@ class RNNForecaster(BaseRNN):
             )
 
     def _read_histories(self, X, n_steps, exogenous):
-        """Give a window at the end of each series, how many steps are to come, and whether X is one series."""
+        """Give a window at the end of each series, the number of steps to come, and if X is one series."""
         X, n_steps = self._count_steps(X, n_steps)
         reach = max(n_steps, self._n_ahead)
         if X is None:
@@ -794,11 +790,10 @@ class RNNForecaster(BaseRNN):
             first = known.offsets[:-1]
             values = np.zeros((len(known.values), series.n_features), dtype=np.float32)
             values[step_positions(first, series.lengths)] = series.values
-            known = known.values
         ends = np.concatenate(stops)
         lengths = np.minimum(ends, self._settings["context_length"])
         starts = np.repeat(first, list(map(len, stops))) + ends - lengths
-        return WindowDataset(values, known, starts, lengths, means, scales, self._n_ahead)
+        return WindowDataset(values, self._scale_known(known), starts, lengths, means, scales, self._n_ahead)
 
     @fair_threads()
     def _run(self, windows, n_steps, levels=None):
@@ -818,8 +813,11 @@ class RNNForecaster(BaseRNN):
         ndarray of shape (n_windows, n_samples, n_steps, n_features)
             In the unit of the series.
         """
-        network, n_samples = self.module_, levels.shape[1] if np.ndim(levels) else 1
+        network = self.module_
         like, head = network.like, network.head
+        if levels is not None and np.ndim(levels) == 0:
+            levels = np.full((len(windows), 1, 1, 1), levels)
+        n_samples = 1 if levels is None else levels.shape[1]
         n_turns = n_steps if self._settings["strategy"] == "recursive" else 1
         answers = np.empty((len(windows), n_samples, n_steps, self.n_features_in_))
         with torch.inference_mode():
@@ -828,8 +826,8 @@ class RNNForecaster(BaseRNN):
                 def choose(scores, step, members=members):
                     if levels is None:
                         return head.predict(scores, None)
-                    level = levels if np.ndim(levels) == 0 else levels[members, :, step].reshape(len(scores), -1)
-                    return head.quantile(scores, scores.new_tensor(level).reshape(-1, *np.shape(level)[1:] or (1,)))
+                    level = levels[members, :, step].reshape(len(scores), -1)
+                    return head.quantile(scores, scores.new_tensor(level))
 
                 batch = windows.gather(members, like, has_targets=False)
                 ahead = windows.look_ahead(members, n_turns, like)
@@ -863,7 +861,7 @@ class RNNForecaster(BaseRNN):
         if known is not None:
             at = step_positions(known.offsets[:-1], series.lengths)
             after = at[:, np.newaxis] + np.arange(1, self._n_ahead + 1)
-            inputs = np.hstack([inputs, known.values[after].reshape(len(at), -1)])
+            inputs = np.hstack([inputs, self._scale_known(known)[after].reshape(len(at), -1)])
         return Sequences(inputs.astype(np.float32), series.offsets)
 
     def _cut(self, flat, sequences, given):
@@ -881,7 +879,9 @@ class RNNForecaster(BaseRNN):
 def _last_steps(series, size):
     """Copy the ends of series."""
     lengths = np.minimum(series.lengths, size)
-    return Sequences.from_lengths(series.values[step_positions(series.offsets[1:] - lengths, lengths)], lengths)
+    return Sequences.from_lengths(
+        series.values[step_positions(series.offsets[1:] - lengths, lengths)], lengths
+    )
 
 
 def _join(series, more):

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator
 
-from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.series import is_one_series
 from sklearn_rnn.data.validation import Problems, as_sequences, check_not_masked, flatten_steps
 from sklearn_rnn.persistence import Versioned

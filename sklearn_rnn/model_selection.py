@@ -1,0 +1,109 @@
+"""Forecasts judged by what came: backtests from one origin after another."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from sklearn.base import clone
+from sklearn.model_selection import TimeSeriesSplit
+from sklearn.utils import Bunch
+
+from sklearn_rnn.data.series import is_one_series, read_series
+
+__all__ = ["backtest"]
+
+
+def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=None):
+    """Fit a forecaster on the past and judge its forecasts of what came, by how many steps ahead they are.
+
+    In each fold a clone is fitted on the training steps. It forecasts `n_steps` from their end, and then from
+    each step of the test part, which is known by then; it is not fitted anew meanwhile. Beside it stands
+    persistence, which says that all stays as it is.
+
+    Parameters
+    ----------
+    forecaster : RNNForecaster
+        It is cloned. Anything with its `fit` and `predict_rolling` will do.
+    X : one series
+        See `RNNForecaster.fit`.
+    exogenous : like `X`, optional
+        What is known ahead, a row for each step.
+    n_steps : int, optional
+        Number of steps of a forecast; by default the forecaster's `horizon`.
+    cv : splitter, optional
+        One whose training and test parts are runs of steps, the test behind; by default
+        ``TimeSeriesSplit(5)``. With a `gap`, the steps between are known to forecasts, but not learnt from.
+
+    Returns
+    -------
+    Bunch
+        mean_absolute_error : ndarray of shape (n_folds, n_steps) or (n_folds, n_steps, n_features)
+            Of forecasts 1, 2, ... steps ahead, a mean over the forecasts of a fold, all of whose steps are in
+            the test part.
+        persistence : ndarray of the same shape
+            The error of saying that all stays as it is, at the same steps.
+        n_forecasts : ndarray of int of shape (n_folds,)
+            Number of forecasts.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is not one series, or a part of a split is no run of steps; and what `fit` raises.
+
+    See Also
+    --------
+    sklearn.model_selection.cross_val_score : Gives a number a fold, that of `RNNForecaster.score`: the
+        negative mean of these errors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.model_selection import TimeSeriesSplit
+    >>> from sklearn_rnn import RNNForecaster
+    >>> from sklearn_rnn.model_selection import backtest
+    >>> series = np.sin(np.arange(300) / 4)
+    >>> forecaster = RNNForecaster(horizon=3, hidden_size=16, random_state=0)
+    >>> errors = backtest(forecaster, series, cv=TimeSeriesSplit(2))
+    >>> errors.mean_absolute_error.shape, errors.n_forecasts
+    ((2, 3), array([98, 98]))
+    >>> bool((errors.mean_absolute_error < errors.persistence).all())
+    True
+    """
+    if not is_one_series(X):
+        raise ValueError(
+            "X must be one series, which is split in time: an array, a Series or a DataFrame. For several "
+            "see cross_val_score, whose splitters set whole series aside."
+        )
+    n_steps = forecaster.horizon if n_steps is None else n_steps
+    series, _, is_flat = read_series(X)
+    values = series.values[:, 0] if is_flat else series.values
+    found, naive, counts = [], [], []
+    for train, test in (TimeSeriesSplit(5) if cv is None else cv).split(values):
+        begin, start, stop = train[0], test[0], test[-1] + 1
+        _check_runs(train, test)
+        model = clone(forecaster).fit(*_cut(X, exogenous, begin, train[-1] + 1))
+        seen, _, known = _cut(X, exogenous, begin, stop)
+        forecasts = model.predict_rolling(seen, n_steps, known, start=int(start - begin))
+        true = np.moveaxis(sliding_window_view(values[start:stop], n_steps, axis=0), -1, 1)
+        last = values[start - 1 : start - 1 + len(true), np.newaxis]
+        found.append(np.abs(forecasts - true).mean(axis=0))
+        naive.append(np.abs(last - true).mean(axis=0))
+        counts.append(len(true))
+    return Bunch(
+        mean_absolute_error=np.array(found), persistence=np.array(naive), n_forecasts=np.array(counts)
+    )
+
+
+def _cut(X, exogenous, begin, stop):
+    """Give some steps of X, no y, and the same steps of what is known ahead."""
+    X, exogenous = (
+        None if a is None else (a.iloc if hasattr(a, "iloc") else a)[begin:stop] for a in (X, exogenous)
+    )
+    return X, None, exogenous
+
+
+def _check_runs(train, test):
+    is_run = all((np.diff(part) == 1).all() for part in (train, test))
+    if not is_run or train[-1] >= test[0]:
+        raise ValueError(
+            "cv must give runs of steps to train on and, behind them, to test on, such as TimeSeriesSplit; "
+            "other splitters learn from what comes after the test."
+        )
