@@ -6,7 +6,14 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.utils import assert_all_finite, column_or_1d, estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
+from sklearn_rnn import (
+    RNNClassifier,
+    RNNForecaster,
+    RNNLanguageModel,
+    RNNRegressor,
+    RNNSeq2Seq,
+    RNNTagger,
+)
 from sklearn_rnn.metrics import exact_match_score
 
 
@@ -68,7 +75,8 @@ def test_there_are_many_checks(estimator):
     assert len(list(estimator_checks_generator(estimator))) > 40
 
 
-# A language model reads no tables of numbers, and most checks consist of them. These ask for no data:
+# A language model reads no tables of numbers, and to a forecaster a table is one series. Most checks consist of
+# tables with a row for each answer; these ask for no data:
 
 
 @pytest.mark.parametrize(
@@ -86,8 +94,9 @@ def test_there_are_many_checks(estimator):
         "check_mixin_order",
     ],
 )
-def test_scikit_learn_check_without_data(name):
-    getattr(estimator_checks, name)("RNNLanguageModel", RNNLanguageModel())
+@pytest.mark.parametrize("cls", [RNNLanguageModel, RNNForecaster])
+def test_scikit_learn_check_without_data(cls, name):
+    getattr(estimator_checks, name)(cls.__name__, cls())
 
 
 def test_the_language_model_says_that_it_reads_no_tables():
@@ -96,3 +105,11 @@ def test_the_language_model_says_that_it_reads_no_tables():
     assert not tags.target_tags.required
     with pytest.warns(SkipTestWarning, match="Can't test estimator RNNLanguageModel"):
         assert len(list(estimator_checks_generator(RNNLanguageModel()))) < 5
+
+
+def test_the_forecaster_says_that_a_table_is_no_list_of_sequences():
+    tags = RNNForecaster().__sklearn_tags__()
+    assert tags.input_tags.three_d_array and not (tags.input_tags.string or tags.input_tags.two_d_array)
+    assert not tags.target_tags.required
+    with pytest.warns(SkipTestWarning, match="Can't test estimator RNNForecaster"):
+        assert len(list(estimator_checks_generator(RNNForecaster()))) < 5

@@ -26,6 +26,7 @@ from skorch.callbacks import LRScheduler
 import sklearn_rnn
 from sklearn_rnn import (
     RNNClassifier,
+    RNNForecaster,
     RNNLanguageModel,
     RNNRegressor,
     RNNSeq2Seq,
@@ -72,6 +73,16 @@ MODELS = {
     ),
     "language model": (RNNLanguageModel(embedding_size=5, **quick), WORDS, None),
     "language model of a stream": (RNNLanguageModel(bptt_steps=5, **quick), "the cat sat. " * 3, None),
+    "forecaster": (
+        RNNForecaster(output="quantile", scaling="series", **quick),
+        [x for x in X if len(x) > 1],
+        None,
+    ),
+    "forecaster, side by side": (
+        RNNForecaster(strategy="direct", horizon=2, early_stopping=True, **quick),
+        NUMBERS * 5,
+        None,
+    ),
     "sequence to sequence": (RNNSeq2Seq(decoder_cell="gru", early_stopping=True, **quick), WORDS, WORDS),
     "pipeline": (make_pipeline(step, RNNClassifier(**quick)), X, LABELS),
     "pipeline with an imputer": (

@@ -5,13 +5,21 @@ import re
 
 import pytest
 
-from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
+from sklearn_rnn import (
+    RNNClassifier,
+    RNNForecaster,
+    RNNLanguageModel,
+    RNNRegressor,
+    RNNSeq2Seq,
+    RNNTagger,
+)
 from sklearn_rnn.estimators.parameters import RULES
 
-CLASSES = [RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger]
+CLASSES = [RNNClassifier, RNNForecaster, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger]
 # What some have their own words or defaults for. The language model reads tokens only, and a stream in
-# chunks; with RNNSeq2Seq these are the encoder's, or of pairs.
+# chunks; with RNNSeq2Seq these are the encoder's, or of pairs; the forecaster cuts windows.
 OWN = {
+    RNNForecaster: {"batch_size", "early_stopping", "validation_fraction"},
     RNNLanguageModel: {
         "cell",
         "hidden_size",

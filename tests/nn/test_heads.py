@@ -5,9 +5,18 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from sklearn_rnn.data.batching import PackedBatch, Packing
-from sklearn_rnn.nn import HEADS, CRFHead, LinearHead, MultiSoftmaxHead, SoftmaxHead
+from sklearn_rnn.nn import (
+    HEADS,
+    CRFHead,
+    GaussianHead,
+    LinearHead,
+    MultiSoftmaxHead,
+    QuantileHead,
+    SoftmaxHead,
+)
 from sklearn_rnn.nn.heads.tied import TiedLinear
 
 LENGTHS = [[5, 3, 3, 1], [3, 3], [1, 1]]
@@ -43,16 +52,33 @@ def stopping_loss(scores, target):
     return -np.log(p) if target[-1] else linear_loss(scores[:-1], target[:-1]) - np.log(1 - p)
 
 
+def absolute_loss(scores, target):
+    return np.mean(np.abs(scores - target))
+
+
+def gaussian_loss(scores, target):
+    mean, scale = scores[:3], np.log1p(np.exp(scores[3:])) + 1e-3
+    return -np.mean(norm.logpdf(target, mean, scale))
+
+
+def quantile_loss(scores, target):
+    losses = []
+    for quantiles, value in zip(scores.reshape(3, 3), target, strict=True):
+        for q, level in zip(quantiles, (0.1, 0.5, 0.9), strict=True):
+            losses.append(level * (value - q) if value > q else (1 - level) * (q - value))
+    return np.mean(losses)
+
+
 def make_targets(name, n, rng):
     """Give the number of outputs of a head, its number of scores, and n targets."""
     if name == "sigmoid":
         return 3, 3, rng.randint(2, size=(n, 3)).astype(float)
     if name == "multi_softmax":
         return [2, 3], 5, np.column_stack([rng.randint(2, size=n), rng.randint(3, size=n)])
-    if name == "linear":
-        return 3, 3, rng.randn(n, 3)
     if name == "stopping":
         return 3, 4, np.column_stack([rng.randn(n, 3), rng.randint(2, size=n)])
+    if name in ("linear", "absolute_error", "gaussian", "quantile"):
+        return 3, {"gaussian": 6, "quantile": 9}.get(name, 3), rng.randn(n, 3)
     return 3, 3, rng.randint(3, size=n)
 
 
@@ -62,6 +88,9 @@ IN_NUMPY = {
     "multi_softmax": multi_softmax_loss,
     "linear": linear_loss,
     "stopping": stopping_loss,
+    "absolute_error": absolute_loss,
+    "gaussian": gaussian_loss,
+    "quantile": quantile_loss,
 }
 
 
@@ -85,7 +114,8 @@ def test_loss_is_a_weighted_sum(name, per_step, is_weighted, global_random_seed)
     for i in range(n):
         expected += (weights[i] if is_weighted else 1) * IN_NUMPY[name](scores[i], targets[i])
     assert total.shape == ()
-    assert total.item() == pytest.approx(expected, rel=1e-12)
+    # The levels of quantiles are float32, as weights are.
+    assert total.item() == pytest.approx(expected, rel=1e-7 if name == "quantile" else 1e-12)
     assert count == n  # terms, not weights: a batch of light terms moves the network less
 
 
@@ -118,6 +148,53 @@ def test_answers():
     proba = several.predict_proba(scores, None).numpy()
     np.testing.assert_allclose(proba[:, :1], 1.0, rtol=1e-6)
     np.testing.assert_allclose(proba[:, 1:], softmax(scores[:, 1:].numpy()), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["linear", "absolute_error", "gaussian", "quantile"])
+def test_gradients_of_numbers(name, global_random_seed):
+    rng = np.random.RandomState(global_random_seed)
+    n_outputs, n_scores, targets = make_targets(name, 7, rng)
+    head = HEADS[name](6, n_outputs, True).double()
+    scores = torch.from_numpy(rng.randn(7, n_scores)).requires_grad_()
+    targets = torch.from_numpy(targets)
+    expected = head.term_losses(scores, targets)
+    losses, grad = head.term_losses_with_gradients(scores.detach(), targets)
+    torch.testing.assert_close(losses, expected.detach())
+    torch.testing.assert_close(grad, torch.autograd.grad(expected.sum(), scores)[0])
+
+
+@pytest.mark.parametrize("name", ["linear", "absolute_error", "gaussian", "quantile"])
+def test_numbers_are_not_broadcast(name):
+    n_outputs, n_scores, _ = make_targets(name, 1, np.random.RandomState(0))
+    with pytest.raises(ValueError, match=r"Predictions have shape \(4, 3\), targets \(4, 1\)"):
+        HEADS[name](6, n_outputs, True).term_losses(torch.zeros(4, n_scores), torch.zeros(4, 1))
+
+
+def test_quantiles_of_a_gaussian():
+    head = GaussianHead(None, 2, True)
+    scores = torch.tensor([[1.0, -1.0, 0.5, 2.0]], dtype=torch.float64)
+    mean, scale = scores[0, :2].numpy(), np.log1p(np.exp(scores[0, 2:].numpy())) + 1e-3
+    assert head.predict(scores, None)[0].tolist() == mean.tolist()
+    levels = torch.tensor([[0.5, 0.975]], dtype=torch.float64)
+    np.testing.assert_allclose(head.quantile(scores, levels)[0], mean + scale * [0, 1.959964], rtol=1e-6)
+
+
+def test_quantiles_between_and_beyond_the_learnt():
+    head = QuantileHead(None, (2, (0.25, 0.5, 0.75)), True)
+    scores = torch.tensor([[1.0, 3.0, 4.0, 30.0, 10.0, 20.0]])  # those of the second cross
+    assert head.predict(scores, None).tolist() == [[3.0, 20.0]]
+    for level, expected in [
+        (0.25, [1, 10]),
+        (0.375, [2, 15]),
+        (0.625, [3.5, 25]),
+        (0.125, [0, 5]),
+        (1, [5, 40]),
+    ]:
+        assert head.quantile(scores, torch.tensor([[level]])).tolist() == [expected]
+    each = head.quantile(scores, torch.tensor([[0.25, 0.75]]))
+    assert each.tolist() == [[1.0, 30.0]]
+    single = QuantileHead(None, (2, (0.9,)), True)
+    assert single.predict(torch.tensor([[1.0, 2.0]]), None).tolist() == [[1.0, 2.0]]
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.9])

@@ -205,8 +205,9 @@ def make_targets(head, n):
         "crf": rng.randint(3, size=n),
         "sigmoid": rng.randint(2, size=(n, 3)).astype(float),
         "multi_softmax": np.column_stack([rng.randint(2, size=n), rng.randint(3, size=n)]),
-        "linear": rng.randn(n, 3),
     }
+    for numbers in ("linear", "absolute_error", "gaussian", "quantile"):
+        targets[numbers] = rng.randn(n, 3)
     return torch.from_numpy(targets[head])
 
 
