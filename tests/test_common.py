@@ -75,8 +75,8 @@ def test_there_are_many_checks(estimator):
     assert len(list(estimator_checks_generator(estimator))) > 40
 
 
-# A language model reads no tables of numbers, and to a forecaster a table is one series. Most checks consist of
-# tables with a row for each answer; these ask for no data:
+# A language model reads no tables of numbers, and to a forecaster a table is one series. Most checks consist
+# of tables with a row for each answer; these ask for no data:
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,14 @@ def test_rain_tomorrow():
     assert area["always dry"] == 0.5
 
 
+def test_tomorrows_weather(tmp_path, capsys):
+    errors = load_example("tomorrows_weather").main(["--output", str(tmp_path)])
+    assert (errors["network"] < errors["as today"]).all()
+    assert (errors["network"] < errors["as every year"]).all()
+    assert re.search(r"\n  2016-01-07 +-?\d+\.\d to +-?\d+\.\d °C\n", capsys.readouterr().out)
+    assert [path.name for path in tmp_path.iterdir()] == ["week.png"]
+
+
 def test_hidden_states_in_a_forest():
     scores = load_example("hidden_states_in_a_forest").main(["--epochs", "5"])
     assert min(scores.values()) > 0.8
@@ -138,6 +146,13 @@ CLAIMS = {
         "series[0].tolist() == [[61.0], [64.0], [66.0]]",
         "windows.shape == (1461 - 14, 14, 4)",
         "(windows[3, -1] == days[16]).all() and y[3] == days[17, 1]",
+    ],
+    "docs/guide/forecasting.md": [
+        "week.shape == later.shape == (7,) and fortnight.shape == (14,)",
+        "(low < high).all() and paths.shape == (500, 7) and 0 < hot < 1",
+        "by_day.shape == (7,) and (by_day < naive).all()",
+        "scores.shape == with_season.shape == (3,) and (scores < 0).all()",
+        "len(tomorrow) == 1",
     ],
     "docs/guide/language_model.md": [
         "model.perplexity('the dog sat on the mat. ') < 2",
