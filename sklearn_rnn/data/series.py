@@ -77,7 +77,7 @@ def read_series(X, name="X"):
     try:
         if not hasattr(X, "__len__") or isinstance(X, (str, dict)) or getattr(X, "ndim", 1) == 0:
             raise TypeError(f"{name} must be a series, or a list of series, but it is {X!r}.")
-        first = X if is_one else X[0] if len(X) else ()
+        first = X if is_one else next(iter(X), ())
         is_flat = not isinstance(X, Sequences) and _has_one_axis(first)
         series = as_sequences([X] if is_one else X, allow_nan=True, name=name)
         if series.is_tokens and series.values.dtype.kind not in "iu":

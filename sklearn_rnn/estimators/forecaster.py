@@ -284,7 +284,9 @@ class RNNForecaster(BaseRNN):
 
     def _note_settings(self, goes_on):
         """Keep what the network is for, or check that it still is."""
-        now = {name: getattr(self, name) for name in FORECAST} | {"quantiles": tuple(self.quantiles)}
+        now = {name: getattr(self, name) for name in FORECAST} | {
+            "quantiles": tuple(map(float, self.quantiles))
+        }
         if not goes_on:
             self._settings = now
         for name, begun in self._settings.items():
@@ -403,12 +405,13 @@ class RNNForecaster(BaseRNN):
         ahead, size = self._n_ahead, self._settings["context_length"]
         stride = max(1, size // _OVERLAP)
         first, known = series.offsets[:-1], self._scale_known(known)
+        used = np.arange(len(series)) if weights is None else np.flatnonzero(weights)
         n_inputs = series.lengths - ahead
         n_held = np.zeros_like(n_inputs)
         if self.early_stopping and epochs > 1:
             n_held = np.maximum(1, np.round(self.validation_fraction * n_inputs).astype(np.int64))
             n_held[n_inputs - n_held - ahead + 1 < 1] = 0
-            if not n_held.any():
+            if not n_held[used].any():
                 raise ValueError(
                     f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to "
                     f"train on: the longest series has {series.lengths.max()} steps. Give longer ones, or "
@@ -416,7 +419,6 @@ class RNNForecaster(BaseRNN):
                 )
         # No step that is validated on is a target in training.
         n_train = np.where(n_held, n_inputs - n_held - ahead + 1, n_inputs)
-        used = np.arange(len(series)) if weights is None else np.flatnonzero(weights)
 
         def cut(stops, judged=None):
             """Make windows that end before these steps of each series."""
@@ -453,7 +455,7 @@ class RNNForecaster(BaseRNN):
     def _describe_head(self):
         n_outputs = self.n_features_in_ * self._n_ahead
         if self.output == "quantile":
-            return "quantile", (n_outputs, tuple(map(float, self.quantiles)))
+            return "quantile", (n_outputs, self._settings["quantiles"])
         if self.output == "gaussian":
             return "gaussian", n_outputs
         return {"squared_error": "linear", "absolute_error": "absolute_error"}[self.loss], n_outputs

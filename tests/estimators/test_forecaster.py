@@ -344,6 +344,16 @@ def test_draws(output):
     np.testing.assert_array_equal(levels, expected)
 
 
+def test_paths_read_what_is_known_of_their_own_series():
+    known = [np.random.RandomState(i).randn(204, 1) for i in range(3)]
+    series = [3 * k[:200, 0] for k in known]
+    model = RNNForecaster(output="gaussian", context_length=8, hidden_size=16, max_iter=40, random_state=0)
+    model.fit(series, exogenous=[k[:200] for k in known])
+    ahead = [k[200:] for k in known]
+    paths = model.sample_paths(4, exogenous=ahead, n_samples=50, random_state=0)
+    np.testing.assert_allclose(np.median(paths, axis=1), 3 * np.array(ahead)[:, :, 0], atol=0.6)
+
+
 def test_draws_do_not_hang_on_batches(monkeypatch):
     model = make(output="gaussian").fit(MANY)
     paths = model.sample_paths(3, n_samples=9, random_state=0)

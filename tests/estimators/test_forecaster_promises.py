@@ -371,6 +371,11 @@ BAD_FITS = {
     "one for several": ((MANY, None, KNOWN), ValueError, "^exogenous must be a list with one array a series"),
     "several for one": ((ONE, None, [KNOWN]), ValueError, "^exogenous must be one array or DataFrame, as X"),
     "too few known": ((MANY, None, [KNOWN]), ValueError, "^exogenous holds 1 series, but there are 4"),
+    "NaN in a column of series": (
+        (pd.Series([ONE, NAN], index=[3, 4]),),
+        ValueError,
+        r"^X\[1\] has NaN at step",
+    ),
     "weights of steps": (
         (ONE, None, None, np.ones(60)),
         ValueError,
@@ -434,6 +439,13 @@ def test_bad_fits_change_nothing(name, goes_on):
 def test_bad_parameters(parameters, error, message):
     with pytest.raises(error, match=message):
         make(**parameters).fit(ONE)
+
+
+def test_nothing_to_stop_by_in_the_series_that_count():
+    model = make(early_stopping=True)
+    with pytest.raises(ValueError, match="early_stopping .* leaves nothing to train on"):
+        model.fit([ONE, [1.0, 2.0]], sample_weight=[0, 1])
+    assert model.fit([ONE, [1.0, 2.0]]).validation_scores_ is not None
 
 
 POINT, DIRECT = {}, {"strategy": "direct", "horizon": 3, "output": "quantile"}
