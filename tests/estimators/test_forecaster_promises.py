@@ -153,6 +153,13 @@ def test_weights_of_series(kind, scaling):
     assert len(weighted.predict(2, exogenous=None if known is None else [KNOWN[:3]] * 4)) == 4
 
 
+@pytest.mark.parametrize("scaling", ["series", "global"])
+def test_zero_is_as_if_not_given(scaling):
+    model = make(scaling=scaling).fit(MANY, sample_weight=[2, 0, 2, 2])
+    rows = [0, 2, 3]
+    assert_same(model, make(scaling=scaling).fit([MANY[i] for i in rows], sample_weight=np.ones(3)))
+
+
 def test_early_stopping():
     series = np.random.RandomState(0).randn(300)
     model = make(early_stopping=True, n_iter_no_change=3, max_iter=100).fit(series)
