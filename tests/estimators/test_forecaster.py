@@ -275,6 +275,15 @@ def test_answers_are_read_as_if_they_had_come():
         history = np.vstack([history, step])
 
 
+@pytest.mark.parametrize("output", ["point", "quantile"])
+def test_fewer_steps_are_the_first(output):
+    for strategy in ("direct", "recursive"):
+        model = make(strategy=strategy, horizon=4, output=output).fit(TWO)
+        np.testing.assert_array_equal(model.predict(2), model.predict(4)[:2])
+    direct = make(strategy="direct", horizon=4, output="quantile").fit(TWO)
+    np.testing.assert_array_equal(direct.predict_quantiles(3), direct.predict_quantiles()[:, :3])
+
+
 def test_no_more_than_the_context_is_read():
     model = make().fit(ONE)
     other = np.append(rng.randn(30), ONE[-10:])
@@ -356,11 +365,11 @@ def test_paths_read_what_is_known_of_their_own_series():
 
 def test_draws_do_not_hang_on_batches(monkeypatch):
     model = make(output="gaussian").fit(MANY)
-    paths = model.sample_paths(3, n_samples=9, random_state=0)
+    X = [ONE[:3], ONE[:9], ONE[:6]]  # not in the order of their lengths, in which they are read
+    paths = model.sample_paths(X, 3, n_samples=9, random_state=0)
     monkeypatch.setattr("sklearn_rnn.data.batching._PREDICTION_STEPS", 7)
-    np.testing.assert_allclose(
-        model.sample_paths(3, n_samples=9, random_state=0), paths, atol=1e-4, rtol=1e-6
-    )
+    again = model.sample_paths(X, 3, n_samples=9, random_state=0)
+    np.testing.assert_allclose(again, paths, atol=1e-4, rtol=1e-6)
 
 
 def test_draws_follow_the_learnt_quantiles():
