@@ -372,6 +372,15 @@ def test_draws_do_not_hang_on_batches(monkeypatch):
     np.testing.assert_allclose(again, paths, atol=1e-4, rtol=1e-6)
 
 
+class Lowest(np.random.RandomState):
+    def random_sample(self, size=None):
+        return np.zeros(size)
+
+
+def test_the_rarest_draw_is_a_number():
+    assert np.isfinite(make(output="gaussian").fit(ONE).sample_paths(3, random_state=Lowest(0))).all()
+
+
 def test_draws_follow_the_learnt_quantiles():
     levels = (0.1, 0.25, 0.5, 0.9)
     model = make(output="quantile", quantiles=levels).fit(ONE)
@@ -540,3 +549,11 @@ def test_hidden_states(has_known):
         model.hidden_states(ONE, per_step=False, exogenous=known)[0], states[-1], atol=1e-6
     )
     assert [s.shape for s in clone(model).fit(MANY).hidden_states(MANY)] == [(len(x), 5) for x in MANY]
+
+
+def test_hidden_states_of_several_series():
+    known = [KNOWN[: len(x) + 1] for x in MANY]
+    model = make(scaling="series").fit(MANY, exogenous=cut(known, MANY))
+    together = model.hidden_states(MANY, exogenous=known)
+    for x, k, states in zip(MANY, known, together, strict=True):
+        np.testing.assert_allclose(model.hidden_states([x], exogenous=[k])[0], states, atol=1e-6)
