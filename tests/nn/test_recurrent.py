@@ -206,6 +206,7 @@ def make_targets(head, n):
         "sigmoid": rng.randint(2, size=(n, 3)).astype(float),
         "multi_softmax": np.column_stack([rng.randint(2, size=n), rng.randint(3, size=n)]),
     }
+    targets["stopping"] = np.column_stack([rng.randn(n, 3), rng.randint(2, size=n)])
     for numbers in ("linear", "absolute_error", "gaussian", "quantile"):
         targets[numbers] = rng.randn(n, 3)
     return torch.from_numpy(targets[head])
