@@ -184,6 +184,7 @@ DECODER = {
     "attention": Optional(
         _one_of(ATTENTIONS, or_else=", a subclass of Attention", types=object, condition=_subclass(Attention))
     ),
+    "copy": _FLAG,
     "scheduled_sampling": Rule(numbers.Real, lambda v: 0 <= v <= 1, "a number from 0 to 1"),
     "beam_size": _whole(1),
     "length_penalty": _real(0),

@@ -22,6 +22,7 @@ from sklearn_rnn.data.validation import (
 from sklearn_rnn.estimators.base import BaseRNN, code_tokens
 from sklearn_rnn.estimators.parameters import DECODER
 from sklearn_rnn.estimators.sampling import check_sampling, choose
+from sklearn_rnn.estimators.vocabulary import code_copies, find_in_sources
 from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
 from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
@@ -29,7 +30,6 @@ from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import Progress, TokenProgress, resolve_device
 
-_BEGIN = 0  # the code that every target of tokens begins with; tokens follow from 1
 _ROWS = 512  # sources, or beginnings of targets, that are decoded at once
 
 
@@ -61,6 +61,12 @@ class RNNSeq2Seq(BaseRNN):
         each (Luong et al., 2015), or by a small network (Bahdanau et al., 2015); or in a way of your own, see
         `sklearn_rnn.nn.Attention`. None for not at all: all it knows is what the encoder ended with. Vectors
         have no steps to look back at.
+    copy : bool, default=False
+        Whether the decoder can copy tokens of the source to the target, besides those of
+        `target_vocabulary_`, also tokens that training never saw: attention says which (pointer-generator,
+        See et al., 2017). Source and target must hold tokens of one kind: both characters, both words, or
+        both integers. After a copied token that is not in the vocabulary the decoder goes on as after an
+        unknown one.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
         The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
     dropout : float in [0, 1), default=0.0
@@ -154,7 +160,7 @@ class RNNSeq2Seq(BaseRNN):
     -----
     A token of a source that training never saw is read as unknown, which is learnt from tokens that came
     once: these are read as unknown now and then (Lample et al., 2016). A target can hold no token that
-    training never saw.
+    training never saw, unless ``copy=True`` and its source holds it.
 
     References
     ----------
@@ -163,6 +169,8 @@ class RNNSeq2Seq(BaseRNN):
     translation. EMNLP.
     Bahdanau, D., Cho, K. and Bengio, Y. (2015). Neural machine translation by jointly learning to align and
     translate. ICLR.
+    See, A., Liu, P. J. and Manning, C. D. (2017). Get to the point: Summarization with pointer-generator
+    networks. ACL.
     Lample, G. et al. (2016). Neural architectures for named entity recognition. NAACL, section 5.1.
     Bengio, S. et al. (2015). Scheduled sampling for sequence prediction with recurrent neural networks. NIPS.
     Mihaylova, T. and Martins, A. (2019). Scheduled sampling for transformers. ACL Student Research Workshop.
@@ -206,6 +214,7 @@ class RNNSeq2Seq(BaseRNN):
         decoder_hidden_size=None,
         decoder_num_layers=None,
         attention="dot",
+        copy=False,
         nonlinearity="tanh",
         dropout=0.0,
         embedding_size=64,
@@ -329,7 +338,9 @@ class RNNSeq2Seq(BaseRNN):
                 "give it the same form."
             )
         elif kind == "text tokens":
-            check_unit(y, targets, self.target_vocabulary_, self, names[1])
+            known = self.target_vocabulary_
+            known = np.append(known, self.vocabulary_) if self._copies else known
+            check_unit(y, targets, known, self, names[1])
         elif kind == "numbers" and targets.values.shape[1] != len(self.target_mean_):
             raise ValueError(
                 f"{names[1]} has {targets.values.shape[1]} numbers a step, but {type(self).__name__} was "
@@ -373,8 +384,31 @@ class RNNSeq2Seq(BaseRNN):
         problems.raise_if_any()
         return np.eye(len(self.source_labels_), dtype=np.float32)[codes]
 
+    def _check_copies(self, sources, targets):
+        """Refuse copy=True where nothing can be copied."""
+        if self.attention is None:
+            raise ValueError(
+                "copy=True needs attention, which says what is copied, but attention=None. Choose another, "
+                "or copy=False."
+            )
+        names = {"U": "characters", "O": "words", "i": "integers", "f": "numbers"}
+        of_X = names[sources.values.dtype.kind] if self._is_sequence else "no sequences"
+        of_y = names[targets.values.dtype.kind]
+        differ = of_X != of_y
+        if {of_X, of_y} == {"characters", "words"}:  # words of one character are characters
+            differ = max(map(len, [*sources.values, *targets.values])) > 1
+        if differ:
+            raise TypeError(
+                f"copy=True copies tokens of X to y, which takes tokens of one kind, but X holds {of_X} and "
+                f"y holds {of_y}. Bring both into one form, or set copy=False."
+            )
+
     def _learn(self, sources, targets, X):
-        """Learn the vocabularies, and the scale of numbers; give which codes of sources are rare."""
+        """Learn the vocabularies, and the scale of numbers; give which codes are rare, of both networks."""
+        self._copies = bool(self.copy)
+        if self._copies:
+            self._check_copies(sources, targets)
+        rare_inputs = None
         for name in ("target_vocabulary_", "target_mean_", "target_scale_"):
             self.__dict__.pop(name, None)  # of another form of y
         if self._writes_numbers:
@@ -383,8 +417,10 @@ class RNNSeq2Seq(BaseRNN):
             is_constant = scale <= 1e-6 * np.maximum(1, np.abs(self.target_mean_))  # of float32
             self.target_scale_ = np.where(is_constant, 1.0, scale)
         else:
-            self.target_vocabulary_ = np.unique(targets.values)
-        return self._learn_vocabulary(sources, X) if self._is_sequence else None
+            self.target_vocabulary_, counts = np.unique(targets.values, return_counts=True)
+            if self._copies:
+                rare_inputs = np.concatenate([[False], counts == 1, [False]])
+        return self._learn_vocabulary(sources, X) if self._is_sequence else None, rare_inputs
 
     @property
     def _writes_numbers(self):
@@ -399,35 +435,51 @@ class RNNSeq2Seq(BaseRNN):
             inputs = np.insert(np.pad(values, ((0, 0), (1, 0))), at_begin, self._begin, axis=0)
             written = np.insert(np.pad(values, ((0, 0), (0, 1))), at_end, self._begin[::-1], axis=0)
         else:
-            codes = self._code_targets(targets, name)
-            inputs = np.insert(codes, at_begin, _BEGIN)
-            written = np.insert(codes - 1, at_end, self._end)
+            codes, to_write = self._code_targets(sources, targets, name)
+            inputs = np.insert(codes, at_begin, self._begin)
+            written = np.insert(to_write, at_end, self._end)
         offsets = targets.offsets + np.arange(len(targets.offsets))
         if weights is not None:
             weights = np.repeat(weights, np.diff(offsets))
             weights = weights / weights.mean()  # what counts is how they compare
         return PairDataset(self._code_sources(sources), Sequences(inputs, offsets), written, weights)
 
-    def _code_targets(self, targets, name):
+    def _code_targets(self, sources, targets, name):
+        """Give the codes of tokens as they are read, and as they are written."""
         codes = code_tokens(targets.values, self.target_vocabulary_)
+        to_write = codes - 1
         problems = Problems(name)
         unknown = np.flatnonzero(codes == 0)
+        which = "no target in training had"
+        if self._copies and len(unknown):
+            steps = find_in_sources(targets, unknown, sources)
+            to_write[unknown] = self._end + 1 + steps
+            unknown, which = unknown[steps < 0], "is neither in target_vocabulary_ nor in its source"
         tokens, first = np.unique(targets.values[unknown], return_index=True)
         for token, at in zip(tokens.tolist(), unknown[first], strict=True):
             i = np.searchsorted(targets.offsets, at, side="right") - 1
             step = at - targets.offsets[i]
-            problems.add(i, f"has {token!r} at step {step}, a token that no target in training had.")
+            problems.add(i, f"has {token!r} at step {step}, a token that {which}.")
         problems.raise_if_any()
-        return codes
+        return codes, to_write
 
     def _code_sources(self, sources):
-        return self._encode(sources) if self._is_sequence else sources
+        if not self._is_sequence:
+            return sources
+        read = self._encode(sources)
+        if not self._copies:
+            return read
+        copied = code_copies(sources, self.target_vocabulary_)
+        return read.with_values(read.values + self._n_codes * copied)  # both in one; see `Pointer`
 
     @property
     def _begin(self):
-        """What a target begins with: a code; or a row of numbers that says that there are none yet."""
+        """What a target begins with: a code; or a row of numbers that says that there are none yet.
+
+        The codes of tokens follow from 1; where there are copies, 0 is that of an unknown one.
+        """
         if not self._writes_numbers:
-            return _BEGIN
+            return self._end + 1 if self._copies else 0
         return np.eye(1, len(self.target_mean_) + 1, dtype=np.float32)[0]
 
     @property
@@ -455,13 +507,15 @@ class RNNSeq2Seq(BaseRNN):
             for name in ("cell", "hidden_size", "num_layers")
             for value in [getattr(self, f"decoder_{name}")]
         }
-        same = ("cell", "hidden_size", "num_layers", "bidirectional", "attention", "nonlinearity", "dropout")
-        architecture = {name: getattr(self, name) for name in (*same, "embedding_size", "scheduled_sampling")}
+        same = ("cell", "hidden_size", "num_layers", "bidirectional", "attention", "copy", "nonlinearity")
+        more = ("dropout", "embedding_size", "scheduled_sampling")
+        architecture = {name: getattr(self, name) for name in (*same, *more)}
         if self._writes_numbers:
             return architecture | decoder | {"head": "stopping", "n_outputs": len(self.target_mean_)}
         return architecture | decoder | {"head": "softmax", "n_outputs": self._end + 1}
 
     def _describe_input(self, rare):
+        rare, rare_inputs = rare
         is_tokens = self._kind != "numbers"
         if not self._is_sequence:
             size = len(self.source_labels_) if self._has_labels else self.n_features_in_
@@ -472,8 +526,9 @@ class RNNSeq2Seq(BaseRNN):
             "source_is_sequence": self._is_sequence,
             "source_is_tokens": is_tokens,
             "rare": rare,
-            "input_size": len(self._begin) if self._writes_numbers else self._end + 1,
+            "input_size": len(self._begin) if self._writes_numbers else self._end + 1 + self._copies,
             "target_is_tokens": not self._writes_numbers,
+            "rare_inputs": rare_inputs,
         }
 
     def _progress(self):
@@ -532,9 +587,13 @@ class RNNSeq2Seq(BaseRNN):
         return self._decode_all(sources, run, width)
 
     def _read_inputs(self, X):
+        return self._read_and_code(X)[1]
+
+    def _read_and_code(self, X):
         check_is_fitted(self, "module_")
         self._check_parameters()  # some may be set after training
-        return self._code_sources(self._read_sources(X, reset=False))
+        sources = self._read_sources(X, reset=False)
+        return sources, self._code_sources(sources)
 
     def _hidden_states(self, X, per_step, condition=None):
         check_is_fitted(self, "module_")
@@ -561,19 +620,19 @@ class RNNSeq2Seq(BaseRNN):
         UserWarning
             If a target did not come to its end before its largest length, and so was cut there.
         """
-        sources = self._read_inputs(X)
+        sources, coded = self._read_and_code(X)
         if self._writes_numbers:
             self._check_beam()
-            numbers, has_ended = self._decode_all(sources, write_numbers)
+            numbers, has_ended = self._decode_all(coded, write_numbers)
             self._warn_of_cuts(has_ended)
             return self._scale_back(numbers)
         if self.beam_size == 1:
-            codes, _, has_ended = self._decode_all(sources, self._decode_greedily)
+            codes, _, has_ended = self._decode_all(coded, self._decode_greedily)
         else:
-            codes, _, has_ended = self._search(sources)
+            codes, _, has_ended = self._search(coded)
             codes, has_ended = [c[0] for c in codes], [h[0] for h in has_ended]
         self._warn_of_cuts(has_ended)
-        return self._spell_all(codes)
+        return self._spell_all(codes, sources)
 
     def _check_beam(self):
         if self.beam_size > 1:
@@ -597,13 +656,29 @@ class RNNSeq2Seq(BaseRNN):
                 stacklevel=4,
             )
 
-    def _spell_all(self, codes):
+    def _spell_all(self, codes, sources):
+        if self._copies:
+            spelt = [self._spell_with_copies(c, x) for c, x in zip(codes, sources, strict=True)]
+        else:
+            spelt = [self.target_vocabulary_[c] for c in codes]
         if self.target_vocabulary_.dtype.kind == "i":
-            return object_array([self.target_vocabulary_[c] for c in codes])
-        spelt = [self.target_vocabulary_[c].tolist() for c in codes]
+            return object_array(spelt)
+        spelt = [tokens.tolist() for tokens in spelt]
         if self._joins:  # NumPy reads the character of code 0 as an empty str
             spelt = ["".join(c or "\0" for c in s) for s in spelt]
         return object_array(spelt)
+
+    def _spell_with_copies(self, codes, source):
+        is_copied = codes > self._end
+        spelt = source[np.where(is_copied, codes - self._end - 1, 0)]
+        spelt = spelt.astype(np.result_type(spelt, self.target_vocabulary_), copy=False)
+        spelt[~is_copied] = self.target_vocabulary_[codes[~is_copied]]
+        return spelt
+
+    def _spell_lists(self, codes, sources):
+        """Spell several targets of each source."""
+        pairs = zip(codes, sources, strict=True)
+        return object_array([list(self._spell_all(c, [x] * len(c))) for c, x in pairs])
 
     @property
     def _joins(self):
@@ -635,9 +710,10 @@ class RNNSeq2Seq(BaseRNN):
         """
         self._check_tokens("predict_nbest")
         check_count("k", k)
-        codes, log_proba, has_ended = self._search(self._read_inputs(X), k)
+        sources, coded = self._read_and_code(X)
+        codes, log_proba, has_ended = self._search(coded, k)
         self._warn_of_cuts([h[0] for h in has_ended])
-        return object_array([list(self._spell_all(c)) for c in codes]), object_array(log_proba)
+        return self._spell_lists(codes, sources), object_array(log_proba)
 
     @fair_threads()
     def sample(self, X, n_samples=1, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
@@ -667,7 +743,7 @@ class RNNSeq2Seq(BaseRNN):
         self._check_tokens("sample")
         check_count("n_samples", n_samples)
         check_sampling(temperature, top_k, top_p)
-        sources = self._read_inputs(X)
+        sources, coded = self._read_and_code(X)
         rng = np.random.default_rng() if random_state is None else check_random_state(random_state)
         uniform = rng.random if random_state is None else rng.random_sample
 
@@ -680,9 +756,9 @@ class RNNSeq2Seq(BaseRNN):
             codes, _, has_ended = decode(loop, draw, np.repeat(limits, n_samples), self._end)
             return [codes[i * n_samples : (i + 1) * n_samples] for i in range(n)], has_ended.reshape(n, -1)
 
-        codes, has_ended = self._decode_all(sources, run, n_samples)
+        codes, has_ended = self._decode_all(coded, run, n_samples)
         self._warn_of_cuts(np.ravel(has_ended))
-        return object_array([list(self._spell_all(c)) for c in codes])
+        return self._spell_lists(codes, sources)
 
     def score(self, X, y, sample_weight=None):
         """Give the share of sources whose predicted target is right in every token; of numbers, R^2.
@@ -735,6 +811,10 @@ class RNNSeq2Seq(BaseRNN):
         order = np.lexsort((batch.packing.step_of, batch.packing.row_of))
         return np.split(packed.cpu().numpy()[order], np.cumsum(lengths)[:-1])
 
+    @staticmethod
+    def _count_source_steps(batch):
+        return batch.source.packing.lengths[batch.source_row.cpu().numpy()]
+
     def predict_proba(self, X, y):
         """Give the probabilities of the next token at each step of given targets.
 
@@ -747,12 +827,18 @@ class RNNSeq2Seq(BaseRNN):
         -------
         object array of ndarray of shape (n_steps_i + 1, n_tokens + 1)
             Before each token of the target, and behind the last; columns in the order of
-            `target_vocabulary_`, the last one is that the target ends.
+            `target_vocabulary_`, the last one is that the target ends. With ``copy=True`` there is one more
+            for each step of the source: the probability of the token there, if it is not in the vocabulary,
+            at the step where it first stands; else 0.
         """
         self._check_tokens("predict_proba")
 
         def look(batch):
-            return self._cut_steps(batch, torch.softmax(self.module_(batch).float(), dim=1))
+            probabilities = self._cut_steps(batch, torch.softmax(self.module_(batch).float(), dim=1))
+            if not self._copies:
+                return probabilities
+            n_columns = self._end + 1 + self._count_source_steps(batch)
+            return [p[:, :n] for p, n in zip(probabilities, n_columns, strict=True)]
 
         return object_array(self._look_at(X, y, look))
 
@@ -804,8 +890,7 @@ class RNNSeq2Seq(BaseRNN):
 
         def look(batch):
             weights = self.module_.look_back(batch)[1].float().cpu().numpy()
-            n_source = batch.source.packing.lengths[batch.source_row.cpu().numpy()]
-            sizes = zip(weights, batch.packing.lengths, n_source, strict=True)
+            sizes = zip(weights, batch.packing.lengths, self._count_source_steps(batch), strict=True)
             return [w[:n_steps, :n] for w, n_steps, n in sizes]
 
         return object_array(self._look_at(X, self.predict(X) if y is None else y, look))

@@ -1,9 +1,10 @@
-"""Which tokens a language model knows."""
+"""Which tokens a model knows, and which it can copy."""
 
 import numbers
 
 import numpy as np
 
+from sklearn_rnn.estimators.base import code_tokens
 from sklearn_rnn.preprocessing.tokens import find_frequent, find_tokens
 
 
@@ -96,3 +97,69 @@ def read_vocabulary(vocabulary, dtype):
     if len(found) < len(tokens):
         raise ValueError(f"vocabulary holds {found[counts > 1][:5].tolist()} more than once.")
     return found
+
+
+def code_copies(sources, vocabulary):
+    """Say what copying each step of a source writes.
+
+    Parameters
+    ----------
+    sources : Sequences
+        Tokens.
+    vocabulary : ndarray of shape (n_tokens,)
+        The tokens that are written, sorted.
+
+    Returns
+    -------
+    ndarray of int64 of shape (n_steps_total,)
+        The place of each token in the vocabulary; of others the step where they first stand in their source,
+        counted from ``n_tokens + 1``, which leaves a code for the end.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.estimators.vocabulary import code_copies
+    >>> code_copies(as_sequences(["bxx", "ya"]), np.array(["a", "b"]))
+    array([1, 4, 4, 3, 0])
+    """
+    codes = code_tokens(sources.values, vocabulary) - 1
+    others = np.flatnonzero(codes < 0)
+    codes[others] = len(vocabulary) + 1 + find_in_sources(sources, others, sources)
+    return codes
+
+
+def find_in_sources(targets, where, sources):
+    """Find tokens of targets in their sources.
+
+    Parameters
+    ----------
+    targets : Sequences
+        Tokens.
+    where : ndarray of int of shape (n,)
+        The steps to ask about, of all targets laid end to end.
+    sources : Sequences
+        Tokens of the same kind, a source for each target.
+
+    Returns
+    -------
+    ndarray of int64 of shape (n,)
+        The first step of the source with this token; -1 if there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.estimators.vocabulary import find_in_sources
+    >>> find_in_sources(as_sequences(["ab", "ac"]), np.arange(4), as_sequences(["xbb", "a"]))
+    array([-1,  1,  0, -1])
+    """
+    both = np.concatenate([sources.values, targets.values[where]])
+    tokens, codes = np.unique(both, return_inverse=True)
+    # A number for each token of each pair.
+    row = np.repeat(np.arange(len(sources)), sources.lengths)
+    there, first = np.unique(row * len(tokens) + codes[: len(row)], return_index=True)
+    row = np.searchsorted(targets.offsets, where, side="right") - 1
+    asked = row * len(tokens) + codes[len(codes) - len(where) :]
+    found = np.minimum(np.searchsorted(there, asked), len(there) - 1)
+    return np.where(there[found] == asked, first[found] - sources.offsets[row], -1)

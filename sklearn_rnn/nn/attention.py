@@ -17,13 +17,16 @@ class Memory:
         Where there are steps.
     keys : Tensor of shape (B, T, H), optional
         What queries are compared with; see `Attention.make_keys`.
+    copied : int64 Tensor of shape (B, T), optional
+        What copying a step writes; see `Pointer`.
     """
 
-    def __init__(self, summary, values=None, is_step=None, keys=None):
+    def __init__(self, summary, values=None, is_step=None, keys=None, copied=None):
         self.summary = summary
         self.values = values
         self.is_step = is_step
         self.keys = keys
+        self.copied = copied
 
     def __len__(self):
         return len(self.summary)
@@ -41,7 +44,7 @@ class Memory:
         Memory
             The memory of n sources.
         """
-        parts = (self.summary, self.values, self.is_step, self.keys)
+        parts = (self.summary, self.values, self.is_step, self.keys, self.copied)
         return Memory(*(None if part is None else part.index_select(0, rows) for part in parts))
 
 
@@ -136,11 +139,13 @@ class Attention(nn.Module):
             What takes their place.
         weights : Tensor of shape (B, n, T)
             Of the steps of the source; exactly zero behind its end.
+        fits : Tensor of shape (B, n, T)
+            What these are the softmax of; minus infinity behind the end.
         """
         fits = self.compare(queries, memory.keys).masked_fill(~memory.is_step[:, None], float("-inf"))
         weights = torch.softmax(fits, dim=2)
         context = torch.bmm(weights, memory.values)
-        return torch.tanh(self.combine(torch.cat([queries, context], dim=2))), weights
+        return torch.tanh(self.combine(torch.cat([queries, context], dim=2))), weights, fits
 
 
 class DotAttention(Attention):

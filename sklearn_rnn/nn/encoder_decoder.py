@@ -7,6 +7,7 @@ from sklearn_rnn.data.batching import PackedBatch
 from sklearn_rnn.nn.attention import ATTENTIONS, Memory
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.network import Network, RecurrentLayers
+from sklearn_rnn.nn.pointer import Pointer
 from sklearn_rnn.nn.pooling import LastPooling
 from sklearn_rnn.nn.recurrent import Stepper
 
@@ -30,9 +31,12 @@ class EncoderDecoder(Network):
     source_is_tokens, rare
         See `RecurrentLayers`.
     input_size : int
-        Number of token codes, or of features, that the decoder reads.
+        Number of token codes that the decoder reads (0, behind it those of the tokens of targets, and what
+        there is besides), or of features.
     target_is_tokens : bool
         Which of the two.
+    rare_inputs : ndarray of bool of shape (input_size,), optional
+        See `TokenInput`; for the decoder.
     embedding_size : int or None
         Of these, and of the tokens of sources.
     cell, hidden_size, num_layers, bidirectional
@@ -49,6 +53,9 @@ class EncoderDecoder(Network):
         Number of tokens of targets, the end included; or of numbers a step.
     scheduled_sampling : float in [0, 1], default=0.0
         Probability with which, in training, the decoder reads its own guess instead of the true token.
+    copy : bool, default=False
+        Whether tokens are copied from sources, too; see `Pointer`. Of tokens that it copied and that have no
+        code of their own the decoder reads 0.
 
     References
     ----------
@@ -90,9 +97,12 @@ class EncoderDecoder(Network):
         head,
         n_outputs,
         scheduled_sampling=0.0,
+        copy=False,
+        rare_inputs=None,
     ):
         super().__init__()
         self.scheduled_sampling = scheduled_sampling
+        self.input_size = input_size
         shared = {"nonlinearity": nonlinearity, "dropout": dropout}
         self.encoder, summary_size = None, source_size
         if source_is_sequence:
@@ -113,7 +123,7 @@ class EncoderDecoder(Network):
         self.decoder = RecurrentLayers(
             input_size=input_size,
             is_tokens=target_is_tokens,
-            rare=None,
+            rare=rare_inputs,
             embedding_size=embedding_size,
             cell=decoder_cell,
             hidden_size=decoder_hidden_size,
@@ -127,6 +137,7 @@ class EncoderDecoder(Network):
         self.attention = ATTENTIONS.get(attention, attention)(size, summary_size) if has_attention else None
         self.dropout = nn.Dropout(dropout)
         self.head = HEADS.get(head, head)(size, n_outputs, per_step=True)
+        self.pointer = Pointer(size, source_size) if copy else None
         self._note_first()
 
     def encode(self, source):
@@ -150,7 +161,10 @@ class EncoderDecoder(Network):
             return Memory(summary)
         values = _lay_out(outputs, packing)
         is_step = torch.arange(values.shape[1], device=values.device) < packing.length[:, None]
-        return Memory(summary, values, is_step, self.attention.make_keys(values))
+        copied = None
+        if self.pointer is not None:
+            copied = self.pointer.what_is_copied(_lay_out(source.values[:, None], packing)[..., 0])
+        return Memory(summary, values, is_step, self.attention.make_keys(values), copied)
 
     def run_layers(self, source):
         """Run the encoder alone.
@@ -165,6 +179,8 @@ class EncoderDecoder(Network):
         Tensor of shape (n_steps_total, output_size of the encoder's recurrence)
             The top layer's outputs.
         """
+        if self.pointer is not None:
+            source = PackedBatch(self.pointer.what_is_read(source.values), source.packing)
         return self.encoder.run_layers(source)
 
     def forward(self, batch):
@@ -178,14 +194,56 @@ class EncoderDecoder(Network):
         Returns
         -------
         Tensor of shape (n_steps_total, n_scores)
-            Scores.
+            Scores. With a pointer there is one more for each step of the longest source; see `Pointer`.
         """
         memory = self._encode_for(batch)
         if self.training and self.scheduled_sampling:
             with torch.no_grad():
-                scores = self.head(self.look_back(batch, memory)[0])
+                outputs, _, fits = self.look_back(batch, memory)
+                scores = self._score_steps(outputs, fits, memory, batch.packing)
             batch = self._give_guesses(batch, scores)
-        return self.head(self.dropout(self.look_back(batch, memory)[0]))
+        outputs, _, fits = self.look_back(batch, memory)
+        return self._score_steps(self.dropout(outputs), fits, memory, batch.packing)
+
+    def _score_steps(self, outputs, fits, memory, packing):
+        if self.pointer is None:
+            return self.head(outputs)
+        return self.score(outputs, _pack(fits, packing), memory.copied.index_select(0, packing.row))
+
+    def score(self, outputs, fits, copied):
+        """Run what comes last: the head and, if there is one, the pointer.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n, H)
+            What the head reads.
+        fits, copied : Tensor of shape (n, T), or None
+            See `Pointer`; of no matter if there is none.
+
+        Returns
+        -------
+        Tensor of shape (n, n_scores)
+            See `forward`.
+        """
+        scores = self.head(outputs)
+        return scores if self.pointer is None else self.pointer(scores, outputs, fits, copied)
+
+    def read_back(self, codes):
+        """Give what the decoder reads after what it wrote.
+
+        Parameters
+        ----------
+        codes : int64 Tensor
+            Of the tokens that were written.
+
+        Returns
+        -------
+        int64 Tensor
+            Codes of inputs, of the same shape. After an end it is that of the beginning, which does not come
+            up; for copies that have none it is 0.
+        """
+        inputs = codes + 1
+        return inputs.masked_fill(inputs >= self.input_size, 0)
 
     def _encode_for(self, batch):
         memory = self.encode(batch.source)
@@ -199,7 +257,7 @@ class EncoderDecoder(Network):
         guesses = self.read_scores(scores[before.to(scores.device)])
         is_taken = torch.rand(len(guesses), device=guesses.device) < self.scheduled_sampling
         if guesses.dim() == 1:
-            is_taken &= guesses > 0  # the end is no input
+            is_taken &= guesses != inputs[0]  # the end is no input
         else:
             is_taken = is_taken[:, None]
         rest = torch.where(is_taken, guesses, inputs[n_first:])
@@ -216,11 +274,11 @@ class EncoderDecoder(Network):
         Returns
         -------
         int64 Tensor of shape (n,), or Tensor of shape (n, K + 1)
-            The codes of the most likely tokens, 0 where that is the end; or numbers behind the 0 that tells
-            them from the beginning.
+            The codes of the most likely tokens, see `read_back`; or numbers behind the 0 that tells them from
+            the beginning.
         """
         if self.decoder.input is not None:
-            return (scores.argmax(1) + 1) % self.head.n_outputs
+            return self.read_back(scores.argmax(1))
         return torch.cat([torch.zeros_like(scores[:, :1]), scores[:, : self.head.n_outputs]], dim=1)
 
     def look_back(self, batch, memory=None):
@@ -239,14 +297,16 @@ class EncoderDecoder(Network):
             What the head reads.
         weights : Tensor of shape (B, n_steps, n_source_steps), or None
             Where attention looked.
+        fits : Tensor of shape (B, n_steps, n_source_steps), or None
+            What these are the softmax of.
         """
         memory = self._encode_for(batch) if memory is None else memory
         packing = batch.packing
         outputs = self.decoder.run_layers(PackedBatch(batch.values, packing, condition=memory.summary))
         if self.attention is None:
-            return outputs, None
-        queries, weights = self.attention(_lay_out(outputs, packing), memory)
-        return queries.transpose(0, 1).flatten(0, 1).index_select(0, packing.dense), weights
+            return outputs, None, None
+        outputs, weights, fits = self.attention(_lay_out(outputs, packing), memory)
+        return _pack(outputs, packing), weights, fits
 
 
 def _lay_out(packed, packing):
@@ -254,6 +314,11 @@ def _lay_out(packed, packing):
     n_rows, n_steps = len(packing), len(packing.batch_sizes)
     dense = packed.new_zeros(n_steps * n_rows, packed.shape[1]).index_copy(0, packing.dense, packed)
     return dense.view(n_steps, n_rows, -1).transpose(0, 1)
+
+
+def _pack(dense, packing):
+    """Pack steps that are laid out as (B, T, D)."""
+    return dense.transpose(0, 1).flatten(0, 1).index_select(0, packing.dense)
 
 
 class DecoderLoop:
@@ -302,8 +367,7 @@ class DecoderLoop:
         """
         if written.dim() > 1:
             return self._advance(self._network.read_scores(written))
-        # The end has no code of its own among the inputs; what comes after it is not looked at.
-        return self._advance((written + 1) % self._network.head.n_outputs)
+        return self._advance(self._network.read_back(written))
 
     def select(self, rows):
         """Keep some rows, in a new order."""
@@ -317,7 +381,8 @@ class DecoderLoop:
         summary = self._memory.summary
         inputs = network.decoder.read(inputs.to(summary.device), summary)
         outputs, self._state = self._step(inputs, self._state)
+        fits = None
         if network.attention is not None:
-            outputs = network.attention(outputs[:, None], self._memory)[0][:, 0]
-        scores = network.head(outputs)
+            outputs, _, fits = (part[:, 0] for part in network.attention(outputs[:, None], self._memory))
+        scores = network.score(outputs, fits, self._memory.copied)
         return scores if network.decoder.input is None else torch.log_softmax(scores.float(), dim=1)

@@ -279,8 +279,8 @@ class SequenceNet(NeuralNet):
 
     def predict(self, X):
         """Turn scores into answers in the order of the batches; what skorch's scoring callbacks call."""
-        scores = torch.cat([scores.detach() for scores in self.forward_iter(X)])
-        return self.module_.head.predict(scores, None).cpu().numpy()
+        answers = [self.module_.head.predict(scores.detach(), None) for scores in self.forward_iter(X)]
+        return torch.cat(answers).cpu().numpy()
 
     def infer(self, x, **fit_params):
         """Compute the scores of a batch; see `skorch.NeuralNet.infer`."""

@@ -35,6 +35,7 @@ KINDS = {
     "characters": (SOURCES, {}),
     "additive": (SOURCES, {"attention": "additive", "cell": "gru", "decoder_cell": "elman"}),
     "no attention": (NUMBERS, {"attention": None, "cell": "jordan", "num_layers": 2}),
+    "copies": (SOURCES, {"copy": True, "attention": "additive"}),
     "vectors": (VECTORS, {"decoder_num_layers": 2}),
     "labels": ([len(x) for x in SOURCES], {"decoder_cell": "gru"}),
 }

@@ -1,0 +1,145 @@
+"""Copying tokens of the source: what a decoder writes, mixed with what its attention looks at."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Pointer(nn.Module):
+    r"""The pointer-generator: tokens are written from the vocabulary, or copied from the source.
+
+    What the decoder puts out says with which probability :math:`p_{gen}` the next token is written; else a
+    step of the source is copied, and where attention looks says which (See et al., 2017, section 2.2):
+
+    .. math:: p(w) = p_{gen} \, p_{vocab}(w) + (1 - p_{gen}) \sum_{t: x_t = w} a_t
+
+    In their network the decoder's state, its input and what attention read decide on :math:`p_{gen}`. Here it
+    is the output of the attention, which holds the last and the first, and through the first the input.
+
+    The vocabulary is extended by the source: behind the K tokens that can be written there is a code for
+    each step of a source. A token that the vocabulary lacks has the code of the step where it first stands.
+
+    All is computed with logarithms, so that what is hardly possible still has a gradient.
+
+    Parameters
+    ----------
+    input_size : int
+        Width H of what the decoder puts out.
+    n_source_codes : int
+        Number of codes that an encoder reads. In a batch, the code ``c`` of a source says two things:
+        ``c % n_source_codes`` is what is read, ``c // n_source_codes`` what is copied.
+
+    References
+    ----------
+    See, A., Liu, P. J. and Manning, C. D. (2017). Get to the point: Summarization with pointer-generator
+    networks. ACL.
+
+    Examples
+    --------
+    Two tokens that can be written, and a source of three steps: the first of these tokens, then twice a token
+    that cannot. Its code is 2 + 1, as it stands at step 1 first:
+
+    >>> import torch
+    >>> from sklearn_rnn.nn.pointer import Pointer
+    >>> pointer = Pointer(input_size=4, n_source_codes=9)
+    >>> scores, outputs, fits = torch.zeros(1, 2), torch.zeros(1, 4), torch.zeros(1, 3)
+    >>> logs = pointer(scores, outputs, fits, torch.tensor([[0, 3, 3]]))
+    >>> [round(p, 3) for p in logs.exp()[0].tolist()]
+    [0.417, 0.25, 0.0, 0.333, 0.0]
+    """
+
+    def __init__(self, input_size, n_source_codes):
+        super().__init__()
+        self.n_source_codes = n_source_codes
+        self.gate = nn.Linear(input_size, 1)
+        nn.init.xavier_uniform_(self.gate.weight)
+        nn.init.zeros_(self.gate.bias)
+
+    def what_is_read(self, codes):
+        """Give what an encoder reads.
+
+        Parameters
+        ----------
+        codes : int64 Tensor
+            Of sources.
+
+        Returns
+        -------
+        int64 Tensor
+            Codes of the same shape.
+        """
+        return codes % self.n_source_codes
+
+    def what_is_copied(self, codes):
+        """Give what copying a step of a source writes.
+
+        Parameters
+        ----------
+        codes : int64 Tensor
+            Of sources.
+
+        Returns
+        -------
+        int64 Tensor
+            Codes of the same shape, of the extended vocabulary.
+        """
+        return codes // self.n_source_codes
+
+    def forward(self, scores, outputs, fits, copied):
+        """Mix.
+
+        Parameters
+        ----------
+        scores : Tensor of shape (n, K)
+            Of the tokens that can be written.
+        outputs : Tensor of shape (n, H)
+            What they were computed from.
+        fits : Tensor of shape (n, T)
+            How well the steps of the source fit; minus infinity behind its end. Their softmax is where
+            attention looks.
+        copied : int64 Tensor of shape (n, T)
+            What copying a step writes; see `what_is_copied`. Behind the end anything.
+
+        Returns
+        -------
+        Tensor of shape (n, K + T)
+            Log-probabilities; minus infinity for steps that are no token of their own.
+        """
+        gate = self.gate(outputs)
+        written = F.logsigmoid(gate) + torch.log_softmax(scores, dim=1)
+        looks = F.logsigmoid(-gate) + torch.log_softmax(fits, dim=1)
+        pointed = add_by_code(looks, copied, scores.shape[1] + fits.shape[1])
+        in_vocabulary, only_copied = pointed.split([scores.shape[1], fits.shape[1]], dim=1)
+        return torch.cat([torch.logaddexp(written, in_vocabulary), only_copied], dim=1)
+
+
+def add_by_code(logs, codes, n_codes):
+    """Add up probabilities that belong to the same code, as logarithms.
+
+    Parameters
+    ----------
+    logs : Tensor of shape (n, T)
+        Log-probabilities, minus infinity for none.
+    codes : int64 Tensor of shape (n, T)
+        What they belong to.
+    n_codes : int
+        Number of codes.
+
+    Returns
+    -------
+    Tensor of shape (n, n_codes)
+        Log-probabilities; minus infinity for codes that nothing belongs to.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_rnn.nn.pointer import add_by_code
+    >>> add_by_code(torch.tensor([[0.25, 0.25, 0.5]]).log(), torch.tensor([[2, 2, 0]]), 3).exp()
+    tensor([[0.5000, 0.0000, 0.5000]])
+    """
+    nothing = logs.new_full((len(logs), n_codes), float("-inf"))
+    largest = nothing.scatter_reduce(1, codes, logs.detach(), "amax")
+    shift = largest.clamp_min(torch.finfo(logs.dtype).min)  # of a code of nothing any number will do
+    totals = torch.zeros_like(nothing).scatter_add(1, codes, (logs - shift.gather(1, codes)).exp())
+    is_none = totals == 0
+    return (totals.masked_fill(is_none, 1.0).log() + shift).masked_fill(is_none, float("-inf"))
