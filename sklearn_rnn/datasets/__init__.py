@@ -3,6 +3,7 @@
 from sklearn_rnn.datasets._loaders import (
     load_chess_openings,
     load_japanese_vowels,
+    load_pronunciations,
     load_seattle_weather,
     load_surnames,
 )
@@ -17,6 +18,7 @@ from sklearn_rnn.datasets._reber import make_reber_grammar, reber_next_symbols
 __all__ = [
     "load_chess_openings",
     "load_japanese_vowels",
+    "load_pronunciations",
     "load_seattle_weather",
     "load_surnames",
     "make_adding_problem",

@@ -323,3 +323,66 @@ def load_chess_openings(*, return_X_y=False):
     if return_X_y:
         return data, target
     return _bunch(file, data=data, target=target, target_names=np.unique(target).tolist(), names=list(names))
+
+
+def load_pronunciations(*, return_X_y=False):
+    """Load English words and how they are said (sequence to sequence).
+
+    ==============   ===================================
+    Sequences        10000
+    Steps            2 to 18 letters, 80736 in total
+    Letters          26 distinct
+    Targets          2 to 17 phonemes, 70247 in total
+    Phonemes         69 distinct, 39 without the stress
+    ==============   ===================================
+
+    Phonemes are those of the ARPAbet. Vowels end in a digit, which is their stress: 0 for none, 1 for
+    primary, 2 for secondary. The rows are in random order, always the same.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        If True, return ``(data, target)`` instead of a Bunch.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the attributes:
+
+        data : list of n_sequences str
+            The words, in small letters.
+        target : list of n_sequences lists of str
+            The phonemes of each.
+        target_names : list of str
+            The 69 phonemes.
+        DESCR : str
+            Description, source and licence.
+        filename : str
+            The path of the data file.
+
+    (data, target) : tuple if ``return_X_y`` is True
+        The first two attributes above.
+
+    References
+    ----------
+    .. [1] Carnegie Mellon University (2015). The CMU Pronouncing Dictionary.
+           http://www.speech.cs.cmu.edu/cgi-bin/cmudict
+
+    Examples
+    --------
+    >>> from sklearn_rnn.datasets import load_pronunciations
+    >>> X, y = load_pronunciations(return_X_y=True)
+    >>> len(X), X[1], " ".join(y[1])
+    (10000, 'directly', 'D ER0 EH1 K T L IY0')
+
+    Without the stress:
+
+    >>> " ".join(phoneme.rstrip("012") for phoneme in y[1])
+    'D ER EH K T L IY'
+    """
+    file = "pronunciations.tsv.gz"
+    data, target = zip(*(line.split("\t") for line in _read_lines(file)), strict=True)
+    data, target = list(data), [phonemes.split() for phonemes in target]
+    if return_X_y:
+        return data, target
+    return _bunch(file, data=data, target=target, target_names=np.unique(np.concatenate(target)).tolist())

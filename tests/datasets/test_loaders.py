@@ -11,11 +11,18 @@ import pytest
 from sklearn_rnn.datasets import (
     load_chess_openings,
     load_japanese_vowels,
+    load_pronunciations,
     load_seattle_weather,
     load_surnames,
 )
 
-LOADERS = [load_japanese_vowels, load_surnames, load_seattle_weather, load_chess_openings]
+LOADERS = [
+    load_japanese_vowels,
+    load_surnames,
+    load_seattle_weather,
+    load_chess_openings,
+    load_pronunciations,
+]
 DATA = files("sklearn_rnn.datasets") / "data"
 
 
@@ -166,6 +173,21 @@ def test_chess_moves_are_in_algebraic_notation():
     moves = {move for line in load_chess_openings(return_X_y=True)[0] for move in line}
     notation = re.compile(r"(O-O(-O)?|[KQRBN]?[a-h]?[1-8]?x?[a-h][1-8](=[QRBN])?)[+#]?")
     assert all(notation.fullmatch(move) for move in moves)
+
+
+def test_pronunciations():
+    words = load_pronunciations()
+    X, y = words.data, words.target
+    assert len(X) == len(y) == len(set(X)) == 10000
+    assert all(re.fullmatch("[a-z]{2,18}", word) for word in X)
+    assert (sum(map(len, X)), min(map(len, X)), max(map(len, X))) == (80736, 2, 18)
+    assert (sum(map(len, y)), min(map(len, y)), max(map(len, y))) == (70247, 2, 17)
+    assert len(words.target_names) == 69 and len({p.rstrip("012") for p in words.target_names}) == 39
+    assert sum(p[-1].isdigit() for p in words.target_names) == 45  # 15 vowels, each in three kinds of stress
+    assert len({tuple(phonemes) for phonemes in y}) == 10000 - 90
+    spoken = dict(zip(X, map(" ".join, y), strict=True))
+    assert spoken["through"] == "TH R UW1" and spoken["chemistry"] == "K EH1 M AH0 S T R IY0"
+    assert "you" not in spoken
 
 
 def test_checksums_in_readme():
