@@ -318,6 +318,13 @@ BAD = {
     "words and codes": (WORDS, CODES, {}, TypeError, "X holds words and y holds integers"),
     "characters and words": (["ab", "c"], WORDS, {}, TypeError, "X holds characters and y holds words"),
     "numbers": ([[1.5, 2.0], [3.0]], WORDS, {}, TypeError, "X holds numbers and y holds words"),
+    "targets that are numbers": (
+        WORDS,
+        [[1.5, 2.0], [3.0]],
+        {},
+        TypeError,
+        "X holds words and y holds numbers",
+    ),
     "vectors": (VECTORS, WORDS, {}, TypeError, "X holds no sequences and y holds words"),
     "labels": ([3, 4], CODES, {}, TypeError, "X holds no sequences and y holds integers"),
     "a word for True": (WORDS, WORDS, {"copy": "yes"}, TypeError, "copy must be True or False"),
