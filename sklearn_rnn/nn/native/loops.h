@@ -531,17 +531,34 @@ static void backward(const void *job, int64_t thread, int64_t n_threads)
 
 /* ---- The gradients of weights and biases, each row of which is one thread's ---- */
 
-static void sum_entries(int64_t S, int64_t columns, const float *a, int64_t stride, float *out)
+/* The columns of which a thread takes the sums: whole vectors. */
+static int64_t first_column(int64_t columns, int64_t thread, int64_t n_threads)
 {
-    FOR_EACH_UNIT (u, n, columns) {
-        vec sum = v_set(0.0f);
-        for (int64_t first = 0; first < S; first += CHUNK) {
-            vec part = v_set(0.0f);
-            for (int64_t s = first; s < MIN(first + CHUNK, S); s++)
-                part = v_add(part, LOAD(a + s * stride + u));
-            sum = v_add(sum, part);
+    return MIN((columns + V - 1) / V * thread / n_threads * V, columns);
+}
+
+/* Adds up the rows of a (S, columns), with a stride between them; a thread's share of the columns. Some
+ * vectors go side by side: what lies together is read together. */
+static void sum_entries(int64_t S, int64_t columns, const float *a, int64_t stride, float *out,
+                        int64_t thread, int64_t n_threads)
+{
+    const int64_t begin = first_column(columns, thread, n_threads),
+                  end = first_column(columns, thread + 1, n_threads);
+    for (int64_t first = begin; first < end; first += 8 * V) {
+        const int64_t width = MIN(end - first, 8 * V);
+        vec sum[8], part[8];
+        for (int i = 0; i < 8; i++) sum[i] = v_set(0.0f);
+        for (int64_t s0 = 0; s0 < S; s0 += CHUNK) {
+            for (int i = 0; i < 8; i++) part[i] = v_set(0.0f);
+            for (int64_t s = s0; s < MIN(s0 + CHUNK, S); s++) {
+                const float *row = a + s * stride + first;
+                if (width == 8 * V) UNROLL
+                for (int i = 0; i < 8; i++) part[i] = v_add(part[i], v_load(row + i * V));
+                else FOR_EACH_UNIT (u, n, width) part[u / V] = v_add(part[u / V], LOAD(row + u));
+            }
+            for (int i = 0; i < 8; i++) sum[i] = v_add(sum[i], part[i]);
         }
-        STORE(out + u, sum);
+        FOR_EACH_UNIT (u, n, width) STORE(out + first + u, sum[u / V]);
     }
 }
 
@@ -549,9 +566,9 @@ static void sum_entries(int64_t S, int64_t columns, const float *a, int64_t stri
 static void token_gradients(const struct call *c, const float *grad, int64_t width, int64_t thread,
                             int64_t n_threads)
 {
-    const int64_t d = c->n_inputs, G = gates_width(c), n_vectors = (G + V - 1) / V;
-    const int64_t begin = n_vectors * thread / n_threads * V,
-                  end = MIN(n_vectors * (thread + 1) / n_threads * V, G), units = end - begin;
+    const int64_t d = c->n_inputs, G = gates_width(c);
+    const int64_t begin = first_column(G, thread, n_threads), end = first_column(G, thread + 1, n_threads),
+                  units = end - begin;
     float *sums = c->by_token + begin;
     for (int64_t token = 0; token < d; token++)
         FOR_EACH_UNIT (u, n, units) STORE(sums + token * G + u, v_set(0.0f));
@@ -584,11 +601,14 @@ static void weight_gradients(const void *job, int64_t thread, int64_t n_threads)
     if (c->tokens) token_gradients(c, grad_ih, width, thread, n_threads);
     if (c->cell == JORDAN)
         multiply_turned(S, K, c->grad_scores, K, c->packed_hidden, H, c->grad_weight_out, thread, n_threads);
-    if (thread > 0) return; /* the rest is little */
-    sum_entries(S, G, grad_ih, width, c->grad_bias_ih);
-    memcpy(c->grad_bias, c->grad_bias_ih, (size_t)G * sizeof(float));
-    if (c->cell == GRU) sum_entries(S, H, grad, width, c->grad_bias + 2 * H);
-    if (c->cell == JORDAN) sum_entries(S, K, c->grad_scores, K, c->grad_bias_out);
+    sum_entries(S, G, grad_ih, width, c->grad_bias_ih, thread, n_threads);
+    if (c->cell == JORDAN) sum_entries(S, K, c->grad_scores, K, c->grad_bias_out, thread, n_threads);
+    /* On the recurrent side the sums are the same, but for n behind the reset gate. */
+    const int64_t same = c->cell == GRU ? 2 * H : G;
+    const int64_t begin = MIN(first_column(G, thread, n_threads), same),
+                  end = MIN(first_column(G, thread + 1, n_threads), same);
+    memcpy(c->grad_bias + begin, c->grad_bias_ih + begin, (size_t)(end - begin) * sizeof(float));
+    if (c->cell == GRU) sum_entries(S, H, grad, width, c->grad_bias + 2 * H, thread, n_threads);
 }
 
 /* ---- The output layer and its loss ---- */
@@ -647,7 +667,7 @@ static void readout_gradients(const void *job, int64_t thread, int64_t n_threads
     const struct readout *o = job;
     const int64_t n = o->n, H = o->n_features, K = o->n_scores;
     multiply_turned(n, K, o->grad_scores, K, o->packed_features, H, o->grad_weight, thread, n_threads);
-    if (thread == 0) sum_entries(n, K, o->grad_scores, K, o->grad_bias);
+    sum_entries(n, K, o->grad_scores, K, o->grad_bias, thread, n_threads);
 }
 
 const struct loops LOOPS = {lay_out,         prepare,         forward,  backward,         weight_gradients,
