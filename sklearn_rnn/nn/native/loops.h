@@ -226,24 +226,31 @@ static void multiply_turned(int64_t S, int64_t rows, const float *a, int64_t a_s
     if (columns == 0) return;
     const int64_t begin = rows * thread / n_threads, end = rows * (thread + 1) / n_threads;
     const int64_t most = tile_rows[MIN(panel_width(columns, 0) / V, PANEL) - 1];
-    float sum[8 * PANEL * V], part[8 * CHUNK];
-    for (int64_t s = 0; s < S; s += CHUNK)
-        for (int64_t r0 = begin; r0 < end; r0 += most) {
-            const int64_t block = MIN(end - r0, most), K = MIN(S - s, CHUNK);
-            const float *left = a + s * a_stride + r0;
-            int64_t stride = a_stride;
-            if (columns >
-                PANEL * V) { /* read for each panel: far apart, entries drive each other out of cache */
+    float sum[8 * PANEL * V], parts[32 * CHUNK];
+    for (int64_t s = 0; s < S; s += CHUNK) {
+        const int64_t K = MIN(S - s, CHUNK);
+        for (int64_t g = begin; g < end; g += 4 * most) {
+            const int64_t group = MIN(end - g, 4 * most);
+            const float *left = a + s * a_stride + g;
+            const int is_wide = columns > PANEL * V;
+            if (is_wide) /* read for each panel: far apart, entries drive each other out of cache */
                 for (int64_t k = 0; k < K; k++)
-                    for (int64_t r = 0; r < block; r++) part[k * block + r] = left[k * a_stride + r];
-                left = part, stride = block;
-            }
-            for (int64_t first = 0; first < columns; first += PANEL * V) {
-                const int64_t width = panel_width(columns, first);
-                turned_tiles[block - 1][width / V - 1](K, left, stride, packed + S * first + s * width, sum);
-                put(sum, block, MIN(columns - first, PANEL * V), out + r0 * columns + first, columns, s > 0);
+                    for (int64_t r = 0; r < group; r++) parts[k * group + r] = left[k * a_stride + r];
+            for (int64_t r0 = 0; r0 < group; r0 += most) {
+                const int64_t block = MIN(group - r0, most);
+                for (int64_t first = 0; first < columns; first += PANEL * V) {
+                    const int64_t width = panel_width(columns, first);
+                    const float *panel = packed + S * first + s * width;
+                    if (is_wide)
+                        turned_tiles[block - 1][width / V - 1](K, parts + r0, group, panel, sum);
+                    else
+                        turned_tiles[block - 1][width / V - 1](K, left + r0, a_stride, panel, sum);
+                    put(sum, block, MIN(columns - first, PANEL * V), out + (g + r0) * columns + first,
+                        columns, s > 0);
+                }
             }
         }
+    }
 }
 
 /* ---- One row of one step; `at` is its entry among all steps ---- */
