@@ -226,11 +226,11 @@ static void multiply_turned(int64_t S, int64_t rows, const float *a, int64_t a_s
     if (columns == 0) return;
     const int64_t begin = rows * thread / n_threads, end = rows * (thread + 1) / n_threads;
     const int64_t most = tile_rows[MIN(panel_width(columns, 0) / V, PANEL) - 1];
-    float sum[8 * PANEL * V], parts[32 * CHUNK];
+    float sum[8 * PANEL * V], parts[64 * CHUNK];
     for (int64_t s = 0; s < S; s += CHUNK) {
         const int64_t K = MIN(S - s, CHUNK);
-        for (int64_t g = begin; g < end; g += 4 * most) {
-            const int64_t group = MIN(end - g, 4 * most);
+        for (int64_t g = begin; g < end; g += 8 * most) {
+            const int64_t group = MIN(end - g, 8 * most);
             const float *left = a + s * a_stride + g;
             const int is_wide = columns > PANEL * V;
             if (is_wide) /* read for each panel: far apart, entries drive each other out of cache */
