@@ -11,7 +11,7 @@ from sklearn_rnn.data.series import is_one_series, read_series
 __all__ = ["backtest"]
 
 
-def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=None):
+def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
     """Fit a forecaster on the past and judge its forecasts of what came, by how many steps ahead they are.
 
     In each fold a clone is fitted on the training steps. It forecasts `n_steps` from their end, and then from
@@ -28,9 +28,10 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=None):
         What is known ahead, a row for each step.
     n_steps : int, optional
         Number of steps of a forecast; by default the forecaster's `horizon`.
-    cv : splitter, optional
-        One whose training and test parts are runs of steps, the test behind; by default
-        ``TimeSeriesSplit(5)``. With a `gap`, the steps between are known to forecasts, but not learnt from.
+    cv : int or splitter, default=5
+        A splitter whose training and test parts are runs of steps, the test behind; or the number of folds of
+        `sklearn.model_selection.TimeSeriesSplit`. With a `gap`, the steps between are known to forecasts, but
+        not learnt from.
 
     Returns
     -------
@@ -76,9 +77,9 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=None):
     series, _, is_flat = read_series(X)
     values = series.values[:, 0] if is_flat else series.values
     found, naive, counts = [], [], []
-    for train, test in (TimeSeriesSplit(5) if cv is None else cv).split(values):
+    for train, test in (cv if hasattr(cv, "split") else TimeSeriesSplit(cv)).split(values):
         begin, start, stop = train[0], test[0], test[-1] + 1
-        _check_runs(train, test)
+        _check_runs(train, test, n_steps)
         model = clone(forecaster).fit(*_cut(X, exogenous, begin, train[-1] + 1))
         seen, _, known = _cut(X, exogenous, begin, stop)
         forecasts = model.predict_rolling(seen, n_steps, known, start=int(start - begin))
@@ -100,10 +101,15 @@ def _cut(X, exogenous, begin, stop):
     return X, None, exogenous
 
 
-def _check_runs(train, test):
+def _check_runs(train, test, n_steps):
     is_run = all((np.diff(part) == 1).all() for part in (train, test))
     if not is_run or train[-1] >= test[0]:
         raise ValueError(
             "cv must give runs of steps to train on and, behind them, to test on, such as TimeSeriesSplit; "
             "other splitters learn from what comes after the test."
+        )
+    if len(test) < n_steps:
+        raise ValueError(
+            f"cv gives test parts of {len(test)} step(s), too few for a forecast of {n_steps}; give larger "
+            f"ones, such as TimeSeriesSplit(test_size={10 * n_steps}), or a smaller n_steps."
         )

@@ -7,6 +7,8 @@ import numpy as np
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import Problems, as_sequences
 
+_TEXT = "{} holds something else than numbers; make it numbers, for example by a OneHotEncoder."
+
 
 def is_one_series(X):
     """Whether X is one series: an array of one or two axes, a DataFrame, a Series, or a list of numbers.
@@ -72,16 +74,20 @@ def read_series(X, name="X"):
     (Sequences(1 sequence of 5 steps, 1 feature), True, True)
     """
     is_one = is_one_series(X)
+    if is_one and (columns := _text_columns(X)):
+        raise TypeError(f"{_TEXT.format(name)} See {', '.join(map(repr, columns))}.")
     if is_one and not hasattr(X, "columns"):
         X = np.asanyarray(X)  # a mask is kept, and found
     try:
         if not hasattr(X, "__len__") or isinstance(X, (str, dict)) or getattr(X, "ndim", 1) == 0:
-            raise TypeError(f"{name} must be a series, or a list of series, but it is {X!r}.")
+            given = repr(X) if np.ndim(X) == 0 and not isinstance(X, dict) else f"a {type(X).__name__}"
+            hint = f" Give list({name}.values())." if isinstance(X, dict) else ""
+            raise TypeError(f"{name} must be a series, or a list of series, but it is {given}.{hint}")
         first = X if is_one else next(iter(X), ())
         is_flat = not isinstance(X, Sequences) and _has_one_axis(first)
         series = as_sequences([X] if is_one else X, allow_nan=True, name=name)
         if series.is_tokens and series.values.dtype.kind not in "iu":
-            raise TypeError(f"{name} holds text, but a series to be forecast holds numbers.")
+            raise TypeError(_TEXT.format(name))
         if series.is_tokens:
             series = series.with_values(series.values[:, np.newaxis].astype(np.float32))
         _refuse_nan(series, name)
@@ -90,6 +96,68 @@ def read_series(X, name="X"):
             raise
         raise type(error)(str(error).replace(f"{name}[0]", name)) from error  # it is no list of series
     return series, is_one, is_flat
+
+
+def _text_columns(X):
+    """Give the names of the columns of a DataFrame that hold something else than numbers."""
+    if not hasattr(X, "dtypes") or not hasattr(X, "columns"):
+        return []
+    return [c for c, dtype in zip(X.columns, X.dtypes, strict=True) if dtype.kind not in "biuf"]
+
+
+def check_dates(X, exogenous, is_one):
+    """Check that dates increase, and that those of X and of what is known ahead agree.
+
+    Parameters
+    ----------
+    X : one series, or several
+        See `read_series`.
+    exogenous : like `X`, or None
+        May reach further than X.
+    is_one : bool
+        Whether they are one series.
+
+    Raises
+    ------
+    ValueError
+        If an index of dates, or of numbers, does not increase, or dates disagree.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_rnn.data.series import check_dates
+    >>> series = pd.Series([1.0, 2.0], index=pd.date_range("2026-01-01", periods=2))
+    >>> check_dates(series, None, is_one=True)
+    """
+    given = [X] if is_one else X
+    known = [None] * len(given) if exogenous is None else [exogenous] if is_one else exogenous
+    problems = Problems("X")
+    for i, (series, ahead) in enumerate(zip(given, known, strict=False)):
+        index, index_ahead = _sortable_index(series), _sortable_index(ahead)
+        row = None if is_one else i
+        if index is None:
+            continue
+        if not index.is_monotonic_increasing:
+            problems.add(
+                row,
+                "has an index that does not increase, but steps must follow one another in time. Sort it "
+                "(sort_index), or if the order is right, reset_index(drop=True).",
+            )
+        elif index_ahead is not None and index.dtype.kind == index_ahead.dtype.kind != "i":
+            n = min(len(index), len(index_ahead))
+            differ = np.flatnonzero(index[:n] != index_ahead[:n])
+            if len(differ):
+                at = differ[0]
+                problems.add(row, f"is of {index[at]} at step {at}, but exogenous is of {index_ahead[at]}.")
+    problems.raise_if_any()
+
+
+def _sortable_index(series):
+    """Give the index of a Series or a DataFrame, if it holds dates, periods or numbers; else None."""
+    index = getattr(series, "index", None)
+    if not hasattr(index, "is_monotonic_increasing"):
+        return None
+    return index if index.dtype.kind in "iufM" or hasattr(index, "asfreq") else None
 
 
 def _has_one_axis(series):
@@ -108,6 +176,7 @@ def _refuse_nan(series, name):
         problems.add(
             rows[k],
             f"has NaN at step {steps[k] - series.offsets[rows[k]]}, feature {feature}; a forecast needs "
-            "every step. Impute it before, as interpolate of pandas does, or leave out all up to it.",
+            "every step. Impute it before, as interpolate of pandas does, or leave out all up to it (behind "
+            "the end of a shorter series: give a list of series, each without its own NaN).",
         )
     problems.raise_if_any()

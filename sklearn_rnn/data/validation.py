@@ -559,7 +559,8 @@ def _find_non_finite(sequences, allow_nan, problems, first=0):
     for k in np.unique(rows, return_index=True)[1]:
         where = f"at step {steps[k] - sequences.offsets[rows[k]]}, feature {features[k]}"
         if np.isnan(values[steps[k], features[k]]):
-            what = f"NaN {where}; impute missing values, or set padding_value if it marks padding at the end."
+            is_padding = "set padding_value if it" if problems.name == "X" else "cut it off where it"
+            what = f"NaN {where}; impute missing values, or {is_padding} marks padding at the end."
         else:
             what = f"infinity or a value too large for float32 {where}; clip or rescale it."
         problems.add(first + rows[k], f"has {what}")

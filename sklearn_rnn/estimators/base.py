@@ -67,6 +67,18 @@ _RECORDED = frozenset(
 )
 
 
+def warn_of_integers(X, vocabulary, n_steps, name="X"):
+    """Warn if integers that are read as tokens look like measurements."""
+    are_codes = isinstance(X, Sequences)  # whoever made these knew what integers mean
+    n_tokens = len(vocabulary)
+    if vocabulary.dtype.kind == "i" and not are_codes and n_tokens > max(50, 0.2 * n_steps):
+        warnings.warn(
+            f"{name} holds integers, which are read as tokens: {n_tokens} different ones in {n_steps} steps. "
+            f"If they are measurements, make them float: {name} = [np.asarray(x, dtype=float) for x in {name}].",
+            stacklevel=5,
+        )
+
+
 class BaseRNN(Versioned, BaseEstimator):
     """Base of the estimators: the template of `fit`; a subclass codes targets and chooses a head.
 
@@ -125,14 +137,7 @@ class BaseRNN(Versioned, BaseEstimator):
         if not sequences.is_tokens:
             return None
         self.vocabulary_, codes = np.unique(sequences.values, return_inverse=True)
-        n_tokens, n_steps = len(self.vocabulary_), len(codes)
-        are_codes = isinstance(X, Sequences)  # whoever made these knew what integers mean
-        if sequences.values.dtype.kind == "i" and not are_codes and n_tokens > max(50, 0.2 * n_steps):
-            warnings.warn(
-                f"X holds integers, which are read as tokens: {n_tokens} different ones in {n_steps} steps. "
-                "If they are measurements, make them float: X = [np.asarray(x, dtype=float) for x in X].",
-                stacklevel=4,
-            )
+        warn_of_integers(X, self.vocabulary_, len(codes))
         return np.concatenate([[False], np.bincount(codes) == 1])
 
     @property

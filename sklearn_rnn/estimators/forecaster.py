@@ -1,6 +1,7 @@
 """Forecasts: what comes after the end of a series of numbers."""
 
 import numbers
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.batching import WindowDataset, plan_prediction
 from sklearn_rnn.data.sequences import Sequences, step_positions
-from sklearn_rnn.data.series import is_one_series, read_series
+from sklearn_rnn.data.series import check_dates, is_one_series, read_series
 from sklearn_rnn.data.validation import (
     Problems,
     check_names,
@@ -131,8 +132,10 @@ class RNNForecaster(BaseRNN):
     Notes
     -----
     A list of series and an array with three axes are several series. Anything else is one, so that
-    `sklearn.model_selection.TimeSeriesSplit` cuts it in time. Several features are predicted side by side:
-    given what was read, draws of `sample_paths` are independent between the features of one step.
+    `sklearn.model_selection.TimeSeriesSplit` cuts it in time. Steps are taken as they follow one another; of
+    an index of dates it is only checked that they increase, and that those of `X` and `exogenous` agree.
+    Several features are predicted side by side: given what was read, draws of `sample_paths` are independent
+    between the features of one step.
 
     References
     ----------
@@ -222,7 +225,7 @@ class RNNForecaster(BaseRNN):
             - list of these, array of shape (n_series, n_steps, n_features), or `Sequences`: several series,
               which may differ in length.
         y : None
-            Ignored: what is to be predicted is X itself.
+            Of no use, which is warned of: what is to be predicted is X itself.
         exogenous : like `X`, optional
             What is known ahead, one row for each step of `X`: a calendar, a plan, a price. One array or
             DataFrame for one series, a list for several. All methods of a model that was fitted with it need
@@ -241,7 +244,7 @@ class RNNForecaster(BaseRNN):
             If a parameter, `X`, `exogenous` or a weight is not legal, or a series is too short; the estimator
             is then as it was.
         """
-        return self._fit_series(X, exogenous, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
+        return self._fit_series(X, y, exogenous, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
 
     def partial_fit(self, X, y=None, exogenous=None, sample_weight=None):
         """Train for one more epoch, from where training stopped.
@@ -257,16 +260,17 @@ class RNNForecaster(BaseRNN):
         RNNForecaster
             The estimator itself.
         """
-        return self._fit_series(X, exogenous, sample_weight, goes_on=True, epochs=1)
+        return self._fit_series(X, y, exogenous, sample_weight, goes_on=True, epochs=1)
 
     @fair_threads()
-    def _fit_series(self, X, exogenous, sample_weight, *, goes_on, epochs):
+    def _fit_series(self, X, y, exogenous, sample_weight, *, goes_on, epochs):
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
             self._check_parameters()
             self._note_settings(goes_on)
             device = resolve_device(self.device)
-            series, is_one = self._read_series(X, reset=not goes_on)
+            _refuse_target(y)
+            series, is_one = self._read_series(X, exogenous, reset=not goes_on)
             if goes_on and is_one != self._is_one:
                 raise ValueError("X must be one series, or a list of series, as in the first fit.")
             self._is_one = is_one
@@ -303,8 +307,9 @@ class RNNForecaster(BaseRNN):
 
     # Reading
 
-    def _read_series(self, X, *, reset=False):
+    def _read_series(self, X, exogenous=None, *, reset=False):
         series, is_one, is_flat = read_series(X)
+        check_dates(X, exogenous, is_one)
         check_names(series, self, reset=reset)
         if reset:
             self.n_features_in_ = series.n_features
@@ -320,8 +325,11 @@ class RNNForecaster(BaseRNN):
         if exogenous is None and not self.n_exogenous_in_:
             return None
         if exogenous is None:
+            what = "a row for each step to come" if n_ahead else "a row for each step of the series"
             raise ValueError(
-                f"exogenous is missing: training had {self.n_exogenous_in_} feature(s) that are known ahead."
+                f"exogenous is missing: training had {self.n_exogenous_in_} feature(s) that are known ahead, "
+                f"and {what} is needed. (In scikit-learn's tools this takes metadata routing: "
+                "set_fit_request(exogenous=True), set_score_request(exogenous=True).)"
             )
         if not reset and not self.n_exogenous_in_:
             raise ValueError("exogenous is given, but training had none; leave it out.")
@@ -344,23 +352,28 @@ class RNNForecaster(BaseRNN):
             raise ValueError(
                 f"exogenous has {known.n_features} features, but training had {self.n_exogenous_in_}."
             )
-        is_wrong = known.lengths < lengths + n_ahead if n_ahead else known.lengths != lengths
         problems = Problems("exogenous")
-        for i in np.flatnonzero(is_wrong):
-            needed = f"the series has {lengths[i]}" if lengths[i] else "it needs"
-            needed += " and it needs" * bool(lengths[i] and n_ahead) + f" {n_ahead} to come" * bool(n_ahead)
-            problems.add(None if is_one else i, f"has {known.lengths[i]} steps, but {needed}.")
+        for i in np.flatnonzero(known.lengths != lengths + n_ahead):
+            parts = [f"{lengths[i]} of the series"] * bool(lengths[i]) + [f"{n_ahead} to come"] * bool(
+                n_ahead
+            )
+            why = f" (strategy='direct' looks horizon={n_ahead} ahead)" * (n_ahead == self._n_ahead > 1)
+            problems.add(
+                None if is_one else i,
+                f"has {known.lengths[i]} steps, but there must be {' and '.join(parts)}{why}.",
+            )
         problems.raise_if_any()
         return known
 
     def _check_lengths(self, series, is_one):
         problems, needed = Problems("X"), self._n_ahead + 1
         for i in np.flatnonzero(series.lengths < needed):
-            why = "to predict one from another" if needed == 2 else f"with horizon={needed - 1}"
+            why = "" if needed == 2 else f" with strategy='direct' and horizon={needed - 1}"
+            advice = ["leave it out"] * (not is_one) + ["make horizon smaller"] * (needed > 2)
             problems.add(
                 None if is_one else i,
-                f"has {series.lengths[i]} step(s), but {why} takes at least {needed}; leave it out"
-                + ("." if needed == 2 else ", or make horizon smaller."),
+                f"has {series.lengths[i]} step(s), but training{why} takes at least {needed}"
+                + (f"; {', or '.join(advice)}." if advice else "."),
             )
         problems.raise_if_any()
 
@@ -509,7 +522,8 @@ class RNNForecaster(BaseRNN):
             See :meth:`predict`.
         quantiles : float or sequence of float, optional
             Levels between 0 and 1; by default those that the forecaster was made with. What was trained with
-            ``output="quantile"`` and ``strategy="direct"`` knows none beyond these.
+            ``output="quantile"`` and ``strategy="direct"`` knows none beyond the lowest and the highest of
+            these; between them others are interpolated.
         n_samples : int, default=200
             Number of paths.
         random_state : int, RandomState instance or None, default=None
@@ -645,8 +659,8 @@ class RNNForecaster(BaseRNN):
         Returns
         -------
         float
-            At most 0, in the unit of the series; a mean over forecasts, steps and features. If X is shorter
-            than `horizon`, forecasts are as long as X.
+            At most 0, in the unit of the series; a mean over forecasts, steps and features, so that features
+            in larger units count more. If X is shorter than `horizon`, forecasts are as long as X.
         """
         check_is_fitted(self, "module_")
         n_steps, start = self._settings["horizon"], None
@@ -738,7 +752,7 @@ class RNNForecaster(BaseRNN):
             known = None if known is None else _join(self._recall()[1], known)
             means, scales = self._means, self._scales
         else:
-            series, is_one = self._read_series(X)
+            series, is_one = self._read_series(X, exogenous)
             known = self._read_known(exogenous, series.lengths, is_one, reach)
             means, scales = self._find_scales(series)
         stops = series.lengths[:, np.newaxis]
@@ -748,7 +762,7 @@ class RNNForecaster(BaseRNN):
         """Give windows for `predict_rolling`, n_steps, whether X is one series, and its windows' number."""
         _, n_steps = self._count_steps(None, n_steps)
         check_count("start", start, minimum=0, optional=True)
-        series, is_one = self._read_series(X)
+        series, is_one = self._read_series(X, exogenous)
         known = self._read_known(exogenous, series.lengths, is_one)
         reach = n_steps if known is None else max(n_steps, self._n_ahead)
         if start == 0:
@@ -876,6 +890,15 @@ class RNNForecaster(BaseRNN):
         tags.input_tags.string = tags.input_tags.two_d_array = False
         tags.target_tags.required = False
         return tags
+
+
+def _refuse_target(y):
+    if y is not None:
+        warnings.warn(
+            "y is given, but what is predicted is X itself, and y is left alone. What is known ahead of a "
+            "step is given as exogenous=.",
+            stacklevel=5,
+        )
 
 
 def _last_steps(series, size):

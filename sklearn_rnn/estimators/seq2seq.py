@@ -19,7 +19,7 @@ from sklearn_rnn.data.validation import (
     check_unit,
     object_array,
 )
-from sklearn_rnn.estimators.base import BaseRNN, code_tokens
+from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
 from sklearn_rnn.estimators.parameters import DECODER
 from sklearn_rnn.estimators.sampling import check_sampling, choose
 from sklearn_rnn.estimators.vocabulary import code_copies, find_in_sources
@@ -301,7 +301,7 @@ class RNNSeq2Seq(BaseRNN):
             if weights is not None and not weights.all():  # as if these had not been given
                 keep = weights > 0
                 sources, targets, weights = sources[keep], targets[keep], weights[keep]
-            rare = None if goes_on else self._learn(sources, targets, X)
+            rare = None if goes_on else self._learn(sources, targets, X, y)
             dataset = self._make_dataset(sources, targets, weights)
             held_out = self._read_validation(*validation)
             self._note_lengths(sources, targets, reset=not goes_on)
@@ -403,7 +403,7 @@ class RNNSeq2Seq(BaseRNN):
                 f"y holds {of_y}. Bring both into one form, or set copy=False."
             )
 
-    def _learn(self, sources, targets, X):
+    def _learn(self, sources, targets, X, y):
         """Learn the vocabularies, and the scale of numbers; give which codes are rare, of both networks."""
         self._copies = bool(self.copy)
         if self._copies:
@@ -418,6 +418,7 @@ class RNNSeq2Seq(BaseRNN):
             self.target_scale_ = np.where(is_constant, 1.0, scale)
         else:
             self.target_vocabulary_, counts = np.unique(targets.values, return_counts=True)
+            warn_of_integers(y, self.target_vocabulary_, counts.sum(), "y")
             if self._copies:
                 rare_inputs = np.concatenate([[False], counts == 1, [False]])
         return self._learn_vocabulary(sources, X) if self._is_sequence else None, rare_inputs

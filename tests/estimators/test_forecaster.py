@@ -161,7 +161,7 @@ def test_names():
     assert model.feature_names_in_.tolist() == ["heat", "wind"] == model.get_feature_names_out().tolist()
     assert model.exogenous_names_in_.tolist() == ["sine", "cosine"]
     assert (model.n_features_in_, model.n_exogenous_in_) == (2, 2)
-    assert model.predict(3, exogenous=known[40:]).shape == (3, 2)
+    assert model.predict(len(known) - 40, exogenous=known[40:]).shape == (len(known) - 40, 2)
     with pytest.raises(ValueError, match="feature names must be in the same order|Feature names must be in"):
         model.predict(table[["wind", "heat"]], exogenous=known)
     with pytest.raises(ValueError, match="Feature names unseen at fit time:\n- day"):
@@ -169,6 +169,54 @@ def test_names():
     model.fit(TWO)
     assert not hasattr(model, "feature_names_in_") and not hasattr(model, "exogenous_names_in_")
     assert model.get_feature_names_out().tolist() == ["x0", "x1"] and model.n_exogenous_in_ == 0
+
+
+def test_dates_increase_and_agree():
+    days = pd.date_range("2026-01-01", periods=50)
+    series = pd.Series(rng.randn(40), index=days[:40])
+    known = pd.DataFrame({"sine": rng.randn(50)}, index=days)
+    model = make().fit(series, exogenous=known[:40])
+    assert model.predict(series, 10, known).shape == (10,)
+    for X in (series[::-1], series.to_period("D")[::-1], series.reset_index(drop=True)[::-1]):
+        with pytest.raises(ValueError, match="^X has an index that does not increase, .*sort_index"):
+            make().fit(X)
+    message = "^X is of 2026-01-01 .* at step 0, but exogenous is of 2026-01-06"
+    with pytest.raises(ValueError, match=message):
+        make().fit(series, exogenous=known[5:45])
+    with pytest.raises(
+        ValueError, match=r"^X\[1\] is of 2026-01-01 .* at step 0, but exogenous is of 2026-01-06"
+    ):
+        make().fit([series, series], exogenous=[known[:40], known[5:45]])
+    for ask in (
+        lambda: model.predict(series[5:], 10, known[:45]),
+        lambda: model.score(series[5:9], None, known[:4]),
+    ):
+        with pytest.raises(ValueError, match="^X is of 2026-01-06 .* but exogenous is of 2026-01-01"):
+            ask()
+    # Numbers that do not agree, and names, say nothing.
+    make().fit(series.reset_index(drop=True), exogenous=known.reset_index(drop=True)[5:45])
+    make().fit(series.set_axis([f"day {i}" for i in range(40)]))
+
+
+def test_a_target_is_told_to_be_of_no_use():
+    known = rng.randn(40, 1)
+    with pytest.warns(UserWarning, match="^y is given, but what is predicted is X itself"):
+        model = make().fit(ONE[:40], known)
+    assert model.n_exogenous_in_ == 0
+
+
+def test_columns_that_hold_no_numbers_are_named():
+    table = pd.DataFrame(
+        {"heat": rng.randn(9), "day": pd.date_range("2026-01-01", periods=9), "sky": ["a"] * 9}
+    )
+    with pytest.raises(TypeError, match="^X holds something else than numbers; .* See 'day', 'sky'"):
+        make().fit(table)
+    with pytest.raises(TypeError, match="^exogenous holds something else than numbers; .* See 'sky'"):
+        make().fit(table[["heat"]], exogenous=table[["sky"]])
+    table["is_dry"] = pd.Series([True, False, True] * 3, dtype="boolean")
+    assert make().fit(table[["heat", "is_dry"]]).n_features_in_ == 2
+    with pytest.raises(TypeError, match=r"^X must be a series, .* it is a dict\. Give list\(X.values\(\)\)"):
+        make().fit({"a": ONE})
 
 
 @pytest.mark.parametrize("features", [None, 2])

@@ -80,7 +80,7 @@ def answers(model, X, known):
     rolling = model.predict_rolling(X, 2, known)
     said = [model.predict(3, exogenous=ahead), *(rolling if isinstance(X, list) else [rolling])]
     if model.output != "point":
-        said.append(model.predict_quantiles(2, exogenous=ahead, random_state=0))
+        said.append(model.predict_quantiles(3, exogenous=ahead, random_state=0))
     return said
 
 
@@ -150,7 +150,7 @@ def test_weights_of_series(kind, scaling):
     np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-6)
     for name, w in weights_of(weighted).items():
         np.testing.assert_allclose(w, weights_of(repeated)[name], atol=1e-6, err_msg=name)
-    assert len(weighted.predict(2, exogenous=None if known is None else [KNOWN[:3]] * 4)) == 4
+    assert len(weighted.predict(3, exogenous=None if known is None else [KNOWN[:3]] * 4)) == 4
 
 
 @pytest.mark.parametrize("scaling", ["series", "global"])
@@ -314,6 +314,15 @@ def test_backtests_that_are_refused():
     for cv in (KFold(3), KFold(3, shuffle=True)):
         with pytest.raises(ValueError, match="cv must give runs of steps .* TimeSeriesSplit"):
             backtest(make(), ONE, cv=cv)
+    with pytest.raises(
+        ValueError, match=r"cv gives test parts of 5 step\(s\), too few for a forecast of 7; .*70"
+    ):
+        backtest(make(), ONE, n_steps=7, cv=TimeSeriesSplit(2, test_size=5))
+
+
+def test_a_number_of_folds():
+    errors = backtest(make(), ONE, cv=3).mean_absolute_error
+    np.testing.assert_array_equal(errors, backtest(make(), ONE, cv=TimeSeriesSplit(3)).mean_absolute_error)
 
 
 def test_cross_validation_over_series():
@@ -363,17 +372,21 @@ BAD_FITS = {
     "nothing": ((None,), TypeError, "^X must be a series, or a list of series, but it is None"),
     "a number": ((3.5,), TypeError, "^X must be a series, or a list of series, but it is 3.5"),
     "a text": (("abc",), TypeError, "^X must be a series, or a list of series, but it is 'abc'"),
-    "texts": ((["abc", "bcd"],), TypeError, "^X holds text, but a series to be forecast holds numbers"),
+    "texts": ((["abc", "bcd"],), TypeError, "^X holds something else than numbers"),
     "no series": (([],), ValueError, "^X holds no sequences"),
     "an empty series": (([ONE, []],), ValueError, r"^X\[1\] is empty"),
     "no steps": ((np.zeros(0),), ValueError, "^X is empty"),
     "four axes": ((np.zeros((2, 3, 4, 5)),), ValueError, "Expected 2D array or 3D array"),
     "other widths": (([TWO, ONE[:30]],), ValueError, r"^X\[1\] has 1 features, but X\[0\] has 2"),
     "a masked step": ((np.ma.masked_array(ONE, ONE > 0),), ValueError, "^X is not a sequence: some of its"),
-    "too short": (([ONE, [1.0]],), ValueError, r"^X\[1\] has 1 step\(s\), but to predict one from another"),
-    "too short for one": (([1.0],), ValueError, r"^X has 1 step\(s\), but to predict one from .* at least 2"),
-    "what is known is short": ((ONE, None, KNOWN[:50]), ValueError, "^exogenous has 50 steps, but the .* 60"),
-    "what is known is long": ((ONE, None, KNOWN), ValueError, "^exogenous has 70 steps, but the .* has 60"),
+    "too short": (([ONE, [1.0]],), ValueError, r"^X\[1\] has 1 step\(s\), .* at least 2; leave it out\.$"),
+    "too short for one": (([1.0],), ValueError, r"^X has 1 step\(s\), but training takes at least 2\.$"),
+    "what is known is short": (
+        (ONE, None, KNOWN[:50]),
+        ValueError,
+        "^exogenous has 50 steps, but .* 60 of the",
+    ),
+    "what is known is long": ((ONE, None, KNOWN), ValueError, "^exogenous has 70 steps, but .* 60 of the"),
     "NaN in what is known": ((ONE, None, NAN), ValueError, "^exogenous has NaN at step 7"),
     "one for several": ((MANY, None, KNOWN), ValueError, "^exogenous must be a list with one array a series"),
     "several for one": ((ONE, None, [KNOWN]), ValueError, "^exogenous must be one array or DataFrame, as X"),
@@ -548,21 +561,34 @@ def test_what_is_known_has_to_reach():
             lambda: model.predict(3),
             r"^exogenous is missing: training had 2 feature\(s\) that are known ahead",
         ),
-        (lambda: model.predict(3, exogenous=KNOWN[:2]), "^exogenous has 2 steps, but it needs 3 to come"),
+        (
+            lambda: model.predict(3, exogenous=KNOWN[:2]),
+            "^exogenous has 2 steps, but there must be 3 to come",
+        ),
         (
             lambda: model.predict(ONE, 3, KNOWN[:61]),
-            "^exogenous has 61 steps, but the series has 60 and it needs 3 to come",
+            "^exogenous has 61 steps, but there must be 60 of the series and 3 to come",
         ),
         (lambda: model.predict(3, exogenous=KNOWN[:, :1]), "^exogenous has 1 features, but training had 2"),
         (lambda: model.predict(3, exogenous=[KNOWN]), "^exogenous must be one array or DataFrame"),
-        (lambda: model.score(ONE[:9], exogenous=KNOWN), "^exogenous has 70 steps, but the series has 9"),
+        (
+            lambda: model.score(ONE[:9], exogenous=KNOWN),
+            "^exogenous has 70 steps, but there must be 9 of the series",
+        ),
         (lambda: model.hidden_states(ONE), "^exogenous is missing"),
     ]:
         with pytest.raises(ValueError, match=message):
             ask()
-    assert model.predict(3, exogenous=KNOWN).shape == (3,)  # more than is needed
+    with pytest.raises(ValueError, match="^exogenous has 70 steps, but there must be 3 to come"):
+        model.predict(3, exogenous=KNOWN)  # which 3 of them is not said
+    with pytest.raises(
+        ValueError, match="^exogenous has 70 steps, but there must be 60 of the series and 3 to"
+    ):
+        model.predict(ONE, 3, KNOWN)
     direct = make(strategy="direct", horizon=4).fit(ONE, exogenous=KNOWN[:60])
-    with pytest.raises(ValueError, match="^exogenous has 2 steps, but it needs 4 to come"):
+    with pytest.raises(
+        ValueError, match=r"^exogenous has 2 steps, but .* 4 to come \(strategy='direct' looks"
+    ):
         direct.predict(2, exogenous=KNOWN[60:62])
 
 

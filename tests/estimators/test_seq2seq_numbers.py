@@ -274,7 +274,7 @@ BAD = {
     "NaN": (
         lambda m: m.score(SOURCES, [*FLAT[:15], [0.0, np.nan]]),
         ValueError,
-        r"^y\[15\] has NaN at step 1",
+        r"^y\[15\] has NaN at step 1, .* or cut it off where it marks padding",
     ),
     "exact match": (
         lambda m: m.set_params(scoring="exact_match").fit(SOURCES, FLAT),
@@ -296,3 +296,9 @@ def test_bad_calls(name):
 def test_numbers_where_tokens_were():
     with pytest.raises(TypeError, match="^y holds numbers, but RNNSeq2Seq was fitted on text tokens"):
         make().fit(TEXTS, TEXTS).score_samples(TEXTS, FLAT)
+
+
+def test_integers_that_look_like_measurements():
+    curves = [rng.randint(1000, size=9) for _ in SOURCES]
+    with pytest.warns(UserWarning, match="^y holds integers, which are read as tokens: .* y = .np.asarray"):
+        make(max_iter=1).fit(SOURCES, curves)
