@@ -84,6 +84,7 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
         seen, _, known = _cut(X, exogenous, begin, stop)
         forecasts = model.predict_rolling(seen, n_steps, known, start=int(start - begin))
         true = np.moveaxis(sliding_window_view(values[start:stop], n_steps, axis=0), -1, 1)
+        true = true[: len(forecasts)]  # fewer, if they need what is known of more steps than n_steps
         last = values[start - 1 : start - 1 + len(true), np.newaxis]
         found.append(np.abs(forecasts - true).mean(axis=0))
         naive.append(np.abs(last - true).mean(axis=0))

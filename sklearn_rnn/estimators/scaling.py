@@ -64,6 +64,6 @@ def measure_prefixes(values, lengths):
 
 
 def _take_root(mean, variance):
-    # The spread of a constant is what rounding makes of it.
-    is_constant = np.sqrt(variance) <= 1e-12 * np.maximum(1, np.abs(mean))
+    # The spread of a constant is what rounding makes of it; small numbers spread little, too.
+    is_constant = np.sqrt(variance) <= 1e-12 * np.abs(mean)
     return np.where(is_constant, 1.0, np.sqrt(variance))

@@ -22,6 +22,7 @@ from sklearn_rnn.data.validation import (
 from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
 from sklearn_rnn.estimators.parameters import DECODER
 from sklearn_rnn.estimators.sampling import check_sampling, choose
+from sklearn_rnn.estimators.scaling import measure
 from sklearn_rnn.estimators.vocabulary import code_copies, find_in_sources
 from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
@@ -301,7 +302,7 @@ class RNNSeq2Seq(BaseRNN):
             if weights is not None and not weights.all():  # as if these had not been given
                 keep = weights > 0
                 sources, targets, weights = sources[keep], targets[keep], weights[keep]
-            rare = None if goes_on else self._learn(sources, targets, X, y)
+            rare = None if goes_on else self._learn(sources, targets, weights, X, y)
             dataset = self._make_dataset(sources, targets, weights)
             held_out = self._read_validation(*validation)
             self._note_lengths(sources, targets, reset=not goes_on)
@@ -403,7 +404,7 @@ class RNNSeq2Seq(BaseRNN):
                 f"y holds {of_y}. Bring both into one form, or set copy=False."
             )
 
-    def _learn(self, sources, targets, X, y):
+    def _learn(self, sources, targets, weights, X, y):
         """Learn the vocabularies, and the scale of numbers; give which codes are rare, of both networks."""
         self._copies = bool(self.copy)
         if self._copies:
@@ -412,10 +413,8 @@ class RNNSeq2Seq(BaseRNN):
         for name in ("target_vocabulary_", "target_mean_", "target_scale_"):
             self.__dict__.pop(name, None)  # of another form of y
         if self._writes_numbers:
-            values = targets.values.astype(np.float64)
-            self.target_mean_, scale = values.mean(axis=0), values.std(axis=0)
-            is_constant = scale <= 1e-6 * np.maximum(1, np.abs(self.target_mean_))  # of float32
-            self.target_scale_ = np.where(is_constant, 1.0, scale)
+            rows = None if weights is None else np.repeat(weights, targets.lengths)
+            self.target_mean_, self.target_scale_ = measure(targets.values.astype(np.float64), rows)
         else:
             self.target_vocabulary_, counts = np.unique(targets.values, return_counts=True)
             warn_of_integers(y, self.target_vocabulary_, counts.sum(), "y")
@@ -785,7 +784,8 @@ class RNNSeq2Seq(BaseRNN):
         predicted = [np.reshape(part, (-1, len(self.target_mean_))) for part in predicted]
         lengths = np.maximum(targets.lengths, [len(part) for part in predicted])
         rows = (self.target_mean_, lengths)
-        true = _fill_up(np.split(targets.values, targets.offsets[1:-1]), *rows)
+        true = targets.values.reshape(-1, len(self.target_mean_))  # also where all are empty
+        true = _fill_up(np.split(true, targets.offsets[1:-1]), *rows)
         weights = None if weights is None else np.repeat(weights, lengths)
         return r2_score(true, _fill_up(predicted, *rows), sample_weight=weights)
 

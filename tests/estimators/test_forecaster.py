@@ -359,6 +359,17 @@ def test_a_constant_series():
     np.testing.assert_allclose(model.predict(3), 7, atol=0.1)
 
 
+@pytest.mark.parametrize("scaling", ["global", "series"])
+@pytest.mark.parametrize("unit", [1e-20, 1e20])
+def test_the_unit_of_a_series_is_of_no_matter(unit, scaling):
+    X, known = [ONE, ONE[:30] + 1], [KNOWN[:40], KNOWN[:30]]
+    ahead = [KNOWN[:42], KNOWN[:32]]
+    expected = make(scaling=scaling).fit(X, exogenous=known).predict(X, 2, ahead)
+    model = make(scaling=scaling).fit([unit * x for x in X], exogenous=[unit * k for k in known])
+    got = model.predict([unit * x for x in X], 2, [unit * k for k in ahead])
+    np.testing.assert_allclose(got / unit, expected, rtol=1e-3)
+
+
 class Fading(Cell):
     """A cell of one's own."""
 

@@ -308,6 +308,18 @@ def test_a_backtest_with_a_gap_and_what_is_known():
         np.testing.assert_allclose(errors.mean_absolute_error[k], np.mean(errors_by_hand, axis=0), rtol=1e-4)
 
 
+def test_a_backtest_of_fewer_steps_than_are_told_at_once():
+    cv, options = TimeSeriesSplit(2), {"strategy": "direct", "horizon": 4}
+    errors = backtest(make(**options), ONE, KNOWN[:60], n_steps=2, cv=cv)
+    for k, (train, test) in enumerate(cv.split(ONE)):
+        fitted = make(**options).fit(ONE[train], exogenous=KNOWN[train])
+        errors_by_hand = [
+            np.abs(fitted.predict(ONE[:at], 2, KNOWN[: at + 4]) - ONE[at : at + 2]) for at in test[:-3]
+        ]
+        assert errors.n_forecasts[k] == len(errors_by_hand)
+        np.testing.assert_allclose(errors.mean_absolute_error[k], np.mean(errors_by_hand, axis=0), rtol=1e-4)
+
+
 def test_backtests_that_are_refused():
     with pytest.raises(ValueError, match="X must be one series, .* For several see cross_val_score"):
         backtest(make(), MANY)

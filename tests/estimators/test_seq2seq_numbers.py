@@ -302,3 +302,30 @@ def test_integers_that_look_like_measurements():
     curves = [rng.randint(1000, size=9) for _ in SOURCES]
     with pytest.warns(UserWarning, match="^y holds integers, which are read as tokens: .* y = .np.asarray"):
         make(max_iter=1).fit(SOURCES, curves)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_the_unit_of_numbers_is_of_no_matter(unit):
+    X, y, _ = KINDS["flat"]
+    predicted, in_unit = make().fit(X, y).predict(X), make().fit(X, [unit * part for part in y]).predict(X)
+    assert_same([part / unit for part in in_unit], predicted, atol=1e-3)
+
+
+def test_weights_scale_numbers_as_repetitions_do():
+    X, y, _ = KINDS["flat"]
+    n_times = np.array([1, 0, 2, 1, 3, 1, 0, 2] * 2)
+    options = {"batch_size": "all", "dtype": "float64"}
+    rows = np.repeat(np.arange(len(X)), n_times)
+    repeated = make(**options).fit([X[i] for i in rows], [y[i] for i in rows])
+    weighted = make(**options).fit(X, y, sample_weight=n_times)
+    np.testing.assert_allclose(weighted.target_mean_, repeated.target_mean_)
+    np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-5)
+
+
+def test_the_score_of_targets_that_are_all_empty():
+    model, X, _ = fit("flat")
+    empty = [np.zeros(0)] * len(X)
+    lengths = [len(part) for part in model.predict(X)]
+    assert sum(lengths) > 1  # all of which are too many
+    true = np.full(sum(lengths), model.target_mean_[0])
+    assert model.score(X, empty) == pytest.approx(r2_score(true, np.concatenate(model.predict(X))), abs=1e-3)
