@@ -27,7 +27,7 @@ from sklearn_rnn.nn.roll_out import roll_out
 from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import resolve_device
 
-_OVERLAP = 8  # windows of training that each step is in
+_OVERLAP = 8  # windows of training that a step is in, at most
 
 
 class RNNForecaster(BaseRNN):
@@ -416,7 +416,7 @@ class RNNForecaster(BaseRNN):
     def _make_datasets(self, series, known, weights, epochs):
         """Cut windows to train on and, to stop early, to validate on."""
         ahead, size = self._n_ahead, self._settings["context_length"]
-        stride = max(1, size // _OVERLAP)
+        stride = -(-size // _OVERLAP)
         first, known = series.offsets[:-1], self._scale_known(known)
         used = np.arange(len(series)) if weights is None else np.flatnonzero(weights)
         n_inputs = series.lengths - ahead
@@ -660,7 +660,8 @@ class RNNForecaster(BaseRNN):
         -------
         float
             At most 0, in the unit of the series; a mean over forecasts, steps and features, so that features
-            in larger units count more. If X is shorter than `horizon`, forecasts are as long as X.
+            in larger units count more. If X is shorter than `horizon`, forecasts are as long as X;
+            but ``strategy="direct"`` with `exogenous` needs `horizon` steps.
         """
         check_is_fitted(self, "module_")
         n_steps, start = self._settings["horizon"], None
