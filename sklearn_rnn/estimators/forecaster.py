@@ -498,7 +498,8 @@ class RNNForecaster(BaseRNN):
         -------
         ndarray of shape (n_steps,) or (n_steps, n_features), or (n_series, n_steps[, n_features])
             The features' axis is there if the series of training had one, the series' axis for several.
-            With ``output="gaussian"`` means, with ``output="quantile"`` medians.
+            With ``output="gaussian"`` means, with ``output="quantile"`` medians; of `quantiles` on one side
+            of 0.5 what lies on the line through the nearest two, and of a single one that quantile.
 
         Raises
         ------

@@ -124,6 +124,15 @@ def test_regressor_of_steps(n_outputs):
         model.score(X, np.zeros(80))
 
 
+@pytest.mark.parametrize("unit", [1e-15, 1e15])
+def test_the_unit_of_a_target_is_of_no_matter(unit):
+    rng = np.random.RandomState(0)
+    X = [rng.rand(n, 2) for n in rng.randint(1, 6, size=20)]
+    y = np.array([x.mean() for x in X])
+    expected = RNNRegressor(**FAST).fit(X, y).predict(X)
+    np.testing.assert_allclose(RNNRegressor(**FAST).fit(X, unit * y).predict(X) / unit, expected, rtol=1e-3)
+
+
 def test_one_sequence_and_a_constant_target():
     X = [np.ones((3, 1))]
     model = RNNRegressor(**FAST).fit(X, [5.0])
