@@ -1,9 +1,11 @@
 """Forecasts judged by what came: backtests from one origin after another."""
 
+from numbers import Integral
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import clone
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import TimeSeriesSplit, check_cv
 from sklearn.utils import Bunch
 
 from sklearn_rnn.data.series import is_one_series, read_series
@@ -28,8 +30,8 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
         What is known ahead, a row for each step.
     n_steps : int, optional
         Number of steps of a forecast; by default the forecaster's `horizon`.
-    cv : int or splitter, default=5
-        A splitter whose training and test parts are runs of steps, the test behind; or the number of folds of
+    cv : int, splitter or iterable of splits, default=5
+        One whose training and test parts are runs of steps, the test behind; or the number of folds of
         `sklearn.model_selection.TimeSeriesSplit`. With a `gap`, the steps between are known to forecasts, but
         not learnt from.
 
@@ -76,8 +78,12 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
     n_steps = forecaster.horizon if n_steps is None else n_steps
     series, _, is_flat = read_series(X)
     values = series.values[:, 0] if is_flat else series.values
+    if exogenous is not None and len(exogenous) != len(values):
+        raise ValueError(
+            f"exogenous has {len(exogenous)} steps, but there must be {len(values)} of the series."
+        )
     found, naive, counts = [], [], []
-    for train, test in (cv if hasattr(cv, "split") else TimeSeriesSplit(cv)).split(values):
+    for train, test in (TimeSeriesSplit(cv) if isinstance(cv, Integral) else check_cv(cv)).split(values):
         begin, start, stop = train[0], test[0], test[-1] + 1
         _check_runs(train, test, n_steps)
         model = clone(forecaster).fit(*_cut(X, exogenous, begin, train[-1] + 1))

@@ -134,8 +134,9 @@ class RNNForecaster(BaseRNN):
     A list of series and an array with three axes are several series. Anything else is one, so that
     `sklearn.model_selection.TimeSeriesSplit` cuts it in time. Steps are taken as they follow one another; of
     an index of dates it is only checked that they increase, and that those of `X` and `exogenous` agree.
-    Several features are predicted side by side: given what was read, draws of `sample_paths` are independent
-    between the features of one step.
+    Numbers are read as float32, which has seven digits: take a large constant off series that change little
+    beside it. Several features are predicted side by side: given what was read, draws of `sample_paths` are
+    independent between the features of one step.
 
     References
     ----------

@@ -330,11 +330,15 @@ def test_backtests_that_are_refused():
         ValueError, match=r"cv gives test parts of 5 step\(s\), too few for a forecast of 7; .*70"
     ):
         backtest(make(), ONE, n_steps=7, cv=TimeSeriesSplit(2, test_size=5))
+    with pytest.raises(ValueError, match="^exogenous has 70 steps, but there must be 60 of the series"):
+        backtest(make(), ONE, KNOWN)
 
 
 def test_a_number_of_folds():
     errors = backtest(make(), ONE, cv=3).mean_absolute_error
     np.testing.assert_array_equal(errors, backtest(make(), ONE, cv=TimeSeriesSplit(3)).mean_absolute_error)
+    splits = list(TimeSeriesSplit(3).split(ONE))
+    np.testing.assert_array_equal(errors, backtest(make(), ONE, cv=splits).mean_absolute_error)
 
 
 def test_cross_validation_over_series():
