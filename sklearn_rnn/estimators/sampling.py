@@ -11,8 +11,11 @@ def choose(logs, temperature, top_k, top_p, uniform):
     """Draw a token for each row of log-probabilities (n, K), given one number in [0, 1) for each."""
     if temperature == 0:
         return logs.argmax(axis=1)
-    behind = logs.astype(np.float64) - logs.max(axis=1, keepdims=True)
-    weights = np.exp(behind / max(temperature, 1e-200))  # below that all others are infinitely far behind
+    if temperature == 1:  # the probabilities themselves
+        weights = np.exp(logs, dtype=np.float64)
+    else:
+        behind = logs.astype(np.float64) - logs.max(axis=1, keepdims=True)
+        weights = np.exp(behind / max(temperature, 1e-200))  # below that all others are infinitely far behind
     if top_k is not None and top_k < logs.shape[1]:
         np.put_along_axis(weights, np.argpartition(-weights, top_k, axis=1)[:, top_k:], 0, axis=1)
     if top_p is not None and top_p < 1:

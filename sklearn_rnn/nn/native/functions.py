@@ -263,7 +263,7 @@ class Step:
         n_rows = plan.sizes[0]
         self._shape = (n_rows,) if is_token else (n_rows, weight_ih.shape[1])
         self._fed_shape = (n_rows, plan.n_outputs if plan.cell == "jordan" else plan.hidden)
-        self._table = weight_ih.t() + bias_ih if is_token else None  # projected tokens
+        self._table = (weight_ih.t() + bias_ih).contiguous() if is_token else None  # projected tokens
         with torch.inference_mode(False):  # what inference mode makes cannot be written to outside of it
             self._gates = torch.empty(n_rows, len(weight)) if is_token else None
         hidden = weight.new_empty(n_rows, plan.hidden)
