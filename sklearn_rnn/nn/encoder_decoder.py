@@ -35,8 +35,6 @@ class EncoderDecoder(Network):
         there is besides), or of features.
     target_is_tokens : bool
         Which of the two.
-    rare_inputs : ndarray of bool of shape (input_size,), optional
-        See `TokenInput`; for the decoder.
     embedding_size : int or None
         Of these, and of the tokens of sources.
     cell, hidden_size, num_layers, bidirectional
@@ -56,6 +54,8 @@ class EncoderDecoder(Network):
     copy : bool, default=False
         Whether tokens are copied from sources, too; see `Pointer`. Of tokens that it copied and that have no
         code of their own the decoder reads 0.
+    rare_inputs : ndarray of bool of shape (input_size,), optional
+        See `TokenInput`; for the decoder.
 
     References
     ----------
