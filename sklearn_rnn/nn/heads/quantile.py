@@ -13,10 +13,12 @@ class QuantileHead(Head):
 
     Parameters
     ----------
-    input_size, per_step
+    input_size : int or None
         See `Head`.
     n_outputs : int, or tuple of an int and a tuple of float
         Number of outputs; and the levels of their quantiles, in increasing order, by default 0.1, 0.5, 0.9.
+    per_step : bool
+        See `Head`.
 
     Notes
     -----
