@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 import torch
 from joblib import Parallel, delayed
+from sklearn.base import clone
 from torch import nn
 
-from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn import (
+    RNNClassifier,
+    RNNForecaster,
+    RNNLanguageModel,
+    RNNRegressor,
+    RNNSeq2Seq,
+    RNNTagger,
+)
 from sklearn_rnn.nn import CELLS, Cell
 
 pytestmark = pytest.mark.gpu
@@ -235,3 +243,46 @@ def test_mixed_precision(cell, task, shape):
     np.testing.assert_allclose(mixed.loss_curve_[-1], exact.loss_curve_[-1], rtol=0.1, atol=0.02)
     assert_close(answers(pickle.loads(pickle.dumps(mixed)), X), answers(mixed, X), 1e-6)
     assert_close(answers(move(mixed, "cpu"), X), answers(mixed, X), 0.05)
+
+
+SERIES = np.sin(np.arange(60) / 4)
+# An estimator, what it learns from, and what it is asked.
+OTHERS = {
+    "tokens": (
+        RNNSeq2Seq(beam_size=2),
+        (make_words(), make_words()),
+        lambda m: [m.score_samples(make_words(), make_words()), *m.predict_nbest(make_words(), 2)[1]],
+    ),
+    "copies": (
+        RNNSeq2Seq(copy=True, attention="additive", scheduled_sampling=0.5),
+        (make_words(), make_words()),
+        lambda m: [m.score_samples(["xyz", "ab"], ["zx", "b"]), *m.attention_weights(["xyz"], ["zx"])],
+    ),
+    "numbers": (RNNSeq2Seq(), (make_numbers(), make_numbers()), lambda m: m.predict(make_numbers())),
+    "one to many": (RNNSeq2Seq(), (np.eye(12), make_numbers()), lambda m: m.predict(np.eye(12))),
+    "forecast": (
+        RNNForecaster(output="gaussian", context_length=16),
+        (SERIES,),
+        lambda m: [m.predict(5), *m.sample_paths(5, n_samples=9, random_state=0)],
+    ),
+    "direct": (
+        RNNForecaster(output="quantile", strategy="direct", horizon=3, context_length=16),
+        (SERIES,),
+        lambda m: [m.predict(), *m.predict_quantiles()],
+    ),
+    "language": (RNNLanguageModel(), (make_words(),), lambda m: [m.score_samples(make_words())]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.* of .* targets did not come to their end")
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_writes_or_forecasts_does_so_as_on_the_cpu(name):
+    estimator, data, ask = OTHERS[name]
+    small = SMALL | {"dtype": "float64"}
+    on_cpu = clone(estimator).set_params(**small, device="cpu").fit(*data)
+    on_gpu = clone(estimator).set_params(**small, device="cuda").fit(*data)
+    assert devices_of(on_gpu) == {"cuda"}
+    if not getattr(estimator, "scheduled_sampling", 0):  # whose draws are the device's own
+        np.testing.assert_allclose(on_gpu.loss_curve_, on_cpu.loss_curve_, rtol=1e-6)
+        assert_close(ask(on_gpu), ask(on_cpu), 1e-5)
+    assert_close(ask(move(on_cpu, "cuda")), ask(on_cpu), 1e-5)
