@@ -74,7 +74,7 @@ def warn_of_integers(X, vocabulary, n_steps, name="X"):
     if vocabulary.dtype.kind == "i" and not are_codes and n_tokens > max(50, 0.2 * n_steps):
         warnings.warn(
             f"{name} holds integers, which are read as tokens: {n_tokens} different ones in {n_steps} steps. "
-            f"If they are measurements, make them float: "
+            "If they are measurements, make them float: "
             f"{name} = [np.asarray(x, dtype=float) for x in {name}].",
             stacklevel=5,
         )

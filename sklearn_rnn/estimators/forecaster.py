@@ -270,7 +270,7 @@ class RNNForecaster(BaseRNN):
             self._check_parameters()
             self._note_settings(goes_on)
             device = resolve_device(self.device)
-            _refuse_target(y)
+            _warn_of_target(y)
             series, is_one = self._read_series(X, exogenous, reset=not goes_on)
             if goes_on and is_one != self._is_one:
                 raise ValueError("X must be one series, or a list of series, as in the first fit.")
@@ -895,7 +895,7 @@ class RNNForecaster(BaseRNN):
         return tags
 
 
-def _refuse_target(y):
+def _warn_of_target(y):
     if y is not None:
         warnings.warn(
             "y is given, but what is predicted is X itself, and y is left alone. What is known ahead of a "
