@@ -559,9 +559,12 @@ static void sum_entries(int64_t S, int64_t columns, const float *a, int64_t stri
             for (int i = 0; i < 8; i++) part[i] = v_set(0.0f);
             for (int64_t s = s0; s < MIN(s0 + CHUNK, S); s++) {
                 const float *row = a + s * stride + first;
-                if (width == 8 * V) UNROLL
-                for (int i = 0; i < 8; i++) part[i] = v_add(part[i], v_load(row + i * V));
-                else FOR_EACH_UNIT (u, n, width) part[u / V] = v_add(part[u / V], LOAD(row + u));
+                if (width == 8 * V) {
+                    UNROLL
+                    for (int i = 0; i < 8; i++) part[i] = v_add(part[i], v_load(row + i * V));
+                } else {
+                    FOR_EACH_UNIT (u, n, width) part[u / V] = v_add(part[u / V], LOAD(row + u));
+                }
             }
             for (int i = 0; i < 8; i++) sum[i] = v_add(sum[i], part[i]);
         }
