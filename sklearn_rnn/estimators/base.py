@@ -28,15 +28,17 @@ from sklearn_rnn.data.validation import (
 )
 from sklearn_rnn.estimators.labels import UnseenLabelsError
 from sklearn_rnn.estimators.parameters import RULES
+from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.inference import answer, hidden_states
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.network import RecurrentNetwork
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.training import (
+    AsFar,
+    BestEpoch,
     Checkpoint,
     Progress,
     RandomStream,
-    best_weights,
     make_net,
     resolve_device,
     resolve_dtype,
@@ -83,13 +85,13 @@ def warn_of_integers(X, vocabulary, n_steps, name="X"):
 class BaseRNN(Versioned, BaseEstimator):
     """Base of the estimators: the template of `fit`; a subclass codes targets and chooses a head.
 
-    A subclass defines `_flatten_target`, `_code_target`, `_describe_head`, `_score_answers` and its
-    predict methods.
+    A subclass defines `_flatten_target`, `_code_target`, `_describe_head` and its predict methods.
     """
 
     _extra_rules = {}
     _progress = Progress
     _network_class = RecurrentNetwork
+    _trains_on_all = True  # at last, for as many epochs as was best for what is held out
 
     def _store(self, parameters):
         """Store what a constructor was given, unchanged."""
@@ -192,12 +194,12 @@ class BaseRNN(Versioned, BaseEstimator):
             weights = check_sample_weight(sample_weight, sequences.lengths, per_step=per_step)
             *validation, groups = validation
             groups = _check_groups(groups, validation, sequences)
-            sequences, targets, weights, groups = _drop_weightless(
-                sequences, targets, weights, groups, per_step
-            )
+            rows = np.arange(len(sequences))
+            sequences, targets, weights, rows = _drop_weightless(sequences, targets, weights, rows, per_step)
             codes = self._code_target(targets, weights, reset=not goes_on, classes=classes)
             weights = self._weigh_classes(codes, weights, sequences.lengths)
-            sequences, codes, weights, groups = _drop_weightless(sequences, codes, weights, groups, per_step)
+            sequences, codes, weights, rows = _drop_weightless(sequences, codes, weights, rows, per_step)
+            groups = None if groups is None else groups[rows]
             if weights is not None:
                 weights = weights / weights.mean()  # what counts is how they compare
             rare = None if goes_on else self._learn_vocabulary(sequences, X)
@@ -205,7 +207,8 @@ class BaseRNN(Versioned, BaseEstimator):
             held_out = self._read_validation(*validation)
             self._prepare(device, rare, goes_on)
             dataset = SequenceDataset(sequences, codes, weights, per_step=per_step)
-            self._train(dataset, held_out, groups, epochs)
+            given = Given(*validation) if held_out else Given(X, y, sample_weight, rows)
+            self._train(dataset, held_out, groups, epochs, given=given)
         return self
 
     def _read_validation(self, X, y):
@@ -298,31 +301,69 @@ class BaseRNN(Versioned, BaseEstimator):
             )
         self.module_ = network.eval()
 
-    def _train(self, dataset, validation, groups, epochs, checkpoint=None):
+    def _train(self, dataset, validation, groups, epochs, checkpoint=None, given=None, everything=None):
+        """Train the network; to stop early, find out first for how many epochs.
+
+        Parameters
+        ----------
+        dataset, validation : SequenceDataset or the like
+            What to train on, and what to validate on, if it is there; see also `everything`.
+        groups : ndarray or None
+            What `dataset` is cut by, to set a part aside.
+        epochs : int
+            Number of epochs.
+        checkpoint : path, optional
+            Where training goes on from.
+        given : Given, optional
+            Sequences and targets in the user's form, for scorers.
+        everything : SequenceDataset or the like, optional
+            What to train on at last, where `validation` is a part of it that `dataset` lacks.
+        """
         if checkpoint is not None:
             checkpoint = self._open_checkpoint(checkpoint, dataset, validation, groups, epochs)
-        callbacks = users = list(copy.deepcopy(self.callbacks) or [])
+        users = list(copy.deepcopy(self.callbacks) or [])
+        net, n_before, best = self.net_, self.n_iter_, None
         if self.early_stopping and epochs > 1:
+            best = BestEpoch(self.n_iter_no_change, self.tol)
             if validation is None:
-                dataset, validation = self._split(dataset, groups)
-            callbacks = [*callbacks, ("_early_stopping", best_weights(self.n_iter_no_change, self.tol))]
+                everything = dataset
+                dataset, validation, held = self._split(dataset, groups)
+                given = None if self.scoring == "loss" else given.select(held)
+        # Callbacks of the user may follow what is held out, as schedules of the learning rate do.
+        is_repeated = best is not None and everything is not None and self._trains_on_all and not users
+        memory = net.remember() if is_repeated else None
+        score = None if validation is None else partial(self._score_held_out, validation, given)
         progress = self._progress()
-        if self.verbose == 1:
-            callbacks = [*callbacks, ("_progress", progress)]
-        net = self.net_
+        shown = [("_progress", progress)] if self.verbose == 1 else []
+        stops = [] if best is None else [("_early_stopping", best)]
         net.verbose = int(self.verbose)
-        net.batch_size = len(dataset) if self.batch_size == "all" else min(self.batch_size, len(dataset))
-        net.callbacks = callbacks
-        net.initialize_callbacks()
-        score = None if validation is None else partial(self._score_dataset, validation)
         try:
+            self._set_up(dataset, [*users, *stops, *shown])
             net.train(dataset, validation, epochs, score, checkpoint)
+            if is_repeated and not net.was_interrupted:
+                history = list(net.history)
+                net.restore(memory)
+                stops = [("_early_stopping", AsFar(best.best_epoch_, best.best_train_loss_))]
+                self._set_up(everything, [*stops, *shown])
+                net.train(everything, None, epochs)
+                net.history[:] = history
+                if net.was_interrupted:
+                    net.module_.load_state_dict(best.best_weights_)
         finally:
             progress.close()
         net.callbacks = users
-        ours = {name for name, _ in callbacks[len(users) :]}
+        ours = {name for name, _ in [*stops, *shown]}
         net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if name not in ours]
         self._write_down()
+        self.__dict__.pop("best_epoch_", None)
+        if best is not None:
+            self.best_epoch_ = n_before + best.best_epoch_
+
+    def _set_up(self, dataset, callbacks):
+        n = len(dataset)
+        self.net_.batch_size = n if self.batch_size == "all" else min(self.batch_size, n)
+        self.net_.callbacks = callbacks
+        self.net_.initialize_callbacks()
 
     def _open_checkpoint(self, path, dataset, validation, groups, epochs):
         """Open the file that training goes on from, if it is there and of this training."""
@@ -355,7 +396,7 @@ class BaseRNN(Versioned, BaseEstimator):
         return checkpoint
 
     def _split(self, dataset, groups):
-        """Set sequences aside for validation; they are copied, the others are not.
+        """Set sequences aside for validation, and say which; they are copied, the others are not.
 
         A network that goes on with the same data sets the same ones aside.
         """
@@ -368,7 +409,8 @@ class BaseRNN(Versioned, BaseEstimator):
             train, held = train_test_split(
                 rows, test_size=n_validation, stratify=strata, random_state=self._seed
             )
-        return dataset.keep(np.sort(train)), dataset.subset(np.sort(held))
+        train, held = np.sort(train), np.sort(held)
+        return dataset.keep(train), dataset.subset(held), held
 
     def _plan_split(self, dataset):
         n = len(dataset)
@@ -388,8 +430,11 @@ class BaseRNN(Versioned, BaseEstimator):
     def _strata(self, dataset):
         return None
 
-    def _score_dataset(self, dataset, module):
-        return self._score_answers(answer(module, dataset, "predict"), dataset.targets, dataset.weights)
+    def _score_held_out(self, dataset, given, module):
+        """Return what an epoch is judged by."""
+        if self.scoring == "loss":
+            return -self.net_.history[-1]["valid_loss"]  # has just been computed
+        return apply_scorer(self.scoring, self, given)
 
     def _write_down(self):
         """Copy what training learnt about itself into plain attributes."""
@@ -594,13 +639,13 @@ def _choose_groups(groups, fraction, rng):
     return held[codes]
 
 
-def _drop_weightless(sequences, targets, weights, groups, per_step):
-    """Leave out sequences without any weight, as if they had not been given."""
+def _drop_weightless(sequences, targets, weights, index, per_step):
+    """Leave out sequences without any weight, as if they had not been given; `index` says which are there."""
     if weights is None:
-        return sequences, targets, weights, groups
+        return sequences, targets, weights, index
     heaviest = np.maximum.reduceat(weights, sequences.offsets[:-1]) if per_step else weights
     keep = heaviest > 0
     if keep.all():
-        return sequences, targets, weights, groups
+        return sequences, targets, weights, index
     rows = np.repeat(keep, sequences.lengths) if per_step else keep
-    return sequences[keep], targets[rows], weights[rows], None if groups is None else groups[keep]
+    return sequences[keep], targets[rows], weights[rows], index[keep]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,6 +23,7 @@ from sklearn_rnn.data.validation import (
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.parameters import FORECAST, are_levels
 from sklearn_rnn.estimators.scaling import measure, measure_prefixes
+from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.roll_out import roll_out
 from sklearn_rnn.preprocessing.base import check_count
@@ -83,13 +85,22 @@ class RNNForecaster(BaseRNN):
     clip_norm : float or None, default=1.0
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     early_stopping : bool, default=False
-        Whether to set the last `validation_fraction` of the steps of each series aside, to stop when the loss
-        on them has not improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the
-        best epoch. A single epoch is trained on everything.
+        Whether to set the last `validation_fraction` of the steps of each series aside and to stop when
+        `scoring` on them has not improved by `tol` for `n_iter_no_change` epochs. The network is then trained
+        again, from the beginning and on all steps, for as many epochs as were best (`best_epoch_`), or until
+        the training loss is as small as it was then. With `callbacks` it gets the weights of the best epoch
+        instead. A single epoch is trained on everything.
+    scoring : str, callable or None, default="loss"
+        What `early_stopping` goes by and `validation_scores_` holds: "loss", the negative loss; None, the
+        negative mean absolute error of forecasts of `horizon` steps, as of `score`; the name of a scorer of
+        scikit-learn, such as "r2"; or a callable ``scorer(estimator, X, y)``, as `make_scorer` makes them:
+        ``estimator.predict(X)`` returns the forecasts of `horizon` steps from each step on that is set aside,
+        of shape (n_forecasts * horizon, n_features), and `y` what came.
     validation_fraction : float in (0, 1), default=0.1
         Share of the steps set aside by `early_stopping`. Series that are too short are trained on whole.
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which `early_stopping` stops.
+        Number of epochs without improvement after which `early_stopping` stops; on little data there are as
+        many more as 300 updates of the weights take.
     tol : float, default=1e-4
         An improvement of the validation score by less than this is none.
     warm_start : bool, default=False
@@ -203,6 +214,7 @@ class RNNForecaster(BaseRNN):
         weight_decay=0.0,
         clip_norm=1.0,
         early_stopping=False,
+        scoring="loss",
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
@@ -282,9 +294,12 @@ class RNNForecaster(BaseRNN):
                 self._learn_scale(series, known, weights)
             self._means, self._scales = self._find_scales(series)
             self._remember(series, known)
-            dataset, held_out = self._make_datasets(series, known, weights, epochs)
+            everything = self._make_datasets(series, known, weights)[0]
+            dataset, held_out, given = everything, None, None
+            if self.early_stopping and epochs > 1:
+                dataset, held_out, given = self._make_datasets(series, known, weights, is_held_out=True)
             self._prepare(device, None, goes_on)
-            self._train(dataset, held_out, None, epochs)
+            self._train(dataset, held_out, None, epochs, given=given, everything=everything)
         return self
 
     def _note_settings(self, goes_on):
@@ -414,15 +429,15 @@ class RNNForecaster(BaseRNN):
         if known is not None:
             self._recent_known = _last_steps(known, self._settings["context_length"]).values
 
-    def _make_datasets(self, series, known, weights, epochs):
-        """Cut windows to train on and, to stop early, to validate on."""
+    def _make_datasets(self, series, known, weights, *, is_held_out=False):
+        """Cut windows to train on and, to stop early, to validate on; and forecasts that scorers judge."""
         ahead, size = self._n_ahead, self._settings["context_length"]
         stride = -(-size // _OVERLAP)
-        first, known = series.offsets[:-1], self._scale_known(known)
+        first, scaled = series.offsets[:-1], self._scale_known(known)
         used = np.arange(len(series)) if weights is None else np.flatnonzero(weights)
         n_inputs = series.lengths - ahead
         n_held = np.zeros_like(n_inputs)
-        if self.early_stopping and epochs > 1:
+        if is_held_out:
             n_held = np.maximum(1, np.round(self.validation_fraction * n_inputs).astype(np.int64))
             n_held[n_inputs - n_held - ahead + 1 < 1] = 0
             if not n_held[used].any():
@@ -442,7 +457,7 @@ class RNNForecaster(BaseRNN):
             w = None if weights is None else weights[row]
             return WindowDataset(
                 series.values,
-                known,
+                scaled,
                 first[row] + ends - lengths,
                 lengths,
                 self._means[row],
@@ -456,11 +471,12 @@ class RNNForecaster(BaseRNN):
         dataset = cut([_count_down(n_train[i], min(n_train[i], size), stride) for i in used])
         used = used[n_held[used] > 0]
         if not len(used):
-            return dataset, None
+            return dataset, None, None
         before = n_inputs - n_held
         stops = [_count_down(n_inputs[i], before[i] + 1, stride) for i in used]
         judged = [np.diff(ends, prepend=before[i]) for i, ends in zip(used, stops, strict=True)]
-        return dataset, cut(stops, np.concatenate(judged))
+        given = self._plan_judged(series, known, before + 1, used) if self.scoring != "loss" else None
+        return dataset, cut(stops, np.concatenate(judged)), given
 
     def _describe_input(self, rare):
         size = self.n_features_in_ + self.n_exogenous_in_ * self._n_ahead
@@ -474,8 +490,28 @@ class RNNForecaster(BaseRNN):
             return "gaussian", n_outputs
         return {"squared_error": "linear", "absolute_error": "absolute_error"}[self.loss], n_outputs
 
-    def _score_dataset(self, dataset, module):
-        return -self.net_.history[-1]["valid_loss"]  # has just been computed
+    def _plan_judged(self, series, known, first, used):
+        """Return windows before the steps that are set aside, and what came after each."""
+        n_steps = self._settings["horizon"]
+        last = series.lengths - n_steps
+        is_used = np.isin(np.arange(len(series)), used) & (last > 0)
+        stops = [
+            np.arange(min(a, b), b + 1) if is_there else np.arange(0)
+            for a, b, is_there in zip(first, last, is_used, strict=True)
+        ]
+        means, scales = (np.repeat(a, list(map(len, stops)), axis=0) for a in (self._means, self._scales))
+        windows = self._make_windows(series, known, stops, means, scales)
+        ends = windows.starts + windows.lengths
+        came = windows.values[ends[:, np.newaxis] + np.arange(n_steps)]  # (n_windows, n_steps, n_features)
+        return Given(windows, came.reshape(-1, self.n_features_in_))
+
+    def _score_held_out(self, dataset, given, module):
+        if self.scoring == "loss":
+            return super()._score_held_out(dataset, given, module)
+        forecasts = self._run(given.X, self._settings["horizon"])[:, 0].reshape(given.y.shape)
+        if self.scoring is None:
+            return -float(np.abs(forecasts - given.y).mean())
+        return apply_scorer(self.scoring, _Forecasts(forecasts), given)
 
     # Forecasts
 
@@ -893,6 +929,17 @@ class RNNForecaster(BaseRNN):
         tags.input_tags.string = tags.input_tags.two_d_array = False
         tags.target_tags.required = False
         return tags
+
+
+class _Forecasts(RegressorMixin, BaseEstimator):
+    """Forecasts that are there already, as a scorer takes them."""
+
+    def __init__(self, forecasts):
+        self.forecasts = forecasts
+
+    def predict(self, X):
+        """Return the forecasts."""
+        return self.forecasts
 
 
 def _warn_of_target(y):

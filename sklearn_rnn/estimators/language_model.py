@@ -1,5 +1,6 @@
 """Language model: the probability of what comes next, and text drawn from it."""
 
+import math
 import os
 import warnings
 
@@ -25,8 +26,9 @@ from sklearn_rnn.data.text_file import TextFile, gather_parts
 from sklearn_rnn.data.validation import Problems, as_sequences, check_unit, object_array
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
-from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS
+from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS, TEXT_SCORING
 from sklearn_rnn.estimators.sampling import check_sampling, choose
+from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.estimators.vocabulary import learn_vocabulary, read_vocabulary
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.heads.tied import TiedLinear
@@ -36,6 +38,14 @@ from sklearn_rnn.nn.recurrent import Stepper
 from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import TokenProgress, resolve_device
 
+# What `scoring` makes of the mean loss of a token; smaller is better.
+_COSTS = {
+    None: float,
+    "loss": float,
+    "neg_log_loss": float,
+    "neg_bits_per_token": lambda nats: nats / math.log(2),
+    "neg_perplexity": math.exp,
+}
 _START = 0  # the code that every sequence begins with; tokens follow from 1
 _CHUNKS_A_PART = 16  # of each lane, from which a part of a text that comes in chunks is long enough
 
@@ -101,13 +111,19 @@ class RNNLanguageModel(BaseRNN):
         Truncated back-propagation through time in a stream: the number of steps of a chunk. The texts of a
         list are each read as a whole.
     early_stopping : bool, default=False
-        Whether to set the end of the stream, or some of the texts, aside, to stop when the score on them has
-        not improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch.
-        A single epoch is trained on everything.
+        Whether to set the end of the stream, or some of the texts, aside and to stop when `scoring` on them
+        has not improved by `tol` for `n_iter_no_change` epochs. The network gets the weights of the best
+        epoch (`best_epoch_`). A single epoch is trained on everything.
+    scoring : str, callable or None, default="loss"
+        What `early_stopping` goes by and `validation_scores_` holds: "loss" (or "neg_log_loss"), the mean
+        log-probability of a token in nats, as of `score`, for which None stands, too; "neg_bits_per_token",
+        "neg_perplexity"; or a callable ``scorer(estimator, X, y)``, of which larger values are better, with
+        text that is held out as `X` and None as `y`.
     validation_fraction : float in (0, 1), default=0.1
         Share that `early_stopping` sets aside.
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which `early_stopping` stops.
+        Number of epochs without improvement after which `early_stopping` stops; on little data there are as
+        many more as 300 updates of the weights take.
     tol : float, default=1e-4
         An improvement of the validation score by less than this is none.
     warm_start : bool, default=False
@@ -147,7 +163,9 @@ class RNNLanguageModel(BaseRNN):
     best_loss_ : float
         The smallest of `loss_curve_`.
     validation_scores_ : list of float or None
-        Score on the validation set after each epoch: on `X_val`, or with `early_stopping`.
+        What `scoring` says of the validation set after each epoch: of `X_val`, or with `early_stopping`.
+    best_epoch_ : int
+        The epoch with the best of `validation_scores_`, counted from 1; only with `early_stopping`.
     history_ : list of dict
         All that was recorded in each epoch.
     module_ : torch.nn.Module
@@ -207,7 +225,8 @@ class RNNLanguageModel(BaseRNN):
     _per_step = True
     _was_table = False
     _progress = TokenProgress
-    _extra_rules = {"bptt_steps": CHUNK_STEPS, "condition_as": CONDITION_AS}
+    _extra_rules = {"bptt_steps": CHUNK_STEPS, "condition_as": CONDITION_AS, "scoring": TEXT_SCORING}
+    _trains_on_all = False
     _condition_size = None  # width of what a text is conditioned on
     _has_unknown = False  # whether the unknown symbol is a token of the fitted network
 
@@ -234,6 +253,7 @@ class RNNLanguageModel(BaseRNN):
         clip_norm=1.0,
         bptt_steps=64,
         early_stopping=False,
+        scoring="loss",
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
@@ -352,7 +372,7 @@ class RNNLanguageModel(BaseRNN):
                 raise ValueError("condition_val belongs to X_val, which is not given.")
             self._prepare(device, None, goes_on)
             dataset = self._as_stream(dataset) if is_stream else dataset
-            self._train(dataset, held_out, None, epochs, checkpoint)
+            self._train(dataset, held_out, None, epochs, checkpoint, Given(X if X_val is None else X_val))
         return self
 
     def _read_source(self, X, *, reset, name="X"):
@@ -606,16 +626,19 @@ class RNNLanguageModel(BaseRNN):
 
     def _split(self, dataset, groups):
         if not self._is_stream:
-            kept, held_out = super()._split(dataset, groups)
-            return kept, self._hold_out(held_out)
+            kept, held_out, rows = super()._split(dataset, groups)
+            return kept, self._hold_out(held_out), rows
         n = dataset.n_steps
         n_held = max(2, round(self.validation_fraction * n))
         if n_held >= n:
             raise ValueError(f"early_stopping leaves nothing to train on: X has {n} steps.")
-        return dataset.set_end_aside(n_held)
+        return *dataset.set_end_aside(n_held), slice(-n_held, None)
 
-    def _score_dataset(self, dataset, module):
-        return -self.net_.history[-1]["valid_loss"]  # has just been computed
+    def _score_held_out(self, dataset, given, module):
+        if callable(self.scoring):
+            return super()._score_held_out(dataset, given, module)
+        loss = self.net_.history[-1]["valid_loss"]  # has just been computed
+        return -_COSTS[self.scoring](loss)
 
     # What is known of a text
 

@@ -7,6 +7,7 @@ import os
 import numpy as np
 import torch
 
+from sklearn_rnn.metrics import get_scorer
 from sklearn_rnn.nn.attention import ATTENTIONS, Attention
 from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
 from sklearn_rnn.nn.heads import Head
@@ -71,6 +72,23 @@ class Optional(Rule):
     def check(self, name, value):
         """See `Rule.check`."""
         if value is not None:
+            super().check(name, value)
+
+
+class Scoring(Rule):
+    """The rule for `scoring`."""
+
+    def __init__(self):
+        super().__init__(
+            object, callable, "'loss', a name of metrics.get_scorer_names(), a callable scorer, or None"
+        )
+
+    def check(self, name, value):
+        """See `Rule.check`."""
+        if isinstance(value, str):
+            if value != "loss":
+                get_scorer(value)  # which knows the names
+        elif value is not None:
             super().check(name, value)
 
 
@@ -155,6 +173,7 @@ RULES = {
     "clip_norm": Optional(_real(0, open_below=True)),
     "bptt_steps": Optional(_whole(1)),
     "early_stopping": _FLAG,
+    "scoring": Scoring(),
     "validation_fraction": _real(0, open_below=True, below=1),
     "n_iter_no_change": _whole(1),
     "tol": _real(0),
@@ -172,6 +191,15 @@ RULES = {
 }
 
 CHUNK_STEPS = _whole(1)
+# The other names stand for metrics that compare predictions with targets.
+TEXT_SCORING = Optional(
+    _one_of(
+        ("loss", "neg_log_loss", "neg_bits_per_token", "neg_perplexity"),
+        or_else=", a callable scorer",
+        types=object,
+        condition=callable,
+    )
+)
 CONDITION_AS = _one_of(("input", "state"))
 SEQUENCE_HEAD = _one_of(("auto",), or_else=", or a subclass of Head", types=object, condition=_subclass(Head))
 STEP_HEAD = _one_of(
@@ -189,7 +217,6 @@ DECODER = {
     "beam_size": _whole(1),
     "length_penalty": _real(0),
     "max_length": Optional(_whole(1)),
-    "scoring": _one_of(("loss", "exact_match")),
 }
 FORECAST = {
     "horizon": _whole(1),

@@ -23,6 +23,7 @@ from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
 from sklearn_rnn.estimators.parameters import DECODER
 from sklearn_rnn.estimators.sampling import check_sampling, choose
 from sklearn_rnn.estimators.scaling import measure
+from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.estimators.vocabulary import code_copies, find_in_sources
 from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
@@ -103,17 +104,22 @@ class RNNSeq2Seq(BaseRNN):
     clip_norm : float or None, default=1.0
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     early_stopping : bool, default=False
-        Whether to set `validation_fraction` of the pairs aside, to stop when the score on them (see
-        `scoring`) has not improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of
-        the best epoch. A single epoch is trained on everything.
-    scoring : {"loss", "exact_match"}, default="loss"
-        The score on what is set aside: the mean log-probability of a token of the true target (of numbers,
-        the negative loss), or the share of sources whose predicted target is right, decoded greedily. That
-        share is 0 in the first epochs, for which `n_iter_no_change` has to leave room.
+        Whether to set `validation_fraction` of the pairs aside and to stop when `scoring` on them has not
+        improved by `tol` for `n_iter_no_change` epochs. The network is then trained again, from the beginning
+        and on all pairs, for as many epochs as were best (`best_epoch_`), or until the training loss is as
+        small as it was then. With `X_val`, or with `callbacks`, it gets the weights of the best epoch
+        instead. A single epoch is trained on everything.
+    scoring : str, callable or None, default="loss"
+        What `early_stopping` goes by and `validation_scores_` holds: "loss", the mean log-probability of a
+        token of the true target (of numbers, the negative loss); the name of a scorer (see
+        `sklearn_rnn.metrics.get_scorer_names`), such as "exact_match", which is 0 in the first epochs, for
+        which `n_iter_no_change` has to leave room; a callable ``scorer(estimator, X, y)``, of which larger
+        values are better; or None, the estimator's own `score`.
     validation_fraction : float in (0, 1), default=0.1
         Share of the sequences set aside by `early_stopping`.
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which `early_stopping` stops.
+        Number of epochs without improvement after which `early_stopping` stops; on little data there are as
+        many more as 300 updates of the weights take.
     tol : float, default=1e-4
         An improvement of the validation score by less than this is none.
     warm_start : bool, default=False
@@ -299,15 +305,17 @@ class RNNSeq2Seq(BaseRNN):
             device = resolve_device(self.device)
             sources, targets = self._read_pairs(X, y, reset=not goes_on)
             weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
+            rows = np.arange(len(targets))
             if weights is not None and not weights.all():  # as if these had not been given
-                keep = weights > 0
-                sources, targets, weights = sources[keep], targets[keep], weights[keep]
+                rows = np.flatnonzero(weights)
+                sources, targets, weights = sources[rows], targets[rows], weights[rows]
             rare = None if goes_on else self._learn(sources, targets, weights, X, y)
             dataset = self._make_dataset(sources, targets, weights)
             held_out = self._read_validation(*validation)
             self._note_lengths(sources, targets, reset=not goes_on)
             self._prepare(device, rare, goes_on)
-            self._train(dataset, held_out, None, epochs)
+            given = Given(*validation) if held_out else Given(X, y, sample_weight, rows)
+            self._train(dataset, held_out, None, epochs, given=given)
         return self
 
     # Reading
@@ -533,13 +541,6 @@ class RNNSeq2Seq(BaseRNN):
 
     def _progress(self):
         return Progress() if self._writes_numbers else TokenProgress()
-
-    def _score_dataset(self, dataset, module):
-        if self.scoring == "loss":
-            return -self.net_.history[-1]["valid_loss"]  # has just been computed
-        codes = self._decode_all(dataset.sources, self._decode_greedily)[0]
-        targets = np.split(dataset.targets, dataset.written.sequences.offsets[1:-1])
-        return np.mean([np.array_equal(c, t[:-1]) for c, t in zip(codes, targets, strict=True)])
 
     # Prediction
 

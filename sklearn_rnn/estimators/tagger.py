@@ -55,13 +55,20 @@ class RNNTagger(BaseRNN):
         Truncated back-propagation through time: gradients flow back over at most this many steps, cut at
         multiples of it. The state is carried on.
     early_stopping : bool, default=False
-        Whether to set `validation_fraction` of the sequences aside, to stop when the score on them has not
-        improved by `tol` for `n_iter_no_change` epochs, and to give back the weights of the best epoch. A
-        single epoch is trained on everything.
+        Whether to set `validation_fraction` of the sequences aside and to stop when `scoring` on them has not
+        improved by `tol` for `n_iter_no_change` epochs. The network is then trained again, from the beginning
+        and on all sequences, for as many epochs as were best (`best_epoch_`), or until the training loss is
+        as small as it was then. With `X_val`, or with `callbacks`, it gets the weights of the best epoch
+        instead. A single epoch is trained on everything.
+    scoring : str, callable or None, default="loss"
+        What `early_stopping` goes by and `validation_scores_` holds: "loss", the negative loss; the name of a
+        scorer (see `sklearn_rnn.metrics.get_scorer_names`); a callable ``scorer(estimator, X, y)``, of which
+        larger values are better; or None, the estimator's own `score`.
     validation_fraction : float in (0, 1), default=0.1
         Share of the sequences set aside by `early_stopping`.
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which `early_stopping` stops.
+        Number of epochs without improvement after which `early_stopping` stops; on little data there are as
+        many more as 300 updates of the weights take.
     tol : float, default=1e-4
         An improvement of the validation score by less than this is none.
     class_weight : dict, "balanced" or None, default=None
@@ -102,7 +109,9 @@ class RNNTagger(BaseRNN):
     best_loss_ : float
         The smallest of `loss_curve_`.
     validation_scores_ : list of float or None
-        Score on the validation set after each epoch: on `X_val`, or with `early_stopping`.
+        What `scoring` says of the validation set after each epoch: of `X_val`, or with `early_stopping`.
+    best_epoch_ : int
+        The epoch with the best of `validation_scores_`, counted from 1; only with `early_stopping`.
     history_ : list of dict
         All that was recorded in each epoch. A file keeps losses, scores and what callbacks wrote.
     module_ : torch.nn.Module
@@ -155,6 +164,7 @@ class RNNTagger(BaseRNN):
         clip_norm=1.0,
         bptt_steps=None,
         early_stopping=False,
+        scoring="loss",
         validation_fraction=0.1,
         n_iter_no_change=10,
         tol=1e-4,
@@ -277,9 +287,6 @@ class RNNTagger(BaseRNN):
 
     def _describe_head(self):
         return self.head, len(self.classes_)
-
-    def _score_answers(self, answers, codes, weights):
-        return np.average(answers == codes, weights=weights)
 
     def predict(self, X):
         """Give the label of each step.

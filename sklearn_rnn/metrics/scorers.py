@@ -3,9 +3,12 @@
 import copy
 from difflib import get_close_matches
 
+import numpy as np
 import sklearn.metrics
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import make_scorer
 
+from sklearn_rnn.data.validation import flatten_steps, is_ragged
 from sklearn_rnn.metrics.edit import edit_distance_rate, exact_match_score
 from sklearn_rnn.metrics.likelihood import bits_per_token, perplexity_score
 from sklearn_rnn.metrics.regression import (
@@ -34,6 +37,67 @@ class _ProbabilityScorer(type(make_scorer(perplexity_score))):
     def _score(self, method_caller, estimator, X, y_true, **kwargs):
         kwargs = {"labels": estimator.classes_} | kwargs
         return super()._score(method_caller, estimator, X, y_true, **kwargs)
+
+
+class _StepScorer(type(make_scorer(perplexity_score))):
+    """A scorer of scikit-learn that takes the steps of all sequences together where each has a target.
+
+    scikit-learn's metrics know one target a sample; for a tagger the samples are the steps.
+    """
+
+    def _score(self, method_caller, estimator, X, y_true, **kwargs):
+        if not _is_per_step(estimator, y_true):
+            return super()._score(method_caller, estimator, X, y_true, **kwargs)
+        lengths = [len(row) for row in y_true]
+        weights = kwargs.pop("sample_weight", None)
+        if weights is not None:
+            kwargs["sample_weight"] = flatten_steps(weights, lengths, name="sample_weight")
+        kind = _StepClassifier if hasattr(estimator, "classes_") else _StepRegressor
+        scorer = make_scorer(self._score_func, response_method=self._response_method, **self._kwargs)
+        # Called by itself: answers that other scorers share are cut by sequences.
+        return self._sign * scorer(kind(estimator, lengths), X, flatten_steps(y_true, lengths), **kwargs)
+
+
+def _is_per_step(estimator, y_true):
+    """Whether there is a target for each step."""
+    if is_ragged(y_true):
+        return True
+    # One array with a label for each step; where a sequence has several labels, there are classes for each.
+    classes = getattr(estimator, "classes_", None)
+    is_tagger = isinstance(classes, np.ndarray) and classes.ndim == 1
+    return is_tagger and np.ndim(y_true) == 2 and np.shape(y_true)[1] > 1
+
+
+class _Steps(BaseEstimator):
+    """An estimator whose answers for the steps of all sequences are laid end to end."""
+
+    def __init__(self, estimator, lengths):
+        self.estimator = estimator
+        self.lengths = lengths
+
+    def _lay_flat(self, answers):
+        if [len(row) for row in answers] != self.lengths:
+            raise ValueError(
+                "scikit-learn's metrics compare step by step, but the predictions do not have the lengths of "
+                "y. Take a metric of whole sequences, such as 'exact_match' or 'neg_edit_distance_rate'."
+            )
+        return np.concatenate(list(answers))
+
+    def predict(self, X):
+        return self._lay_flat(self.estimator.predict(X))
+
+
+class _StepClassifier(ClassifierMixin, _Steps):
+    @property
+    def classes_(self):
+        return self.estimator.classes_
+
+    def predict_proba(self, X):
+        return self._lay_flat(self.estimator.predict_proba(X))
+
+
+class _StepRegressor(RegressorMixin, _Steps):
+    pass
 
 
 def _make_cost_scorer(cost):
@@ -72,7 +136,9 @@ def get_scorer(scoring):
     """Give the scorer that a name stands for.
 
     scikit-learn's functions do not know this library's names: give them the scorer,
-    ``GridSearchCV(..., scoring=get_scorer("step_f1_macro"))``.
+    ``GridSearchCV(..., scoring=get_scorer("step_f1_macro"))``. Scorers of scikit-learn that come from here
+    also judge estimators that answer each step: ``get_scorer("f1_macro")`` takes the steps of all sequences
+    together.
 
     Parameters
     ----------
@@ -114,7 +180,7 @@ def get_scorer(scoring):
     if isinstance(scoring, (list, tuple)):
         return {name: get_scorer(name) for name in scoring}
     if not isinstance(scoring, str):
-        return sklearn.metrics.get_scorer(scoring)
+        return sklearn.metrics.get_scorer(scoring)  # which checks it
     if scoring in _SCORERS:
         return copy.deepcopy(_SCORERS[scoring])
     names = get_scorer_names()
@@ -123,7 +189,10 @@ def get_scorer(scoring):
         near = longer[:5] or get_close_matches(scoring, names, n=1)
         hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
         raise ValueError(f"There is no scorer {scoring!r}.{hint} get_scorer_names() gives all names.")
-    return sklearn.metrics.get_scorer(scoring)
+    scorer = sklearn.metrics.get_scorer(scoring)
+    if type(scorer) is not _StepScorer.__base__:
+        return scorer
+    return _StepScorer(scorer._score_func, scorer._sign, scorer._kwargs, scorer._response_method)
 
 
 def get_scorer_names():

@@ -1,8 +1,9 @@
 """Training on a skorch net: the one place that knows skorch."""
 
+from sklearn_rnn.training.callbacks import AsFar as AsFar
+from sklearn_rnn.training.callbacks import BestEpoch as BestEpoch
 from sklearn_rnn.training.callbacks import Progress as Progress
 from sklearn_rnn.training.callbacks import TokenProgress as TokenProgress
-from sklearn_rnn.training.callbacks import best_weights as best_weights
 from sklearn_rnn.training.checkpoint import Checkpoint as Checkpoint
 from sklearn_rnn.training.devices import resolve_device as resolve_device
 from sklearn_rnn.training.devices import resolve_dtype as resolve_dtype

@@ -1,9 +1,13 @@
 """What happens between epochs."""
 
+import copy
 import math
 
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback
 from tqdm.auto import tqdm
+
+# On few sequences ten epochs may be twenty updates of the weights, after which nothing can be said yet.
+_LEAST_UPDATES = 300
 
 
 class Progress(Callback):
@@ -81,26 +85,82 @@ class TokenProgress(Progress):
         self.bar_.set_postfix(shown, refresh=False)
 
 
-def best_weights(patience, tol):
-    """Stop when the validation score no longer improves, and give back the best weights, from memory.
+class BestEpoch(Callback):
+    """Stop when the validation score no longer improves; remember the best weights, in memory.
 
     Parameters
     ----------
     patience : int
         Number of epochs without improvement after which to stop.
     tol : float
-        Less than this is no improvement.
+        An improvement by less than this is none.
 
-    Returns
-    -------
-    skorch.callbacks.EarlyStopping
-        The callback.
+    Attributes
+    ----------
+    best_epoch_ : int
+        The epoch with the best score, counted from 1 in this training.
+    best_score_, best_train_loss_ : float
+        Its score, and its mean loss in training.
+    best_weights_ : dict of str to Tensor
+        The weights after it.
     """
-    return EarlyStopping(
-        monitor="valid_score",
-        patience=patience,
-        threshold=tol,
-        threshold_mode="abs",
-        lower_is_better=False,
-        load_best=True,
-    )
+
+    def __init__(self, patience, tol):
+        self.patience = patience
+        self.tol = tol
+
+    def on_train_begin(self, net, **kwargs):
+        """Forget an earlier training."""
+        self.n_epochs_ = self.best_epoch_ = 0
+        self.n_updates_ = 0  # since the best epoch
+        self.best_score_ = -math.inf
+        self.best_weights_ = None
+
+    def on_epoch_end(self, net, **kwargs):
+        """Compare the epoch with the best one."""
+        epoch = net.history[-1]
+        self.n_epochs_ += 1
+        self.n_updates_ += epoch["train_batch_count"]
+        score = epoch["valid_score"]
+        if self.best_weights_ is None or score > self.best_score_ + self.tol:
+            self.best_epoch_, self.best_score_, self.n_updates_ = self.n_epochs_, score, 0
+            self.best_train_loss_ = epoch["train_loss"]
+            self.best_weights_ = copy.deepcopy(net.module_.state_dict())
+        elif self.n_epochs_ - self.best_epoch_ >= self.patience and self.n_updates_ >= _LEAST_UPDATES:
+            if net.verbose:
+                print(f"The score on what is held out has not improved since epoch {self.best_epoch_}.")
+            raise KeyboardInterrupt  # how a skorch callback ends training
+
+    def on_train_end(self, net, **kwargs):
+        """Go back to the best weights."""
+        if self.best_weights_ is not None:
+            net.module_.load_state_dict(self.best_weights_)
+
+
+class AsFar(Callback):
+    """Train as far as another training went: for as many epochs, and until the loss is as small.
+
+    The loss of single epochs is now and then far above those around them, which are no good ones to end with.
+    This is the way of Goodfellow et al., Deep Learning (2016), algorithms 7.2 and 7.3.
+
+    Parameters
+    ----------
+    epochs : int
+        Number of epochs that are trained at least.
+    train_loss : float
+        The mean training loss at which to stop then.
+    """
+
+    def __init__(self, epochs, train_loss):
+        self.epochs = epochs
+        self.train_loss = train_loss
+
+    def on_train_begin(self, net, **kwargs):
+        """Begin to count."""
+        self.n_epochs_ = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        """Stop, if it is far enough."""
+        self.n_epochs_ += 1
+        if self.n_epochs_ >= self.epochs and net.history[-1]["train_loss"] <= self.train_loss:
+            raise KeyboardInterrupt  # how a skorch callback ends training

@@ -14,7 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, P
 from torch import nn
 
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
-from sklearn_rnn.training.callbacks import Progress, TokenProgress
+from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
 
 OPTIMIZERS = {
@@ -29,7 +29,7 @@ OPTIMIZERS = {
 # Of these, a step asks for one gradient, and treats each number alike.
 _PLAIN = frozenset(OPTIMIZERS.values())
 # Callbacks that leave the network alone.
-_HARMLESS = (EpochTimer, EarlyStopping, LRScheduler, PrintLog, Progress, TokenProgress)
+_HARMLESS = (AsFar, BestEpoch, EpochTimer, EarlyStopping, LRScheduler, PrintLog, Progress, TokenProgress)
 
 
 class BatchIterator:
@@ -91,6 +91,7 @@ class SequenceNet(NeuralNet):
         self._flat = None  # all weights as one parameter
         self._n_batches = 0  # in this epoch so far
         self.of_batches = ()  # their losses, and numbers of terms
+        self.was_interrupted = False  # by Ctrl-C
 
     @property
     def _default_callbacks(self):
@@ -148,7 +149,7 @@ class SequenceNet(NeuralNet):
         largest = torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max()
         self._stop_unless_finite(largest.item(), "a weight")
         self.module_.eval()
-        if checkpoint is not None and not self._was_interrupted:
+        if checkpoint is not None and not self.was_interrupted:
             checkpoint.remove()
 
     def resume(self, learning_rate):
@@ -203,13 +204,13 @@ class SequenceNet(NeuralNet):
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train until done or interrupted; see `skorch.NeuralNet.fit_loop`."""
-        self._stopped_by_callback = self._was_interrupted = False
+        self._stopped_by_callback = self.was_interrupted = False
         self._resume_schedules()
         try:
             return super().fit_loop(X, y, epochs, **fit_params)
         except KeyboardInterrupt:
             if not self._stopped_by_callback:
-                self._was_interrupted = True
+                self.was_interrupted = True
                 warnings.warn(
                     f"Training was interrupted in epoch {len(self.history)}; what was learnt so far is kept.",
                     stacklevel=2,

@@ -1,0 +1,86 @@
+"""What training is validated by: the loss, the estimator's own score, or a scorer."""
+
+import numpy as np
+from sklearn.utils import _safe_indexing
+
+from sklearn_rnn.metrics import get_scorer
+
+
+class Given:
+    """Sequences and targets as the user gave them, which scorers take.
+
+    Parameters
+    ----------
+    X, y : any form that `fit` takes
+        Sequences and their targets.
+    sample_weight : array or ragged list, optional
+        Their weights.
+    rows : ndarray of int, optional
+        Which of them are trained on. By default all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.estimators.scoring import Given
+    >>> Given(["to", "be", "or"], [1, 2, 3], rows=np.array([0, 2])).select(np.array([1])).X
+    ['or']
+    """
+
+    def __init__(self, X, y=None, sample_weight=None, rows=None):
+        self.X = X
+        self.y = y
+        self.sample_weight = sample_weight
+        self.rows = rows
+
+    def select(self, rows):
+        """Return some of the rows that are trained on; of a text, which has no rows, a slice."""
+        if isinstance(self.X, str):
+            return Given(self.X[rows])
+        if not hasattr(self.X, "__len__"):
+            raise ValueError(
+                "A callable scoring needs a text in memory: as a str, not as a file or an iterator."
+            )
+        rows = rows if self.rows is None else self.rows[rows]
+        parts = (self.X, self.y, self.sample_weight)
+        return Given(*(None if part is None else _safe_indexing(part, rows) for part in parts))
+
+
+def apply_scorer(scoring, estimator, given):
+    """Score an estimator on what it was not trained on.
+
+    Parameters
+    ----------
+    scoring : str, callable or None
+        A name that `metrics.get_scorer` knows, a scorer, or None for the `score` of the estimator.
+    estimator : estimator
+        Called with `X` of `given`.
+    given : Given
+        Sequences and targets. Weights are passed on if there are any.
+
+    Returns
+    -------
+    float
+        Larger is better.
+
+    Raises
+    ------
+    ValueError
+        If the score is no number, or NaN.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.estimators.scoring import Given, apply_scorer
+    >>> apply_scorer(lambda estimator, X, y: 0.5, None, Given([], []))
+    0.5
+    """
+    weights = {} if given.sample_weight is None else {"sample_weight": given.sample_weight}
+    if scoring is None:
+        return estimator.score(given.X, given.y, **weights)
+    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    score = scorer(estimator, given.X, given.y, **weights)
+    if np.ndim(score) or not isinstance(score, (int, float, np.number)) or np.isnan(score):
+        raise ValueError(
+            f"scoring={scoring!r} must return a number, got {score!r} on what is validated on. Validate on "
+            "more (validation_fraction, X_val), or choose another scoring."
+        )
+    return float(score)
