@@ -39,3 +39,9 @@ def pytest_collection_modifyitems(items):
         if not torch.cuda.is_available():
             for item in marked:
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """`early_stopping` counts epochs alone, also on little data."""
+    monkeypatch.setattr("sklearn_rnn.training.callbacks._LEAST_UPDATES", 0)

@@ -670,7 +670,7 @@ def test_validation_groups_are_cut_as_the_training_sequences(routing, ragged):
 def test_data_to_validate_on_pass_through_the_transformer(routing, name):
     model, X, y = CASES[name]
     X = [np.eye(3)[[len(w) % 3 for w in x]] for x in X] if isinstance(X[0][0], str) else X
-    model = clone(model).set_fit_request(X_val=True, y_val=True)
+    model = clone(model).set_params(scoring=None).set_fit_request(X_val=True, y_val=True)
     fit, rest = slice(0, 16), slice(16, None)
     for form in forms_of([100 + 3 * x for x in X]).values():
         pipe = scaled(model, transform_input=["X_val"])

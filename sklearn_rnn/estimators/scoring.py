@@ -1,5 +1,7 @@
 """What training is validated by: the loss, the estimator's own score, or a scorer."""
 
+import warnings
+
 import numpy as np
 from sklearn.utils import _safe_indexing
 
@@ -74,10 +76,12 @@ def apply_scorer(scoring, estimator, given):
     0.5
     """
     weights = {} if given.sample_weight is None else {"sample_weight": given.sample_weight}
-    if scoring is None:
-        return estimator.score(given.X, given.y, **weights)
-    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
-    score = scorer(estimator, given.X, given.y, **weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as that the network has not learnt much yet
+        if scoring is None:
+            return estimator.score(given.X, given.y, **weights)
+        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+        score = scorer(estimator, given.X, given.y, **weights)
     if np.ndim(score) or not isinstance(score, (int, float, np.number)) or np.isnan(score):
         raise ValueError(
             f"scoring={scoring!r} must return a number, got {score!r} on what is validated on. Validate on "

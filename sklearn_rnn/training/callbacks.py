@@ -94,20 +94,25 @@ class BestEpoch(Callback):
         Number of epochs without improvement after which to stop.
     tol : float
         An improvement by less than this is none.
+    slack : float, default=0.0
+        Scores that are worse than the best by at most this share of it are as good.
 
     Attributes
     ----------
     best_epoch_ : int
         The epoch with the best score, counted from 1 in this training.
-    best_score_, best_train_loss_ : float
-        Its score, and its mean loss in training.
+    best_score_ : float
+        Its score.
     best_weights_ : dict of str to Tensor
         The weights after it.
+    last_epoch_, last_train_loss_ : int, float
+        The last epoch that was as good, and its mean loss in training.
     """
 
-    def __init__(self, patience, tol):
+    def __init__(self, patience, tol, slack=0.0):
         self.patience = patience
         self.tol = tol
+        self.slack = slack
 
     def on_train_begin(self, net, **kwargs):
         """Forget an earlier training."""
@@ -124,9 +129,10 @@ class BestEpoch(Callback):
         score = epoch["valid_score"]
         if self.best_weights_ is None or score > self.best_score_ + self.tol:
             self.best_epoch_, self.best_score_, self.n_updates_ = self.n_epochs_, score, 0
-            self.best_train_loss_ = epoch["train_loss"]
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
-        elif self.n_epochs_ - self.best_epoch_ >= self.patience and self.n_updates_ >= _LEAST_UPDATES:
+        if score >= self.best_score_ - self.slack * abs(self.best_score_):
+            self.last_epoch_, self.last_train_loss_ = self.n_epochs_, epoch["train_loss"]
+        if self.n_epochs_ - self.best_epoch_ >= self.patience and self.n_updates_ >= _LEAST_UPDATES:
             if net.verbose:
                 print(f"The score on what is held out has not improved since epoch {self.best_epoch_}.")
             raise KeyboardInterrupt  # how a skorch callback ends training

@@ -350,7 +350,7 @@ def test_early_stopping_cuts_conditions_with_the_texts(monkeypatch):
     train = RNNLanguageModel._train
 
     def look(model, dataset, validation, groups, *others):
-        kept, held = model._split(dataset, groups)
+        kept, held, _ = model._split(dataset, groups)
         seen.update(kept=kept, held=held)
         return train(model, dataset, validation, groups, *others)
 

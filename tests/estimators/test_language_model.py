@@ -449,7 +449,7 @@ def test_one_random_state_gives_one_model(form):
 
 
 @pytest.mark.parametrize("form", ["stream", "texts", "code stream"])
-def test_early_stopping(form):
+def test_early_stopping(form, impatient):
     X = DATA[form]
     options = {
         "early_stopping": True,
@@ -480,7 +480,7 @@ def test_early_stopping_sets_the_end_of_a_stream_aside(monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["stream", "texts", "words"])
-def test_text_to_validate_on(form):
+def test_text_to_validate_on(form, impatient):
     X = DATA[form]
     X_val = X[: len(X) // 2]
     scores = [make(max_iter=n).fit(X).score(X_val) for n in (1, 2, 3)]

@@ -256,7 +256,7 @@ def test_a_copy_of_a_network_is_tied_to_its_own_embedding():
 
 
 @every_option
-def test_early_stopping(options):
+def test_early_stopping(options, impatient):
     options = options | {
         "early_stopping": True,
         "validation_fraction": 0.3,

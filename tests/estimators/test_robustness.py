@@ -104,12 +104,12 @@ def test_labels_without_weight_are_not_validated_on(data, cls):
 
 def test_interrupt_while_the_validation_score_is_computed(data):
     class Interrupted(RNNClassifier):
-        def _score_answers(self, answers, codes, weights):
+        def _score_held_out(self, dataset, given, module):
             self.calls = getattr(self, "calls", 0) + 1
             if self.calls == 2:
                 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
                 os.kill(os.getpid(), signal.SIGINT)
-            return super()._score_answers(answers, codes, weights)
+            return super()._score_held_out(dataset, given, module)
 
     model = Interrupted(early_stopping=True, **(FAST | {"max_iter": 5}))
     with pytest.warns(UserWarning, match="interrupted in epoch 2"):
@@ -165,7 +165,7 @@ def test_history_is_not_kept_by_the_batch(data):
 @pytest.mark.parametrize("on_train", [True, False])
 def test_epoch_scoring(data, on_train):
     scoring = EpochScoring("accuracy", on_train=on_train, name="right", lower_is_better=False)
-    model = RNNClassifier(callbacks=[scoring], early_stopping=True, **FAST).fit(*data)
+    model = RNNClassifier(callbacks=[scoring], early_stopping=True, scoring="accuracy", **FAST).fit(*data)
     assert all(0 <= epoch["right"] <= 1 for epoch in model.history_)
     if not on_train:
         assert [epoch["right"] for epoch in model.history_] == model.validation_scores_

@@ -180,7 +180,7 @@ def test_weight_zero_is_as_if_not_given():
     assert make().fit(X, y, sample_weight=1 + np.arange(len(X))).loss_curve_ != make().fit(X, y).loss_curve_
 
 
-def test_early_stopping_and_searches():
+def test_early_stopping_and_searches(impatient):
     X, y, _ = KINDS["flat"]
     model = make(early_stopping=True, max_iter=6, n_iter_no_change=2, learning_rate=1e-9).fit(X, y)
     assert model.n_iter_ == 3

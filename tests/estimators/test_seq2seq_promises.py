@@ -193,7 +193,7 @@ def test_zero_is_as_if_not_given():
 
 @pytest.mark.parametrize("scoring", ["loss", "exact_match"])
 @pytest.mark.parametrize("kind", ["characters", "vectors"])
-def test_early_stopping(kind, scoring):
+def test_early_stopping(kind, scoring, impatient):
     X, options = KINDS[kind]
     options = {
         **options,
@@ -462,7 +462,7 @@ def test_bad_fits_change_nothing(name, goes_on):
         ({"length_penalty": -0.1}, ValueError, "length_penalty must be a number of at least 0"),
         ({"max_length": 0}, ValueError, "max_length must be an int of at least 1, or None"),
         ({"scheduled_sampling": 1.1}, ValueError, "scheduled_sampling must be a number from 0 to 1"),
-        ({"scoring": "exact"}, ValueError, "scoring='exact' is not known; did you mean 'exact_match'"),
+        ({"scoring": "exact"}, ValueError, "There is no scorer 'exact'. Did you mean 'exact_match'"),
     ],
     ids=str,
 )

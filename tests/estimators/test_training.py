@@ -40,19 +40,50 @@ def test_weight_decay_keeps_weights_small(vowels):
     assert norms[1] < 0.95 * norms[0]
 
 
-def test_early_stopping_gives_back_the_best_weights(vowels):
+def test_early_stopping_trains_on_everything_at_last(vowels, impatient):
+    """For as many epochs as were good, and until the training loss is as small as it was then."""
     X, y = vowels
-    options = FAST | {"max_iter": 60}
-    model = RNNClassifier(early_stopping=True, n_iter_no_change=3, learning_rate=0.03, **options).fit(X, y)
+    options = FAST | {"max_iter": 60, "learning_rate": 0.03}
+    model = RNNClassifier(early_stopping=True, n_iter_no_change=3, tol=0.0, **options).fit(X, y)
     scores = model.validation_scores_
-    assert len(scores) == model.n_iter_ < 60
-    best = int(np.argmax(scores))
-    assert model.n_iter_ == best + 1 + 3
-    # Training for exactly as many epochs as the best took gives the same network.
-    shorter = RNNClassifier(
-        early_stopping=True, learning_rate=0.03, **(options | {"max_iter": best + 1})
-    ).fit(X, y)
+    assert len(scores) == len(model.loss_curve_) == model.n_iter_ < 60
+    assert scores == [-epoch["valid_loss"] for epoch in model.history_]
+    assert model.best_epoch_ == int(np.argmax(scores)) + 1 == model.n_iter_ - 3
+    last = np.flatnonzero(np.array(scores) >= 1.05 * max(scores))[-1]
+    losses = RNNClassifier(**options).fit(X, y).loss_curve_
+    is_enough = (np.array(losses) <= model.loss_curve_[last]) & (np.arange(60) >= last)
+    n = int(np.argmax(is_enough)) + 1
+    plain = RNNClassifier(**options | {"max_iter": n}).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X))
+
+
+def test_early_stopping_with_callbacks_keeps_the_weights_of_the_best_epoch(vowels, impatient):
+    """A schedule may follow what is held out, which is not there when all is trained on."""
+    X, y = vowels
+    options = FAST | {"max_iter": 60, "learning_rate": 0.03, "early_stopping": True, "n_iter_no_change": 3}
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau
+    options["callbacks"] = [LRScheduler(plateau, monitor="valid_loss", patience=1)]
+    model = RNNClassifier(**options).fit(X, y)
+    assert model.n_iter_ == model.best_epoch_ + 3 < 60
+    shorter = RNNClassifier(**options | {"max_iter": model.best_epoch_}).fit(X, y)
     np.testing.assert_array_equal(model.predict_proba(X), shorter.predict_proba(X))
+
+
+def test_early_stopping_has_patience_on_little_data():
+    """Ten epochs of two updates say nothing yet."""
+    X, y = np.random.RandomState(0).rand(40, 3), np.arange(40) % 2
+    options = FAST | {"max_iter": 400, "early_stopping": True, "tol": 1e9, "n_iter_no_change": 10}
+    model = RNNClassifier(**options).fit(X, y)  # 36 sequences are 2 batches
+    assert (model.best_epoch_, model.n_iter_) == (1, 1 + 150)
+    model = RNNClassifier(batch_size=1, **options).fit(X, y)
+    assert model.n_iter_ == 1 + 10
+
+
+def test_best_epoch_is_of_early_stopping_alone(vowels):
+    model = RNNClassifier(early_stopping=True, warm_start=True, **FAST).fit(*vowels)
+    first = model.best_epoch_
+    assert 1 <= first <= 4 < model.fit(*vowels).best_epoch_ <= 8
+    assert not hasattr(model.set_params(early_stopping=False).fit(*vowels), "best_epoch_")
 
 
 def test_early_stopping_of_tagger_and_regressor():
@@ -235,9 +266,9 @@ def test_early_stopping_holds_back_some_of_every_label():
     held = []
 
     class Spy(RNNClassifier):
-        def _score_dataset(self, dataset, module):
+        def _score_held_out(self, dataset, given, module):
             held.append(dataset.targets)
-            return super()._score_dataset(dataset, module)
+            return super()._score_held_out(dataset, given, module)
 
     Spy(early_stopping=True, **FAST).fit(X, y)
     assert np.bincount(held[0]).tolist() == [8, 2]
@@ -261,11 +292,11 @@ def test_validation_is_a_mere_look():
 
 
 @pytest.mark.parametrize(("tol", "n_epochs"), [(0.0, 6), (0.05, 3)])
-def test_tol_is_the_least_improvement(tol, n_epochs):
+def test_tol_is_the_least_improvement(tol, n_epochs, impatient):
     scores = iter([0.50, 0.51, 0.52, 0.53, 0.54, 0.55])
 
     class Scripted(RNNRegressor):
-        def _score_dataset(self, dataset, module):
+        def _score_held_out(self, dataset, given, module):
             return next(scores)
 
     options = {"n_iter_no_change": 2, "max_iter": 6, "hidden_size": 2, "random_state": 0}

@@ -29,13 +29,13 @@ def vowels():
 def test_given_data_is_scored_after_each_epoch_and_moves_nothing(vowels):
     X, y, X_val, y_val = vowels
     scores = [RNNClassifier(**FAST | {"max_iter": n}).fit(X, y).score(X_val, y_val) for n in range(1, 5)]
-    model = RNNClassifier(**FAST).fit(X, y, X_val=X_val, y_val=y_val)
+    model = RNNClassifier(scoring=None, **FAST).fit(X, y, X_val=X_val, y_val=y_val)
     np.testing.assert_allclose(model.validation_scores_, scores, atol=1e-9)
     np.testing.assert_array_equal(model.predict_proba(X), RNNClassifier(**FAST).fit(X, y).predict_proba(X))
     assert {"valid_loss", "valid_score"} <= model.history_[0].keys()
 
 
-def test_early_stopping_goes_by_given_data_and_trains_on_all_of_X(vowels):
+def test_early_stopping_goes_by_given_data_and_trains_on_all_of_X(vowels, impatient):
     X, y, X_val, y_val = vowels
     options = FAST | {"max_iter": 40, "learning_rate": 0.03}
     model = RNNClassifier(early_stopping=True, n_iter_no_change=2, **options).fit(
@@ -49,10 +49,11 @@ def test_early_stopping_goes_by_given_data_and_trains_on_all_of_X(vowels):
 
 def test_tagger_and_regressor_validate_on_given_data():
     X, y = make_person_sentences(60, random_state=0)
-    tagger = RNNTagger(**FAST).fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
+    tagger = RNNTagger(scoring=None, **FAST).fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
     assert tagger.validation_scores_[-1] == pytest.approx(tagger.score(X[40:], y[40:]))
     numbers = [np.arange(len(x), dtype=float) for x in X]
-    regressor = RNNRegressor(**FAST).fit(X[:40], numbers[:40], X_val=X[40:], y_val=numbers[40:])
+    regressor = RNNRegressor(scoring=None, **FAST)
+    regressor.fit(X[:40], numbers[:40], X_val=X[40:], y_val=numbers[40:])
     assert regressor.validation_scores_[-1] == pytest.approx(regressor.score(X[40:], numbers[40:]), abs=1e-5)
 
 
@@ -64,9 +65,9 @@ def test_groups_are_kept_together(as_groups):
     held = []
 
     class Spy(RNNClassifier):
-        def _score_dataset(self, dataset, module):
+        def _score_held_out(self, dataset, given, module):
             held.append(dataset.sequences)
-            return super()._score_dataset(dataset, module)
+            return super()._score_held_out(dataset, given, module)
 
     # Sequences without a weight are left out, and so are their groups.
     weight = np.where(groups == 3, 0.0, 1.0)
@@ -224,9 +225,9 @@ def test_a_warm_start_sets_the_same_aside(groups):
     held = []
 
     class Spy(RNNClassifier):
-        def _score_dataset(self, dataset, module):
+        def _score_held_out(self, dataset, given, module):
             held.append(float(dataset.sequences.values.sum()))
-            return super()._score_dataset(dataset, module)
+            return super()._score_held_out(dataset, given, module)
 
     X, y = np.random.RandomState(0).rand(40, 3), np.arange(40) % 2
     parts = Spy(early_stopping=True, warm_start=True, **FAST)
