@@ -1,8 +1,8 @@
 """Early stopping against all epochs, over many data sets, small and large, and all estimators.
 
-Each estimator has its defaults, but for what stands in `CASES`. A seed sets the weights, the batches, what is drawn from
-a data set, what is set aside and, where data are generated, the data. Test parts are the official ones where there
-are any.
+Each estimator has its defaults, but for what stands in `CASES`. A seed sets the weights, the batches, what is
+drawn from a data set, what is set aside and, where data are generated, the data. Test parts are the official
+ones where there are any.
 """
 
 import importlib.util

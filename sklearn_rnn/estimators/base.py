@@ -62,8 +62,7 @@ _FIXED = ("optimizer", "weight_decay", "dtype", "device")
 # Parameters that may change when training goes on from a checkpoint; the seed and the device are compared.
 _FREE = frozenset(["max_iter", "warm_start", "random_state", "device", "verbose", "checkpoint"])
 
-# Losses of what is held out, often a mean over few sequences, that differ by less than this share are as good as
-# each other. See docs/benchmarks.md.
+# Losses of what is held out are often means over few sequences: what differs by less than this share is as good.
 _SLACK = 0.05
 
 # What is recorded in every epoch and need not outlive training; the losses are in `loss_curve_`.

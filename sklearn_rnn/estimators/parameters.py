@@ -3,6 +3,7 @@
 import difflib
 import numbers
 import os
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -79,9 +80,8 @@ class Scoring(Rule):
     """The rule for `scoring`."""
 
     def __init__(self):
-        super().__init__(
-            object, callable, "'loss', a name of metrics.get_scorer_names(), a callable scorer, or None"
-        )
+        expected = "'loss', a name of metrics.get_scorer_names(), a callable scorer, or None"
+        super().__init__(Callable, _always, expected)
 
     def check(self, name, value):
         """See `Rule.check`."""
@@ -196,8 +196,7 @@ TEXT_SCORING = Optional(
     _one_of(
         ("loss", "neg_log_loss", "neg_bits_per_token", "neg_perplexity"),
         or_else=", a callable scorer",
-        types=object,
-        condition=callable,
+        types=Callable,
     )
 )
 CONDITION_AS = _one_of(("input", "state"))
