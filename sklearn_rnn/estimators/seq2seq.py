@@ -28,6 +28,7 @@ from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
 from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
 from sklearn_rnn.nn.native.library import fair_threads
+from sklearn_rnn.nn.rows import log_softmax, softmax
 from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import Progress, TokenProgress, resolve_device
 
@@ -835,7 +836,7 @@ class RNNSeq2Seq(BaseRNN):
         self._check_tokens("predict_proba")
 
         def look(batch):
-            probabilities = self._cut_steps(batch, torch.softmax(self.module_(batch).float(), dim=1))
+            probabilities = self._cut_steps(batch, softmax(self.module_(batch).float()))
             if not self._copies:
                 return probabilities
             n_columns = self._end + 1 + self._count_source_steps(batch)
@@ -859,7 +860,7 @@ class RNNSeq2Seq(BaseRNN):
         self._check_tokens("score_samples")
 
         def look(batch):
-            logs = torch.log_softmax(self.module_(batch).float(), dim=1)
+            logs = log_softmax(self.module_(batch).float())
             of_targets = logs.gather(1, batch.targets[:, None])[:, 0]
             return [part.sum(dtype=np.float64) for part in self._cut_steps(batch, of_targets)]
 

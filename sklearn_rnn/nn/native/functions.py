@@ -14,10 +14,11 @@ from torch.autograd import Function
 
 from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, N_GATES, Call, Readout
 from sklearn_rnn.nn.native.memory import Scratch
+from sklearn_rnn.nn.rows import linear
 from sklearn_rnn.nn.second_order import twice_differentiable
 
 # Weights with more numbers than this do not stay in the cache from step to step: all inputs are then
-# projected at once, by torch.
+# projected at once: in training by torch.
 _LARGEST_PROJECTION = 2**16
 
 
@@ -100,6 +101,8 @@ class Plan:
                 gates = kept.tensor
             if inputs.dtype == torch.int64:
                 _project_tokens(weight_ih, bias_ih, inputs, gates)
+            elif not self.has_way_back:
+                linear(inputs, weight_ih, bias_ih, out=gates)
             else:
                 torch.addmm(bias_ih, inputs, weight_ih.t(), out=gates)
         else:
