@@ -8,7 +8,6 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from sklearn_rnn.data.batching import (
     Carry,

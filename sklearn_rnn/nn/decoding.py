@@ -166,8 +166,7 @@ def search_beam(loop, n_beams, limits, end, length_penalty=0.0, n_best=1):
         flat = parents + torch.arange(n, device=device)[:, None] * k
         rows = rows[goes_on.cpu().numpy()]
         total, lengths, is_done, is_cut, paths, limit, hope_power, flat, codes = (
-            part[goes_on]
-            for part in (total, lengths, is_done, is_cut, paths, limit, hope_power, flat, codes)
+            part[goes_on] for part in (total, lengths, is_done, is_cut, paths, limit, hope_power, flat, codes)
         )
         loop.select(flat.flatten())
         logs = loop.advance(codes.flatten())
