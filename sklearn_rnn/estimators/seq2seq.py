@@ -900,6 +900,8 @@ class RNNSeq2Seq(BaseRNN):
     def __sklearn_tags__(self):
         """Describe the estimator to scikit-learn."""
         tags = super().__sklearn_tags__()
+        # A table is one of vectors, each with a sequence as its target: scikit-learn's checks have no such y.
+        tags.input_tags.two_d_array = False
         tags.target_tags.one_d_labels = False
         return tags
 

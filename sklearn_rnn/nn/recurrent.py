@@ -72,6 +72,10 @@ class Recurrence(nn.Module):
         self, make_cell, input_size, *, num_layers=1, bidirectional=False, dropout=0.0, bptt_steps=None
     ):
         super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"num_layers must be at least 1, got {num_layers}.")
+        if bptt_steps is not None and bptt_steps < 1:
+            raise ValueError(f"bptt_steps must be at least 1, or None, got {bptt_steps}.")
         self.layers = nn.ModuleList()
         for depth in range(num_layers):
             is_top = depth == num_layers - 1

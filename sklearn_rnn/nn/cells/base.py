@@ -68,6 +68,9 @@ class Cell(nn.Module):
 
     def __init__(self, input_size, hidden_size):
         super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}.")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.output_size = hidden_size
