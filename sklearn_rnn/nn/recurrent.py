@@ -14,6 +14,7 @@ from sklearn_rnn.nn import bptt
 from sklearn_rnn.nn.cells import NONLINEARITIES, ElmanCell, GRUCell, JordanCell, LSTMCell
 from sklearn_rnn.nn.native import functions
 from sklearn_rnn.nn.native import library as native
+from sklearn_rnn.nn.rows import Linear
 
 _NATIVE_CELLS = {ElmanCell: "elman", JordanCell: "jordan", LSTMCell: "lstm", GRUCell: "gru"}
 _NATIVE_FUNCTIONS = {
@@ -374,7 +375,7 @@ def _native_options(cell):
         activation = cell.output_activation
         feedback = _NATIVE_FEEDBACKS.get(type(activation))
         is_over_scores = getattr(activation, "dim", -1) in (-1, 1)
-        if feedback is None or not is_over_scores or type(cell.output) is not nn.Linear:
+        if feedback is None or not is_over_scores or type(cell.output) not in (nn.Linear, Linear):
             return None
         if has_hooks(activation) or has_hooks(cell.output):
             return None

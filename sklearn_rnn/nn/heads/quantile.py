@@ -45,7 +45,7 @@ class QuantileHead(Head):
 
     def __init__(self, input_size, n_outputs, per_step):
         levels = _split(n_outputs)[1]
-        if not levels or any(a >= b for a, b in itertools.pairwise([0, *levels, 1])):
+        if not levels or not all(a < b for a, b in itertools.pairwise([0, *levels, 1])):
             raise ValueError(f"The levels must increase and lie between 0 and 1, got {levels}.")
         super().__init__(input_size, n_outputs, per_step)
         self.n_quantiles = len(levels)
