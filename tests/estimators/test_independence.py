@@ -1,4 +1,4 @@
-"""With the compiled loops what is said of a sequence is the same to the last bit, whoever shares the batch."""
+"""With the compiled loops what is said of a sequence is the same to the last bit, whatever is beside it."""
 
 import numpy as np
 import pytest
