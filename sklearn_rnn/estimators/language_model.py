@@ -1174,9 +1174,9 @@ def _make_read_out(head):
     output = head.output
     is_plain = type(head) is SoftmaxHead and type(output) in (Linear, TiedLinear)
     if not is_plain or output.bias is None:
-        return torch.no_grad()(head)
+        return torch.inference_mode()(head)
     weight, bias = output.weight.detach(), output.bias.detach()  # made once, where they are tied
-    return torch.no_grad()(lambda outputs: linear(outputs, weight, bias))
+    return torch.inference_mode()(lambda outputs: linear(outputs, weight, bias))
 
 
 def _log_softmax(scores):

@@ -1,8 +1,8 @@
 """Operations on rows for prediction, whose results do not depend on how many rows there are.
 
 torch chooses a kernel by the shape of a whole batch, and what is left over behind the last full vector is
-computed in another way than the rest: the last bits of a row depend on its neighbours. Where the compiled
-loops can be used and no gradient is wanted, they compute each row in one order. Elsewhere it is torch's work.
+computed in another way than the rest: the last bits of a row depend on its neighbours. In inference mode,
+and where the compiled loops can be used, they compute each row in one order. Elsewhere it is torch's work.
 """
 
 import torch
@@ -14,8 +14,8 @@ from sklearn_rnn.nn.native.memory import Scratch
 
 
 def _find_loops(*tensors):
-    """Return the compiled loops, or None where they cannot do it or torch has to record gradients."""
-    if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
+    """Return the compiled loops, or None where they cannot do it or torch may have to see what is done."""
+    if not torch.is_inference_mode_enabled() or torch.is_autocast_enabled("cpu"):
         return None
     if any(t.dtype != torch.float32 or not t.is_cpu for t in tensors):
         return None
@@ -51,8 +51,7 @@ def linear(x, weight, bias=None, out=None):
     """
     loops = _find_loops(x, weight)
     if loops is None or x.shape[-1] != weight.shape[1]:
-        result = F.linear(x, weight, bias)
-        return result if out is None else out.copy_(result)
+        return F.linear(x, weight, bias) if out is None else torch.addmm(bias, x, weight.t(), out=out)
     K, H = weight.shape
     if out is None:
         out = x.new_empty(*x.shape[:-1], K)

@@ -18,7 +18,7 @@ from sklearn_rnn.nn.rows import linear
 from sklearn_rnn.nn.second_order import twice_differentiable
 
 # Weights with more numbers than this do not stay in the cache from step to step: all inputs are then
-# projected at once: in training by torch.
+# projected at once.
 _LARGEST_PROJECTION = 2**16
 
 
@@ -101,10 +101,8 @@ class Plan:
                 gates = kept.tensor
             if inputs.dtype == torch.int64:
                 _project_tokens(weight_ih, bias_ih, inputs, gates)
-            elif not self.has_way_back:
-                linear(inputs, weight_ih, bias_ih, out=gates)
             else:
-                torch.addmm(bias_ih, inputs, weight_ih.t(), out=gates)
+                linear(inputs, weight_ih, bias_ih, out=gates)
         else:
             tensors |= {"inputs": inputs, "weight_ih": weight_ih, "bias_ih": bias_ih}
         self.library.forward(self.make_call(tensors | {"gates": gates}))
