@@ -20,6 +20,11 @@ from sklearn_rnn.metrics import exact_match_score
 class Speller(RNNSeq2Seq):
     """Writes a label as a target of one token: the checks know no sequences."""
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        return tags
+
     def fit(self, X, y=None, sample_weight=None):
         return super().fit(X, self._spell_labels(X, y), sample_weight)
 
@@ -113,3 +118,35 @@ def test_the_forecaster_says_that_a_table_is_no_list_of_sequences():
     assert not tags.target_tags.required
     with pytest.warns(SkipTestWarning, match="Can't test estimator RNNForecaster"):
         assert len(list(estimator_checks_generator(RNNForecaster()))) < 5
+
+
+def test_seq2seq_says_that_its_targets_are_no_labels():
+    tags = RNNSeq2Seq().__sklearn_tags__()
+    assert tags.input_tags.three_d_array and tags.input_tags.string and not tags.input_tags.two_d_array
+    assert tags.target_tags.required and not tags.target_tags.one_d_labels
+    with pytest.warns(SkipTestWarning, match="Can't test estimator RNNSeq2Seq"):
+        assert len(list(estimator_checks_generator(RNNSeq2Seq()))) < 5
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced", {0: 1.0, 1: 2.0}])
+def test_a_classifier_with_class_weights_takes_one_label_a_sequence(class_weight):
+    tags = RNNClassifier(class_weight=class_weight).__sklearn_tags__()
+    is_free = class_weight is None
+    assert tags.classifier_tags.multi_label == tags.target_tags.multi_output == is_free
+    for y in ([[0, 1], [1, 0]], [[0, 5], [1, 4]]):
+        model = RNNClassifier(class_weight=class_weight, max_iter=1, hidden_size=2)
+        if is_free:
+            model.fit([[0.1], [0.2]], np.array(y))
+        else:
+            with pytest.raises(ValueError, match="class_weight needs one label a sequence"):
+                model.fit([[0.1], [0.2]], np.array(y))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [cls(early_stopping=True, max_iter=2, hidden_size=2) for cls in (RNNClassifier, RNNRegressor, RNNTagger)],
+    ids=lambda e: type(e).__name__,
+)
+@pytest.mark.filterwarnings("ignore:y holds .* labels, one a sequence, which RNNTagger takes")
+def test_one_sequence_with_early_stopping(estimator):
+    estimator_checks.check_fit2d_1sample(type(estimator).__name__, estimator)

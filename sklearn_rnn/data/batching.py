@@ -28,10 +28,17 @@ class Packing:
 
     Parameters
     ----------
-    lengths : ndarray of int of shape (n_sequences,)
-        Number of steps of each sequence, in decreasing order.
+    lengths : array-like of int of shape (n_sequences,)
+        Number of steps of each sequence, at least 1, in decreasing order.
     device : torch.device, default="cpu"
         Where index tensors are made.
+
+    Raises
+    ------
+    TypeError
+        If lengths are not integers.
+    ValueError
+        If there are none, or one is less than 1, or they increase.
 
     Examples
     --------
@@ -45,6 +52,16 @@ class Packing:
     """
 
     def __init__(self, lengths, device="cpu"):
+        self._lay_out(_check_lengths(lengths), device)
+
+    @classmethod
+    def _trusted(cls, lengths, device):
+        """Make a packing of lengths that are known to be right, without looking at them again."""
+        packing = cls.__new__(cls)
+        packing._lay_out(lengths, device)
+        return packing
+
+    def _lay_out(self, lengths, device):
         self.lengths = lengths
         self.device = torch.device(device)
         steps = np.arange(lengths[0])
@@ -109,6 +126,28 @@ class Packing:
     def length(self):
         """Number of steps of each sequence as a tensor, (B,)."""
         return self._tensor(self.lengths)
+
+
+def _check_lengths(lengths):
+    lengths = np.asarray(lengths)
+    if lengths.size and lengths.dtype.kind not in "iu":
+        raise TypeError(f"lengths must be integers, got {lengths.dtype}.")
+    if lengths.ndim != 1 or not len(lengths):
+        raise ValueError(
+            f"lengths must have one axis and hold at least one number, got the shape {lengths.shape}."
+        )
+    lengths = lengths.astype(np.int64, copy=False)
+    if lengths.min() < 1:
+        i = int((lengths < 1).argmax())
+        raise ValueError(f"lengths must be at least 1, got lengths[{i}] = {lengths[i]}.")
+    increases = lengths[1:] > lengths[:-1]
+    if increases.any():
+        i = int(increases.argmax())
+        raise ValueError(
+            f"lengths must not increase, got {lengths[i]} and behind it lengths[{i + 1}] = {lengths[i + 1]}. "
+            "Sort the sequences by their lengths, the longest first."
+        )
+    return lengths
 
 
 class PackedBatch:
@@ -283,7 +322,7 @@ class SequenceDataset:
             The batch.
         """
         rows = members if self.rows is None else self.rows[members]
-        packing = Packing(self.lengths[members], like.device)
+        packing = Packing._trusted(self.lengths[members], like.device)
         positions = self.sequences.offsets[rows][packing.row_of] + packing.step_of
         index = positions if self.per_step else rows
 
@@ -382,7 +421,7 @@ class WindowDataset:
             Inputs: the values at a step and what is known of the `horizon` steps after it. Targets: the
             values at these steps, step after step.
         """
-        packing = Packing(self.lengths[members], like.device)
+        packing = Packing._trusted(self.lengths[members], like.device)
         row = members[packing.row_of]
         at = self.starts[row] + packing.step_of
         mean, scale = self.mean[row], self.scale[row]  # (S_b, F)
@@ -498,7 +537,7 @@ class StreamDataset:
             lengths = np.full(n_lanes, n_steps - first if is_last else self.chunk)
             if is_last:
                 lengths[:n_longer] += 1
-            packing = Packing(lengths, like.device)
+            packing = Packing._trusted(lengths, like.device)
             values, targets = (torch.from_numpy(a).to(like.device) for a in read(packing, first))
             yield PackedBatch(values, packing, targets, carry=carry, condition=condition)
 

@@ -419,9 +419,10 @@ class BaseRNN(Versioned, BaseEstimator):
         n = len(dataset)
         n_validation = max(2, round(self.validation_fraction * n))  # R^2 needs two
         if n_validation >= n:
+            there = "is 1 sample (a sequence)" if n == 1 else f"are {n} sequences"
             raise ValueError(
                 f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to train "
-                f"on: there are {n} sequences. Give more, or set early_stopping=False."
+                f"on: there {there}. Give more, or set early_stopping=False."
             )
         strata = self._strata(dataset)
         if strata is not None:

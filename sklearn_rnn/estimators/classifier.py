@@ -381,6 +381,6 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     def __sklearn_tags__(self):
         """Describe the estimator to scikit-learn."""
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
+        # A weight of a class is one of the sequence, and with several labels that would have several.
+        tags.classifier_tags.multi_label = tags.target_tags.multi_output = self.class_weight is None
         return tags

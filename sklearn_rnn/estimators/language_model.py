@@ -9,7 +9,6 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from sklearn_rnn.data.batching import (
     Carry,
@@ -35,6 +34,7 @@ from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stream_log_probabilities
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.recurrent import Stepper
+from sklearn_rnn.nn.rows import Linear, linear
 from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import TokenProgress, resolve_device
 
@@ -1194,12 +1194,12 @@ def _refuse_iterator(X, name="X"):
 
 def _make_read_out(head):
     """Make what computes the scores in sampling: a single call, where modules do no more than that."""
-    linear = head.output
-    is_plain = type(head) is SoftmaxHead and type(linear) in (nn.Linear, TiedLinear)
-    if not is_plain or linear.bias is None:
-        return lambda outputs: head(outputs).detach()
-    weight, bias = linear.weight.detach().t(), linear.bias.detach()
-    return lambda outputs: torch.addmm(bias, outputs, weight)
+    output = head.output
+    is_plain = type(head) is SoftmaxHead and type(output) in (Linear, TiedLinear)
+    if not is_plain or output.bias is None:
+        return torch.inference_mode()(head)
+    weight, bias = output.weight.detach(), output.bias.detach()  # made once, where they are tied
+    return torch.inference_mode()(lambda outputs: linear(outputs, weight, bias))
 
 
 def _log_softmax(scores):

@@ -29,6 +29,7 @@ from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
 from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
 from sklearn_rnn.nn.native.library import fair_threads
+from sklearn_rnn.nn.rows import log_softmax, softmax
 from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import Progress, TokenProgress, resolve_device
 
@@ -836,7 +837,7 @@ class RNNSeq2Seq(BaseRNN):
         self._check_tokens("predict_proba")
 
         def look(batch):
-            probabilities = self._cut_steps(batch, torch.softmax(self.module_(batch).float(), dim=1))
+            probabilities = self._cut_steps(batch, softmax(self.module_(batch).float()))
             if not self._copies:
                 return probabilities
             n_columns = self._end + 1 + self._count_source_steps(batch)
@@ -860,7 +861,7 @@ class RNNSeq2Seq(BaseRNN):
         self._check_tokens("score_samples")
 
         def look(batch):
-            logs = torch.log_softmax(self.module_(batch).float(), dim=1)
+            logs = log_softmax(self.module_(batch).float())
             of_targets = logs.gather(1, batch.targets[:, None])[:, 0]
             return [part.sum(dtype=np.float64) for part in self._cut_steps(batch, of_targets)]
 
@@ -900,6 +901,8 @@ class RNNSeq2Seq(BaseRNN):
     def __sklearn_tags__(self):
         """Describe the estimator to scikit-learn."""
         tags = super().__sklearn_tags__()
+        # A table is one of vectors, each with a sequence as its target: scikit-learn's checks have no such y.
+        tags.input_tags.two_d_array = False
         tags.target_tags.one_d_labels = False
         return tags
 

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from sklearn_rnn.nn.rows import Linear, mix, products, softmax, tanh
+
 
 class Memory:
     """The sources of a batch as a decoder sees them.
@@ -85,8 +87,8 @@ class Attention(nn.Module):
 
     def __init__(self, query_size, value_size):
         super().__init__()
-        self.keys = nn.Linear(value_size, query_size, bias=False)
-        self.combine = nn.Linear(query_size + value_size, query_size)
+        self.keys = Linear(value_size, query_size, bias=False)
+        self.combine = Linear(query_size + value_size, query_size)
         for linear in (self.keys, self.combine):
             nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(self.combine.bias)
@@ -143,9 +145,9 @@ class Attention(nn.Module):
             What these are the softmax of; minus infinity behind the end.
         """
         fits = self.compare(queries, memory.keys).masked_fill(~memory.is_step[:, None], float("-inf"))
-        weights = torch.softmax(fits, dim=2)
-        context = torch.bmm(weights, memory.values)
-        return torch.tanh(self.combine(torch.cat([queries, context], dim=2))), weights, fits
+        weights = softmax(fits)
+        context = mix(weights, memory.values)
+        return tanh(self.combine(torch.cat([queries, context], dim=2))), weights, fits
 
 
 class DotAttention(Attention):
@@ -177,7 +179,7 @@ class DotAttention(Attention):
         Tensor of shape (B, n, T)
             Larger is better.
         """
-        return torch.bmm(queries, keys.transpose(1, 2))
+        return products(queries, keys)
 
 
 class AdditiveAttention(Attention):
@@ -201,8 +203,8 @@ class AdditiveAttention(Attention):
 
     def __init__(self, query_size, value_size):
         super().__init__(query_size, value_size)
-        self.queries = nn.Linear(query_size, query_size)
-        self.fit = nn.Linear(query_size, 1, bias=False)
+        self.queries = Linear(query_size, query_size)
+        self.fit = Linear(query_size, 1, bias=False)
         for linear in (self.queries, self.fit):
             nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(self.queries.bias)
@@ -221,7 +223,7 @@ class AdditiveAttention(Attention):
             Larger is better.
         """
         together = self.queries(queries)[:, :, None] + keys[:, None]  # (B, n, T, H)
-        return self.fit(torch.tanh(together))[..., 0]
+        return self.fit(tanh(together))[..., 0]
 
 
 #: The built-in kinds of attention, by the names that estimators take.

@@ -22,6 +22,7 @@ from sklearn_rnn.nn.native import library as native
 from sklearn_rnn.nn.network import RecurrentNetwork, TokenInput
 from sklearn_rnn.nn.pooling import LastPooling, MeanPooling
 from sklearn_rnn.nn.recurrent import Recurrence, has_hooks, has_native, run_recorded
+from sklearn_rnn.nn.rows import Linear
 
 # Exactly these: a subclass may compute something else.
 _HEADS = (SoftmaxHead, SigmoidHead, LinearHead, AbsoluteErrorHead, GaussianHead, QuantileHead)
@@ -49,7 +50,7 @@ def can_differentiate(network):
     expected = [
         (recurrence, (Recurrence,)),
         (head, _HEADS),
-        (head.output, (nn.Identity,) if network.emits_scores else (nn.Linear, TiedLinear)),
+        (head.output, (nn.Identity,) if network.emits_scores else (nn.Linear, Linear, TiedLinear)),
         (network.pooling, _POOLINGS),
         (network.dropout, (nn.Dropout,)),
         (recurrence.dropout, (nn.Dropout,)),

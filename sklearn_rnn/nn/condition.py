@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from sklearn_rnn.nn.rows import Linear
+
 
 class InitialState(nn.Module):
     """A learnt linear map from a vector to the state that each cell starts from.
@@ -40,7 +42,7 @@ class InitialState(nn.Module):
         super().__init__()
         parts = itertools.chain(*(cell.initial_state(1) for cell in cells))
         self.sizes = [part[0].numel() for part in parts if part.is_floating_point()]
-        self.linear = nn.Linear(condition_size, sum(self.sizes))
+        self.linear = Linear(condition_size, sum(self.sizes))
 
     def forward(self, condition, cells):
         """Turn vectors into states.

@@ -130,6 +130,8 @@ def search_beam(loop, n_beams, limits, end, length_penalty=0.0, n_best=1):
     is_cut = is_done
     paths = torch.zeros(len(rows), 1, 0, dtype=torch.int64, device=device)
     limit = torch.from_numpy(limits).to(device)
+    powers = [1.0]  # of the numbers of tokens
+    hope_power = torch.from_numpy((limits + 1.0) ** length_penalty).to(device, total.dtype)
     only_end = torch.full((n_tokens,), float("-inf"), device=device)
     only_end[end] = 0.0  # what has ended stays as it is
     while True:
@@ -141,7 +143,9 @@ def search_beam(loop, n_beams, limits, end, length_penalty=0.0, n_best=1):
         logs = torch.where(is_done[..., None], only_end, logs)
         candidates = (total[..., None] + logs).flatten(1)  # (n, k * K)
         longer = (lengths + ~is_done)[..., None].expand(-1, -1, n_tokens).flatten(1)
-        ranks = candidates / longer**length_penalty
+        powers.append(len(powers) ** length_penalty)
+        power = torch.tensor(powers, dtype=total.dtype, device=device)
+        ranks = candidates / power[longer]
         _, best = ranks.topk(min(n_beams, ranks.shape[1]), dim=1)
         parents, codes = best // n_tokens, best % n_tokens
         total, lengths = candidates.gather(1, best), longer.gather(1, best)
@@ -150,8 +154,8 @@ def search_beam(loop, n_beams, limits, end, length_penalty=0.0, n_best=1):
         paths = paths.gather(1, parents[..., None].expand(-1, -1, paths.shape[2]))
         paths = torch.cat([paths, codes[..., None]], dim=2)
         # What goes on can reach this rank at best.
-        rank = total / lengths**length_penalty
-        hope = (total / (limit[:, None] + 1) ** length_penalty).masked_fill(is_done, float("-inf")).amax(1)
+        rank = total / power[lengths]
+        hope = (total / hope_power[:, None]).masked_fill(is_done, float("-inf")).amax(1)
         done = rank.masked_fill(~is_done, float("-inf")).sort(dim=1, descending=True).values
         is_over = is_done.all(1) | (done[:, min(n_best, done.shape[1]) - 1] >= hope)
         goes_on = ~is_over
@@ -161,8 +165,8 @@ def search_beam(loop, n_beams, limits, end, length_penalty=0.0, n_best=1):
             return tuple(list(part) for part in zip(*found, strict=True))
         flat = parents + torch.arange(n, device=device)[:, None] * k
         rows = rows[goes_on.cpu().numpy()]
-        total, lengths, is_done, is_cut, paths, limit, flat, codes = (
-            part[goes_on] for part in (total, lengths, is_done, is_cut, paths, limit, flat, codes)
+        total, lengths, is_done, is_cut, paths, limit, hope_power, flat, codes = (
+            part[goes_on] for part in (total, lengths, is_done, is_cut, paths, limit, hope_power, flat, codes)
         )
         loop.select(flat.flatten())
         logs = loop.advance(codes.flatten())

@@ -10,6 +10,7 @@ from sklearn_rnn.nn.network import Network, RecurrentLayers
 from sklearn_rnn.nn.pointer import Pointer
 from sklearn_rnn.nn.pooling import LastPooling
 from sklearn_rnn.nn.recurrent import Stepper
+from sklearn_rnn.nn.rows import log_softmax
 
 
 class EncoderDecoder(Network):
@@ -385,4 +386,4 @@ class DecoderLoop:
         if network.attention is not None:
             outputs, _, fits = (part[:, 0] for part in network.attention(outputs[:, None], self._memory))
         scores = network.score(outputs, fits, self._memory.copied)
-        return scores if network.decoder.input is None else torch.log_softmax(scores.float(), dim=1)
+        return scores if network.decoder.input is None else log_softmax(scores.float())

@@ -83,13 +83,15 @@ def absolute_error(scores, targets):
     return (scores - targets).abs().mean(1)
 
 
-def gaussian_parameters(scores):
+def gaussian_parameters(scores, softplus=F.softplus):
     """Give the means and standard deviations that scores stand for.
 
     Parameters
     ----------
     scores : Tensor of shape (n, 2 K)
         The means of K outputs, and then what `softplus` makes a standard deviation of.
+    softplus : callable, default=torch.nn.functional.softplus
+        From Tensor to Tensor.
 
     Returns
     -------
@@ -97,7 +99,7 @@ def gaussian_parameters(scores):
         A scale is at least 0.001, so that no target that is hit exactly makes the likelihood infinite.
     """
     mean, raw = scores.chunk(2, dim=1)
-    return mean, F.softplus(raw) + _LEAST_SCALE
+    return mean, softplus(raw) + _LEAST_SCALE
 
 
 def gaussian_error(scores, targets):

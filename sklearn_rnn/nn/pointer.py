@@ -2,7 +2,15 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+
+from sklearn_rnn.nn.rows import (
+    Linear,
+    exp_of_negative,
+    log,
+    log_add_exp,
+    log_sigmoid,
+    log_softmax,
+)
 
 
 class Pointer(nn.Module):
@@ -51,7 +59,7 @@ class Pointer(nn.Module):
     def __init__(self, input_size, n_source_codes):
         super().__init__()
         self.n_source_codes = n_source_codes
-        self.gate = nn.Linear(input_size, 1)
+        self.gate = Linear(input_size, 1)
         nn.init.xavier_uniform_(self.gate.weight)
         nn.init.zeros_(self.gate.bias)
 
@@ -106,11 +114,11 @@ class Pointer(nn.Module):
             Log-probabilities; minus infinity for steps that are no token of their own.
         """
         gate = self.gate(outputs)
-        written = F.logsigmoid(gate) + torch.log_softmax(scores, dim=1)
-        looks = F.logsigmoid(-gate) + torch.log_softmax(fits, dim=1)
+        written = log_sigmoid(gate) + log_softmax(scores)
+        looks = log_sigmoid(-gate) + log_softmax(fits)
         pointed = add_by_code(looks, copied, scores.shape[1] + fits.shape[1])
         in_vocabulary, only_copied = pointed.split([scores.shape[1], fits.shape[1]], dim=1)
-        return torch.cat([torch.logaddexp(written, in_vocabulary), only_copied], dim=1)
+        return torch.cat([log_add_exp(written, in_vocabulary), only_copied], dim=1)
 
 
 def add_by_code(logs, codes, n_codes):
@@ -140,6 +148,6 @@ def add_by_code(logs, codes, n_codes):
     nothing = logs.new_full((len(logs), n_codes), float("-inf"))
     largest = nothing.scatter_reduce(1, codes, logs.detach(), "amax")
     shift = largest.clamp_min(torch.finfo(logs.dtype).min)  # of a code of nothing any number will do
-    totals = torch.zeros_like(nothing).scatter_add(1, codes, (logs - shift.gather(1, codes)).exp())
+    totals = torch.zeros_like(nothing).scatter_add(1, codes, exp_of_negative(logs - shift.gather(1, codes)))
     is_none = totals == 0
-    return (totals.masked_fill(is_none, 1.0).log() + shift).masked_fill(is_none, float("-inf"))
+    return (log(totals.masked_fill(is_none, 1.0)) + shift).masked_fill(is_none, float("-inf"))

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from sklearn_rnn.nn.rows import Linear, dot, exp_of_negative, tanh
+
 
 class LastPooling(nn.Module):
     """The output where each direction has read the whole sequence.
@@ -81,14 +83,14 @@ class AttentionPooling(nn.Module):
 
     def __init__(self, input_size, directions):
         super().__init__()
-        self.key = nn.Linear(input_size, input_size)
+        self.key = Linear(input_size, input_size)
         self.context = nn.Parameter(torch.empty(input_size).uniform_(-1, 1) / input_size**0.5)
 
     def forward(self, outputs, packing):
         """Pool outputs (S_b, D) to (B, D)."""
-        energy = torch.tanh(self.key(outputs)) @ self.context  # (S_b,)
+        energy = dot(tanh(self.key(outputs)), self.context)  # (S_b,)
         highest = energy.new_full((len(packing),), -torch.inf).scatter_reduce(0, packing.row, energy, "amax")
-        weight = torch.exp(energy - highest.detach()[packing.row])
+        weight = exp_of_negative(energy - highest.detach()[packing.row])
         total = weight.new_zeros(len(packing)).index_add(0, packing.row, weight)
         weight = weight / total[packing.row]
         return outputs.new_zeros(len(packing), outputs.shape[1]).index_add(

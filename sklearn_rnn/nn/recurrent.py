@@ -14,6 +14,7 @@ from sklearn_rnn.nn import bptt
 from sklearn_rnn.nn.cells import NONLINEARITIES, ElmanCell, GRUCell, JordanCell, LSTMCell
 from sklearn_rnn.nn.native import functions
 from sklearn_rnn.nn.native import library as native
+from sklearn_rnn.nn.rows import Linear
 
 _NATIVE_CELLS = {ElmanCell: "elman", JordanCell: "jordan", LSTMCell: "lstm", GRUCell: "gru"}
 _NATIVE_FUNCTIONS = {
@@ -72,6 +73,10 @@ class Recurrence(nn.Module):
         self, make_cell, input_size, *, num_layers=1, bidirectional=False, dropout=0.0, bptt_steps=None
     ):
         super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"num_layers must be at least 1, got {num_layers}.")
+        if bptt_steps is not None and bptt_steps < 1:
+            raise ValueError(f"bptt_steps must be at least 1, or None, got {bptt_steps}.")
         self.layers = nn.ModuleList()
         for depth in range(num_layers):
             is_top = depth == num_layers - 1
@@ -370,7 +375,7 @@ def _native_options(cell):
         activation = cell.output_activation
         feedback = _NATIVE_FEEDBACKS.get(type(activation))
         is_over_scores = getattr(activation, "dim", -1) in (-1, 1)
-        if feedback is None or not is_over_scores or type(cell.output) is not nn.Linear:
+        if feedback is None or not is_over_scores or type(cell.output) not in (nn.Linear, Linear):
             return None
         if has_hooks(activation) or has_hooks(cell.output):
             return None

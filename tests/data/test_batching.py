@@ -214,3 +214,28 @@ def test_plan_prediction(n, limit, monkeypatch, global_random_seed):
     check_plan(plan, lengths)
     for members in plan:
         assert len(members) == 1 or len(members) * lengths[members].max() <= limit
+
+
+@pytest.mark.parametrize(
+    ("lengths", "error", "message"),
+    [
+        ([2, 3], ValueError, r"must not increase, got 2 and behind it lengths\[1\] = 3.*longest first"),
+        ([3, 0], ValueError, r"at least 1, got lengths\[1\] = 0"),
+        ([3, 2, -1], ValueError, r"at least 1, got lengths\[2\] = -1"),
+        ([], ValueError, "at least one number"),
+        ([[2, 1]], ValueError, "one axis"),
+        (3, ValueError, "one axis"),
+        ([2.0, 1.0], TypeError, "must be integers, got float64"),
+        (["a"], TypeError, "must be integers"),
+        ([True, True], TypeError, "must be integers, got bool"),
+    ],
+)
+def test_lengths_that_cannot_be_packed(lengths, error, message):
+    with pytest.raises(error, match=message):
+        Packing(lengths)
+
+
+@pytest.mark.parametrize("lengths", [[3, 1], (3, 1), np.array([3, 1], dtype=np.uint8)])
+def test_lengths_in_any_form(lengths):
+    packing = Packing(lengths)
+    assert packing.batch_sizes == [2, 1, 1] and packing.last.tolist() == [3, 1]

@@ -21,6 +21,12 @@ void rnn_forward(int64_t set, struct call *call);
 void rnn_backward(int64_t set, struct call *call);
 int64_t rnn_readout_work_size(int64_t set, const struct readout *readout);
 double rnn_read_out(int64_t set, struct readout *readout);
+void rnn_rows(int64_t set, int64_t n_threads, int64_t what, int64_t function, int64_t n_groups, int64_t n,
+              int64_t width, int64_t n_outputs, const float *x, const float *weight, const float *bias,
+              float *out);
+void rnn_marginals(int64_t set, int64_t n_threads, int64_t n_steps, int64_t n_labels, const int64_t *sizes,
+                   const float *scores, const float *moves, const float *moves_back, const float *start,
+                   const float *end, float *work, float *out);
 
 /* ---- Threads as OpenMP would make them ---- */
 
@@ -404,6 +410,53 @@ static int check_readout(int64_t set, int64_t n, int64_t H, int64_t K, int is_we
     return !(error < 5e-5);
 }
 
+static float *draw_numbers(int64_t n)
+{
+    float *x = malloc((size_t)n * sizeof(float));
+    for (int64_t i = 0; i < n; i++) x[i] = noise();
+    return x;
+}
+
+/* Rows of a linear layer, of a mixture, of a softmax, of each function, and marginals without transitions. */
+static int check_rows(int64_t set, int64_t n, int64_t H, int64_t K, int64_t n_threads)
+{
+    float *x = draw_numbers(2 * n * H), *weight = draw_numbers(2 * K * H), *bias = draw_numbers(K);
+    float *out = draw_numbers(2 * n * K), *row = draw_numbers(n * H), *work = draw_numbers(2 * n * H);
+    float *moves = calloc((size_t)(H * H), sizeof(float)), *ends = calloc((size_t)H, sizeof(float));
+    const int64_t sizes[2] = {n, n};
+    double error = 0;
+    for (int what = 0; what < 2; what++) {
+        rnn_rows(set, n_threads, what, IDENTITY, 2, n, H, K, x, weight, bias, out);
+        for (int64_t i = 0; i < 2 * n; i++)
+            for (int64_t k = 0; k < K; k++) {
+                const float *w = weight + i / n * K * H;
+                double s = what ? 0 : bias[k];
+                for (int64_t h = 0; h < H; h++) s += (double)x[i * H + h] * w[what ? h * K + k : k * H + h];
+                error = fmax(error, fabs(s - out[i * K + k]) / (1 + fabs(s)));
+            }
+    }
+    for (int64_t function = TANH; function <= SOFTPLUS; function++)
+        if (function != SOFTMAX && function != LOG_SOFTMAX)
+            rnn_rows(set, n_threads, 3, function, 1, n, H, 0, x, NULL, NULL, row);
+    float *softmax = draw_numbers(2 * n * H), *marginals = draw_numbers(2 * n * H);
+    rnn_rows(set, n_threads, 2, LOG_SOFTMAX, 1, 2 * n, H, 0, x, NULL, NULL, softmax);
+    rnn_rows(set, n_threads, 2, SOFTMAX, 1, 2 * n, H, 0, x, NULL, NULL, softmax);
+    rnn_marginals(set, n_threads, 2, H, sizes, x, moves, moves, ends, ends, work, marginals);
+    for (int64_t i = 0; i < 2 * n; i++) {
+        double total = 0;
+        for (int64_t h = 0; h < H; h++) total += exp(x[i * H + h]);
+        for (int64_t h = 0; h < H; h++) {
+            error = fmax(error, fabs(exp(x[i * H + h]) / total - softmax[i * H + h]));
+            error = fmax(error, fabs((double)softmax[i * H + h] - marginals[i * H + h]));
+        }
+    }
+    float *all[] = {x, weight, bias, out, row, work, moves, ends, softmax, marginals};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    if (!(error < 5e-5))
+        printf("set %d rows n %d H %d K %d: error %g\n", (int)set, (int)n, (int)H, (int)K, error);
+    return !(error < 5e-5);
+}
+
 int main(void)
 {
     const int64_t shapes[][4] = {{1, 1, 1, 1},    {1, 4, 3, 2},    {3, 2, 8, 8},   {2, 5, 16, 17},
@@ -413,6 +466,10 @@ int main(void)
     rnn_use_openmp((void *)parallel, (void *)thread_number, (void *)team_size);
     for (int64_t set = 1; set <= 3; set++) {
         if (!rnn_supports(set)) continue;
+        for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+            for (int64_t n_threads = 1; n_threads <= 3; n_threads += 2, n_checks++)
+                failed += check_rows(set, shapes[s][0] * shapes[s][1],
+                                     shapes[s][2] > 200 ? 40 : shapes[s][2], shapes[s][3], n_threads);
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
             for (int is_weighted = 0; is_weighted < 2; is_weighted++)
                 for (int64_t n_threads = 1; n_threads <= 3; n_threads += 2, n_checks++)

@@ -356,3 +356,9 @@ def test_crf_stays_finite_with_large_scores():
 def test_crf_is_for_steps():
     with pytest.raises(ValueError, match="labels the steps of a sequence, not the sequence"):
         CRFHead(6, 3, per_step=False)
+
+
+@pytest.mark.parametrize("levels", [(), (0.5, 0.5), (0.9, 0.1), (0.0, 0.5), (0.5, 1.0), (float("nan"),)])
+def test_levels_that_are_no_quantiles(levels):
+    with pytest.raises(ValueError, match="levels must increase and lie between 0 and 1"):
+        QuantileHead(4, (1, levels), per_step=False)

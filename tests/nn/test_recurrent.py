@@ -499,3 +499,24 @@ def test_a_state_that_does_not_fit(cell):
     ):
         with pytest.raises(ValueError, match="state has shapes .* but the layers need"):
             recurrence(torch.zeros(6, 3), packing, state=state)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
+        ({"num_layers": -1}, "num_layers must be at least 1, got -1"),
+        ({"bptt_steps": 0}, "bptt_steps must be at least 1, or None, got 0"),
+        ({"bptt_steps": -3}, "bptt_steps must be at least 1, or None, got -3"),
+    ],
+)
+def test_layers_that_cannot_be(options, message):
+    with pytest.raises(ValueError, match=message):
+        Recurrence(lambda size, is_top: GRUCell(size, 2), 3, **options)
+
+
+@pytest.mark.parametrize("cell", CELLS.values())
+@pytest.mark.parametrize(("sizes", "name"), [((0, 2), "input_size"), ((3, 0), "hidden_size")])
+def test_cells_without_width(cell, sizes, name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        cell(*sizes)

@@ -4,7 +4,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
+from sklearn_rnn.nn.rows import linear, sigmoid, tanh
+
+NONLINEARITIES = {"tanh": tanh, "relu": torch.relu, "sigmoid": sigmoid}
 
 
 class Cell(nn.Module):
@@ -68,6 +70,9 @@ class Cell(nn.Module):
 
     def __init__(self, input_size, hidden_size):
         super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}.")
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.output_size = hidden_size
@@ -92,7 +97,7 @@ class Cell(nn.Module):
         if inputs.dtype == torch.int64:
             # The product with a one-hot vector is a column of the matrix.
             return F.embedding(inputs, self.weight_ih.t()) + self.bias_ih
-        return F.linear(inputs, self.weight_ih, self.bias_ih)
+        return linear(inputs, self.weight_ih, self.bias_ih)
 
     def initial_state(self, batch_size):
         """Give the state before the first step: by default one tensor of zeros.

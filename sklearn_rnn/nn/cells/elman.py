@@ -1,8 +1,7 @@
 """The simple recurrent network of Elman (1990)."""
 
-from torch.nn import functional as F
-
 from sklearn_rnn.nn.cells.base import NONLINEARITIES, Cell, recurrent_parameters
+from sklearn_rnn.nn.rows import linear
 
 
 class ElmanCell(Cell):
@@ -45,5 +44,5 @@ class ElmanCell(Cell):
     def step(self, projected, state):
         """Go one step ahead; see `Cell.step`."""
         (h,) = state
-        h = NONLINEARITIES[self.nonlinearity](projected + F.linear(h, self.weight_hh, self.bias_hh))
+        h = NONLINEARITIES[self.nonlinearity](projected + linear(h, self.weight_hh, self.bias_hh))
         return h, (h,)

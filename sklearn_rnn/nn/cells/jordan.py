@@ -2,9 +2,9 @@
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from sklearn_rnn.nn.cells.base import NONLINEARITIES, Cell
+from sklearn_rnn.nn.rows import Linear, linear
 
 
 class JordanCell(Cell):
@@ -63,7 +63,7 @@ class JordanCell(Cell):
         self.output_activation = nn.Identity() if output_activation is None else output_activation
         self.weight_hy = nn.Parameter(torch.empty(hidden_size, self.output_size))
         self.bias_hy = nn.Parameter(torch.zeros(hidden_size))
-        self.output = nn.Linear(hidden_size, self.output_size)  # W_y, b_y
+        self.output = Linear(hidden_size, self.output_size)  # W_y, b_y
         nn.init.orthogonal_(self.weight_hy)
 
     def initial_state(self, batch_size):
@@ -73,6 +73,6 @@ class JordanCell(Cell):
     def step(self, projected, state):
         """Go one step ahead; see `Cell.step`."""
         (y,) = state
-        h = NONLINEARITIES[self.nonlinearity](projected + F.linear(y, self.weight_hy, self.bias_hy))
+        h = NONLINEARITIES[self.nonlinearity](projected + linear(y, self.weight_hy, self.bias_hy))
         scores = self.output(h)
         return scores, (self.output_activation(scores),)

@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from sklearn_rnn.nn.rows import Linear
+
 
 class Head(nn.Module):
     """The output layer with its loss and the way its scores become an answer.
@@ -47,7 +49,7 @@ class Head(nn.Module):
         self.per_step = per_step
         self.n_scores = self.count_scores(n_outputs)
         self.activation = self.make_activation(n_outputs)
-        self.output = nn.Identity() if input_size is None else nn.Linear(input_size, self.n_scores)
+        self.output = nn.Identity() if input_size is None else Linear(input_size, self.n_scores)
         if input_size is not None:
             nn.init.xavier_uniform_(self.output.weight)
             nn.init.zeros_(self.output.bias)

@@ -8,6 +8,7 @@ from sklearn_rnn.nn.losses import (
     gaussian_error_with_gradient,
     gaussian_parameters,
 )
+from sklearn_rnn.nn.rows import softplus
 
 
 class GaussianHead(Head):
@@ -64,5 +65,5 @@ class GaussianHead(Head):
         Tensor of shape (n, n_outputs)
             The quantiles.
         """
-        mean, scale = gaussian_parameters(scores)
+        mean, scale = gaussian_parameters(scores, softplus)
         return mean + scale * torch.special.ndtri(levels)

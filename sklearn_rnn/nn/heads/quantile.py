@@ -1,5 +1,7 @@
 """Numbers with quantiles."""
 
+import itertools
+
 import torch
 
 from sklearn_rnn.nn.heads.base import Head
@@ -42,9 +44,12 @@ class QuantileHead(Head):
     """
 
     def __init__(self, input_size, n_outputs, per_step):
+        levels = _split(n_outputs)[1]
+        if not levels or not all(a < b for a, b in itertools.pairwise([0, *levels, 1])):
+            raise ValueError(f"The levels must increase and lie between 0 and 1, got {levels}.")
         super().__init__(input_size, n_outputs, per_step)
-        self.n_quantiles = len(_split(n_outputs)[1])
-        self.register_buffer("levels", torch.tensor(_split(n_outputs)[1]))
+        self.n_quantiles = len(levels)
+        self.register_buffer("levels", torch.tensor(levels))
 
     @staticmethod
     def count_scores(n_outputs):

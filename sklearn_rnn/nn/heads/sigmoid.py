@@ -4,6 +4,7 @@ from torch import nn
 
 from sklearn_rnn.nn.heads.base import Head
 from sklearn_rnn.nn.losses import binary_cross_entropy, binary_cross_entropy_with_gradient
+from sklearn_rnn.nn.rows import sigmoid
 
 
 class SigmoidHead(Head):
@@ -34,3 +35,7 @@ class SigmoidHead(Head):
     def predict(self, scores, packing):
         """Give 1 for each label with a probability above one half, (n, K)."""
         return (scores > 0).long()
+
+    def predict_proba(self, scores, packing):
+        """Return the probability of each label, (n, K)."""
+        return sigmoid(scores)

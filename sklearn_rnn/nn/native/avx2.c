@@ -38,6 +38,15 @@ typedef __m256 vec;
         _mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(n), 23), _mm256_set1_epi32(127 << 23)))
 #define v_if_less(a, b, x, y) _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ))
 #define v_zero_if_less(y, a, b) _mm256_and_ps(y, _mm256_cmp_ps(a, b, _CMP_NLT_UQ))
+#define DOT_ROWS 3
+/* The sums of four vectors, each in the same order. */
+static inline void v_store_sums(float *p, vec a, vec b, vec c, vec d)
+{
+    const vec x = _mm256_add_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+    const vec y = _mm256_add_ps(_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+    const vec s = _mm256_add_ps(_mm256_shuffle_ps(x, y, 0x44), _mm256_shuffle_ps(x, y, 0xee));
+    _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
 #include "loops.h"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -36,6 +36,17 @@ typedef __m512 vec;
         _mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(n), 23), _mm512_set1_epi32(127 << 23)))
 #define v_if_less(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
 #define v_zero_if_less(y, a, b) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ), y)
+#define DOT_ROWS 6
+#define v_halves(x) _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1))
+/* The sums of four vectors, each in the same order. */
+static inline void v_store_sums(float *p, vec a, vec b, vec c, vec d)
+{
+    const __m256 e = v_halves(a), f = v_halves(b), g = v_halves(c), h = v_halves(d);
+    const __m256 x = _mm256_add_ps(_mm256_unpacklo_ps(e, f), _mm256_unpackhi_ps(e, f));
+    const __m256 y = _mm256_add_ps(_mm256_unpacklo_ps(g, h), _mm256_unpackhi_ps(g, h));
+    const __m256 s = _mm256_add_ps(_mm256_shuffle_ps(x, y, 0x44), _mm256_shuffle_ps(x, y, 0xee));
+    _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1)));
+}
 #include "loops.h"
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -14,10 +14,11 @@ from torch.autograd import Function
 
 from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, N_GATES, Call, Readout
 from sklearn_rnn.nn.native.memory import Scratch
+from sklearn_rnn.nn.rows import linear
 from sklearn_rnn.nn.second_order import twice_differentiable
 
 # Weights with more numbers than this do not stay in the cache from step to step: all inputs are then
-# projected at once, by torch.
+# projected at once.
 _LARGEST_PROJECTION = 2**16
 
 
@@ -101,7 +102,7 @@ class Plan:
             if inputs.dtype == torch.int64:
                 _project_tokens(weight_ih, bias_ih, inputs, gates)
             else:
-                torch.addmm(bias_ih, inputs, weight_ih.t(), out=gates)
+                linear(inputs, weight_ih, bias_ih, out=gates)
         else:
             tensors |= {"inputs": inputs, "weight_ih": weight_ih, "bias_ih": bias_ih}
         self.library.forward(self.make_call(tensors | {"gates": gates}))

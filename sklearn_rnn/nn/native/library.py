@@ -19,6 +19,8 @@ INSTRUCTION_SETS = {"avx512": 1, "avx2": 2, "neon": 3}
 CELLS = {"elman": 0, "lstm": 1, "gru": 2, "jordan": 3}
 N_GATES = {"elman": 1, "lstm": 4, "gru": 3, "jordan": 1}
 FUNCTIONS = {"tanh": 0, "relu": 1, "sigmoid": 2, "identity": 3, "softmax": 4}
+FUNCTIONS |= {"log_softmax": 5, "exp": 6, "log": 7, "softplus": 8}
+ROWS = {"linear": 0, "mix": 1, "normalize": 2, "map": 3}
 
 _VARIABLE = "SKLEARN_RNN_NATIVE"
 # Below this many multiplications a thread, waking it takes longer than it saves.
@@ -86,6 +88,10 @@ class Library:
         library.rnn_read_out.restype = ctypes.c_double
         for run in (library.rnn_readout_work_size, library.rnn_read_out):
             run.argtypes = [integer, ctypes.POINTER(Readout)]
+        library.rnn_rows.argtypes = [integer] * 8 + [pointer] * 4
+        library.rnn_marginals.argtypes = [integer] * 4 + [pointer] * 8
+        for run in (library.rnn_rows, library.rnn_marginals):
+            run.restype = None
         self.has_threads = False
         functions = _find_openmp()
         if functions:
@@ -113,6 +119,29 @@ class Library:
         work = Scratch(self._library.rnn_readout_work_size(self._set, readout))
         readout.work = work.tensor.data_ptr()
         return self._library.rnn_read_out(self._set, readout)
+
+    def run_rows(self, what, function, shape, work, *pointers):
+        """Compute rows, each in one order.
+
+        Parameters
+        ----------
+        what : str
+            A key of `ROWS`.
+        function : str
+            A key of `FUNCTIONS`.
+        shape : tuple of int
+            Numbers of groups, of rows in each, of what comes in and of what goes out, as in `struct rows`.
+        work : int
+            About how many multiplications that is.
+        *pointers : int or None
+            The addresses of x, weight, bias and out.
+        """
+        n_threads = self.count_threads(work)
+        self._library.rnn_rows(self._set, n_threads, ROWS[what], FUNCTIONS[function], *shape, *pointers)
+
+    def run_marginals(self, shape, work, *pointers):
+        """Compute the marginals of a `struct chain`, given (n_steps, n_labels) and its addresses in order."""
+        self._library.rnn_marginals(self._set, self.count_threads(work), *shape, *pointers)
 
     def give_work(self, call, *, is_back):
         """Give a `Call` the work space that it needs, which whoever runs it has to keep."""
@@ -174,6 +203,7 @@ def load(instruction_set=None):
     try:
         library = ctypes.CDLL(spec.origin)
         supports, sizes = library.rnn_supports, (library.rnn_call_size, library.rnn_readout_size)
+        _ = library.rnn_rows, library.rnn_marginals
     except (OSError, AttributeError):
         return None
     supports.argtypes = [ctypes.c_int64]

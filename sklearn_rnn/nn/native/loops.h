@@ -5,6 +5,7 @@
  * entries of the steps before t. Rows are dealt out to threads like cards, so that each gets long and short
  * ones; no thread ever waits for another. A row is computed in one order, whoever its neighbours are.
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@
 #define UNROLL _Pragma("GCC unroll 8")
 #endif
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
 #define PANEL 4 /* vectors of columns in a panel of a packed matrix */
 #define CHUNK                                                                                                \
     256 /* entries that are added up before they join a longer sum: their panel stays in the cache */
@@ -680,5 +682,229 @@ static void readout_gradients(const void *job, int64_t thread, int64_t n_threads
     sum_entries(n, K, o->grad_scores, K, o->grad_bias, thread, n_threads);
 }
 
-const struct loops LOOPS = {lay_out,         prepare,         forward,  backward,         weight_gradients,
-                            lay_out_readout, prepare_readout, read_out, readout_gradients};
+/* ---- Rows, each of which is computed in one order ---- */
+
+/* out (MR, K) = the dot products of MR rows of x (MR, H) with the K of a weight (K, H), plus a bias (K). */
+#define DOTS 4
+#define ADD_DOTS(MR, READ)                                                                                   \
+    {                                                                                                        \
+        vec b[MR];                                                                                           \
+        UNROLL                                                                                               \
+        for (int r = 0; r < MR; r++) b[r] = READ(x + r * H + h);                                             \
+        UNROLL                                                                                               \
+        for (int j = 0; j < DOTS; j++) {                                                                     \
+            const vec a = READ((j == 0 ? w0 : j == 1 ? w1 : j == 2 ? w2 : w3) + h);                          \
+            UNROLL                                                                                           \
+            for (int r = 0; r < MR; r++) sum[r][j] = v_fma(b[r], a, sum[r][j]);                              \
+        }                                                                                                    \
+    }
+#define DEFINE_DOTS(MR)                                                                                      \
+    static void dots_##MR(int64_t H, const float *x, int64_t K, const float *weight, const float *bias,      \
+                          float *out, int64_t stride)                                                        \
+    {                                                                                                        \
+        for (int64_t k = 0; k < K; k += DOTS) {                                                              \
+            const int64_t n_dots = MIN(K - k, DOTS), last = n_dots - 1;                                      \
+            const float *w0 = weight + k * H, *w1 = w0 + MIN(1, last) * H, *w2 = w0 + MIN(2, last) * H,      \
+                        *w3 = w0 + last * H;                                                                 \
+            float sums[DOTS];                                                                                \
+            vec sum[MR][DOTS];                                                                               \
+            int64_t h = 0;                                                                                   \
+            UNROLL                                                                                           \
+            for (int r = 0; r < MR; r++) UNROLL                                                              \
+            for (int j = 0; j < DOTS; j++) sum[r][j] = v_set(0.0f);                                          \
+            for (; h + V <= H; h += V) ADD_DOTS(MR, v_load)                                                  \
+            if (h < H) {                                                                                     \
+                const int64_t n = H - h;                                                                     \
+                ADD_DOTS(MR, LOAD)                                                                           \
+            }                                                                                                \
+            UNROLL                                                                                           \
+            for (int r = 0; r < MR; r++) {                                                                   \
+                float *to = out + r * stride + k;                                                            \
+                v_store_sums(sums, sum[r][0], sum[r][1], sum[r][2], sum[r][3]);                              \
+                if (n_dots == DOTS)                                                                          \
+                    for (int j = 0; j < DOTS; j++) to[j] = sums[j] + bias[k + j];                            \
+                else                                                                                         \
+                    for (int64_t j = 0; j < n_dots; j++) to[j] = sums[j] + bias[k + j];                      \
+            }                                                                                                \
+        }                                                                                                    \
+    }
+DEFINE_DOTS(1)
+DEFINE_DOTS(2)
+DEFINE_DOTS(3)
+#if DOT_ROWS > 3
+DEFINE_DOTS(4)
+DEFINE_DOTS(5)
+DEFINE_DOTS(6)
+#endif
+typedef void (*dots_function)(int64_t, const float *, int64_t, const float *, const float *, float *,
+                              int64_t);
+static const dots_function dots[DOT_ROWS] = {dots_1, dots_2, dots_3,
+#if DOT_ROWS > 3
+                                             dots_4, dots_5, dots_6
+#endif
+};
+
+/* Some rows and columns of a linear layer. */
+static void linear_part(const struct rows *o, int64_t group, int64_t row, int64_t last_row, int64_t column,
+                        int64_t last_column)
+{
+    const int64_t H = o->width, K = o->n_outputs, some = MAX(DOTS, 4096 / (H + 1) / DOTS * DOTS);
+    const float *x = o->x + group * o->n * H, *weight = o->weight + group * K * H;
+    float *out = o->out + group * o->n * K;
+    if (K < DOTS) { /* the two change places: a dot product is the same */
+        static const float nothing[DOTS];
+        float turned[DOTS * DOTS];
+        for (; row < last_row; row += DOTS) {
+            const int64_t rows = MIN(last_row - row, DOTS);
+            dots[K - 1](H, weight, rows, x + row * H, nothing, turned, DOTS);
+            for (int64_t r = 0; r < rows; r++)
+                for (int64_t k = 0; k < K; k++) out[(row + r) * K + k] = turned[k * DOTS + r] + o->bias[k];
+        }
+        return;
+    }
+    for (; column < last_column; column += some) { /* whose weights stay in the cache */
+        const int64_t columns = MIN(some, last_column - column);
+        for (int64_t r = row; r < last_row; r += DOT_ROWS)
+            dots[MIN(last_row - r, DOT_ROWS) - 1](H, x + r * H, columns, weight + column * H,
+                                                  o->bias + column, out + r * K + column, K);
+    }
+}
+
+/* out = x times the transpose of the weight, plus the bias. Threads share groups, rows or columns. */
+static void linear(const void *job, int64_t thread, int64_t n_threads)
+{
+    const struct rows *o = job;
+    const int64_t g = o->n_groups, n = o->n, K = o->n_outputs, next = thread + 1;
+    if (g > 1)
+        for (int64_t i = g * thread / n_threads; i < g * next / n_threads; i++) linear_part(o, i, 0, n, 0, K);
+    else if (n >= K || K < DOTS)
+        linear_part(o, 0, n * thread / n_threads, n * next / n_threads, 0, K);
+    else
+        linear_part(o, 0, 0, n, K * thread / n_threads, K * next / n_threads);
+}
+
+/* out = x times the weight: sums of the weight's rows. What is 0 adds nothing. */
+static void mix(const void *job, int64_t thread, int64_t n_threads)
+{
+    const struct rows *o = job;
+    const int64_t H = o->width, K = o->n_outputs, all = o->n_groups * o->n;
+    for (int64_t i = all * thread / n_threads; i < all * (thread + 1) / n_threads; i++) {
+        const float *x = o->x + i * H, *weight = o->weight + i / o->n * H * K;
+        float *out = o->out + i * K;
+        FOR_EACH_UNIT (k, n, K) STORE(out + k, v_set(0.0f));
+        for (int64_t h = 0; h < H; h++)
+            if (x[h] != 0.0f)
+                FOR_EACH_UNIT (k, n, K)
+                    STORE(out + k, v_fma(v_set(x[h]), LOAD(weight + h * K + k), LOAD(out + k)));
+    }
+}
+
+static float largest_of(const float *x, int64_t H)
+{
+    float lanes[V], most = -INFINITY;
+    vec largest = v_set(-INFINITY);
+    int64_t h = 0;
+    for (; h + V <= H; h += V) largest = v_max(largest, v_load(x + h));
+    v_store(lanes, largest);
+    for (int v = 0; v < V; v++) most = lanes[v] > most ? lanes[v] : most;
+    for (; h < H; h++) most = x[h] > most ? x[h] : most;
+    return most;
+}
+
+static float sum_row(const float *x, int64_t H)
+{
+    float sums[4];
+    vec sum = v_set(0.0f);
+    FOR_EACH_UNIT (h, n, H) sum = v_add(sum, LOAD(x + h));
+    v_store_sums(sums, sum, sum, sum, sum);
+    return sums[0];
+}
+
+/* The softmax of a row, or its logarithm; minus infinity behind its end changes nothing. */
+static void normalize_row(int64_t function, const float *x, int64_t H, float *out)
+{
+    const float most = largest_of(x, H);
+    FOR_EACH_UNIT (h, n, H) STORE(out + h, vec_exp_of_negative(v_sub(LOAD(x + h), v_set(most))));
+    const float total = sum_row(out, H);
+    if (function == SOFTMAX)
+        FOR_EACH_UNIT (h, n, H) STORE(out + h, v_div(LOAD(out + h), v_set(total)));
+    else
+        FOR_EACH_UNIT (h, n, H) STORE(out + h, v_sub(v_sub(LOAD(x + h), v_set(most)), v_set(logf(total))));
+}
+
+static void normalize(const void *job, int64_t thread, int64_t n_threads)
+{
+    const struct rows *o = job;
+    for (int64_t i = o->n * thread / n_threads; i < o->n * (thread + 1) / n_threads; i++)
+        normalize_row(o->function, o->x + i * o->width, o->width, o->out + i * o->width);
+}
+
+/* A function of each number; EXP of what is not above 0. */
+static void map(const void *job, int64_t thread, int64_t n_threads)
+{
+    const struct rows *o = job;
+    const int64_t all = o->n * o->width, begin = all * thread / n_threads,
+                  size = all * (thread + 1) / n_threads - begin;
+    const float *x = o->x + begin;
+    float *out = o->out + begin;
+    if (o->function == EXP)
+        FOR_EACH_UNIT (i, n, size) STORE(out + i, vec_exp_of_negative(LOAD(x + i)));
+    else if (o->function == LOG)
+        for (int64_t i = 0; i < size; i++) out[i] = logf(x[i]);
+    else if (o->function == SOFTPLUS)
+        for (int64_t i = 0; i < size; i++) out[i] = x[i] > 20.0f ? x[i] : log1pf(expf(x[i]));
+    else
+        FOR_EACH_UNIT (i, n, size) STORE(out + i, activate(o->function, LOAD(x + i)));
+}
+
+/* out_j = log sum_i exp(before_i + moves_ij), less the largest of them. */
+static void pass_on(int64_t K, const float *before, const float *moves, float *out)
+{
+    FOR_EACH_UNIT (j, n, K) {
+        vec largest = v_set(-FLT_MAX), sum = v_set(0.0f); /* not infinite, so that what is impossible is 0 */
+        for (int64_t i = 0; i < K; i++)
+            largest = v_max(v_add(v_set(before[i]), LOAD(moves + i * K + j)), largest);
+        for (int64_t i = 0; i < K; i++)
+            sum = v_add(sum, vec_exp_of_negative(
+                                 v_sub(v_add(v_set(before[i]), LOAD(moves + i * K + j)), largest)));
+        float sums[V];
+        v_store(sums, sum);
+        for (int64_t v = 0; v < n; v++) sums[v] = logf(sums[v]);
+        STORE(out + j, v_add(largest, v_load_n(sums, n)));
+    }
+    const float most = largest_of(out, K);
+    FOR_EACH_UNIT (j, n, K) STORE(out + j, v_sub(LOAD(out + j), v_set(most)));
+}
+
+/* Forward and backward through a thread's rows. `out` holds the logarithms of what comes from before. */
+static void marginals(const void *job, int64_t thread, int64_t n_threads)
+{
+    const struct chain *c = job;
+    const int64_t K = c->n_labels, *sizes = c->sizes;
+    for (int64_t row = thread; row < sizes[0]; row += n_threads) {
+        float *after = c->work + row * 2 * K, *here = after + K;
+        int64_t at = row, t = 0;
+        FOR_EACH_UNIT (k, n, K)
+            STORE(c->out + at * K + k, v_add(LOAD(c->start + k), LOAD(c->scores + at * K + k)));
+        for (; t + 1 < c->n_steps && sizes[t + 1] > row; at += sizes[t++]) {
+            float *out = c->out + (at + sizes[t]) * K;
+            pass_on(K, c->out + at * K, c->moves, out);
+            FOR_EACH_UNIT (k, n, K)
+                STORE(out + k, v_add(LOAD(out + k), LOAD(c->scores + (at + sizes[t]) * K + k)));
+        }
+        memcpy(after, c->end, (size_t)K * sizeof(float));
+        for (;; at -= sizes[--t]) {
+            float *out = c->out + at * K;
+            FOR_EACH_UNIT (k, n, K) STORE(here + k, v_add(LOAD(out + k), LOAD(after + k)));
+            normalize_row(SOFTMAX, here, K, out);
+            if (t == 0) break;
+            FOR_EACH_UNIT (k, n, K)
+                STORE(here + k, v_add(LOAD(after + k), LOAD(c->scores + at * K + k)));
+            pass_on(K, here, c->moves_back, after);
+        }
+    }
+}
+
+const struct loops LOOPS = {lay_out,         prepare,         forward,  backward,          weight_gradients,
+                            lay_out_readout, prepare_readout, read_out, readout_gradients, linear,
+                            mix,             normalize,       map,      marginals};

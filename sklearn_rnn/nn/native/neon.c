@@ -46,5 +46,12 @@ static inline void v_store_n(float *p, vec x, int64_t n)
     v_store(y, x);
     memcpy(p, y, (size_t)n * sizeof(float));
 }
+
+#define DOT_ROWS 6
+/* The sums of four vectors, each in the same order. */
+static inline void v_store_sums(float *p, vec a, vec b, vec c, vec d)
+{
+    v_store(p, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+}
 #include "loops.h"
 #endif

@@ -148,3 +148,26 @@ EXPORT double rnn_read_out(int64_t set, struct readout *readout)
     for (int64_t i = 0; i < readout->n; i++) loss += readout->losses[i];
     return (double)((float)loss / (float)readout->n); /* infinite where a sum in float32 is */
 }
+
+/* ---- Rows ---- */
+
+enum { LINEAR, MIX, NORMALIZE, MAP };
+
+EXPORT void rnn_rows(int64_t set, int64_t n_threads, int64_t what, int64_t function, int64_t n_groups,
+                     int64_t n, int64_t width, int64_t n_outputs, const float *x, const float *weight,
+                     const float *bias, float *out)
+{
+    const struct loops *loops = loops_for(set);
+    share_function *const run[] = {loops->linear, loops->mix, loops->normalize, loops->map};
+    const struct rows job = {function, n_groups, n, width, n_outputs, x, weight, bias, out};
+    run_team(&job, run[what], n_threads);
+}
+
+EXPORT void rnn_marginals(int64_t set, int64_t n_threads, int64_t n_steps, int64_t n_labels,
+                          const int64_t *sizes, const float *scores, const float *moves,
+                          const float *moves_back, const float *start, const float *end, float *work,
+                          float *out)
+{
+    const struct chain job = {n_steps, n_labels, sizes, scores, moves, moves_back, start, end, work, out};
+    run_team(&job, loops_for(set)->marginals, n_threads);
+}

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 enum { ELMAN, LSTM, GRU, JORDAN };
-enum { TANH, RELU, SIGMOID, IDENTITY, SOFTMAX };
+enum { TANH, RELU, SIGMOID, IDENTITY, SOFTMAX, LOG_SOFTMAX, EXP, LOG, SOFTPLUS };
 
 /* One run over a packed batch: B rows, S entries in all, d inputs, H hidden units, K outputs of a Jordan
  * network. All arrays are float32, row-major and without gaps; weights lie as the cells have them. G is the
@@ -70,7 +70,27 @@ struct readout {
     float *packed, *packed_back, *packed_features; /* the weight for the way there and back */
 };
 
-/* What one of several threads does of a call's or a readout's work. */
+/* Rows of numbers, each computed in one order, whoever its neighbours are. There are g groups of n rows. */
+struct rows {
+    int64_t function;                     /* `normalize`: SOFTMAX or LOG_SOFTMAX; `map`: the others */
+    int64_t n_groups, n, width, n_outputs; /* g, n, H, K; `normalize` and `map` take one group */
+    const float *x;                       /* (g, n, H) */
+    const float *weight;                  /* `linear`: (g, K, H); `mix`: (g, H, K) */
+    const float *bias;                    /* `linear`: (K) */
+    float *out;                           /* (g, n, K); `normalize` and `map`: (n, H) */
+};
+
+/* The marginal probabilities of a conditional random field's K labels, over a packed batch. */
+struct chain {
+    int64_t n_steps, n_labels;
+    const int64_t *sizes;                   /* (n_steps) as in `call` */
+    const float *scores, *moves;            /* (S, K), (K, K) of the transitions */
+    const float *moves_back, *start, *end;  /* (K, K) the transpose of `moves`, (K), (K) */
+    float *work;                            /* (B, 2 K) */
+    float *out;                             /* (S, K) */
+};
+
+/* What one of several threads does of a call's, a readout's, or such work. */
 typedef void share_function(const void *job, int64_t thread, int64_t n_threads);
 
 /* The loops for one instruction set. */
@@ -81,6 +101,7 @@ struct loops {
     int64_t (*lay_out_readout)(struct readout *);
     void (*prepare_readout)(const struct readout *);
     share_function *read_out, *readout_gradients;
+    share_function *linear, *mix, *normalize, *map, *marginals;
 };
 extern const struct loops loops_avx512, loops_avx2, loops_neon;
 
