@@ -27,7 +27,7 @@ from sklearn_rnn.data.validation import (
     warn_of_padding_before,
 )
 from sklearn_rnn.estimators.labels import UnseenLabelsError
-from sklearn_rnn.estimators.parameters import RULES
+from sklearn_rnn.estimators.parameters import RULES, check_classes
 from sklearn_rnn.nn.inference import answer, hidden_states
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.network import RecurrentNetwork
@@ -508,6 +508,7 @@ class BaseRNN(Versioned, BaseEstimator):
         weights = state.pop("_weights", None)
         super().__setstate__(state)
         if weights is not None:
+            check_classes(self._network | self._setup)
             device = resolve_device(self.device, fall_back=True)
             stream = RandomStream((self._seed + self.n_iter_) % 2**31, device)
             self._make_net(device, stream, weights)
