@@ -76,11 +76,9 @@ def test_constraints_pin_what_is_needed():
             assert need.specifier.contains(pinned[canonicalize_name(need.name)]), text
 
 
-@pytest.mark.parametrize(
-    "file", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=lambda file: file.name
-)
+@pytest.mark.parametrize("file", ["tests.yml", "wheels.yml"])
 def test_workflows_run_pinned_actions_with_least_permissions(file):
-    text = file.read_text(encoding="utf-8")
+    text = (ROOT / ".github/workflows" / file).read_text(encoding="utf-8")
     actions = re.findall(r"uses: (.*)", text)
     assert actions
     for action in actions:  # a tag can be moved to another commit, which would then run here

@@ -141,7 +141,8 @@ def check_classes(parts):
         if not (value is None or type(value) is str or _subclass(base)(value)):
             raise TypeError(
                 f"{name} must be a name or a subclass of {base.__name__}, got {value!r} of type "
-                f"{type(value).__name__}. Nothing was called: do not load this file unless you know who made it."
+                f"{type(value).__name__}. Nothing was called: do not load this file unless you know who made "
+                "it."
             )
 
 
