@@ -3,7 +3,7 @@
 import copy
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import numpy as np
@@ -28,6 +28,7 @@ from sklearn_rnn.data.validation import (
 )
 from sklearn_rnn.estimators.labels import UnseenLabelsError
 from sklearn_rnn.estimators.parameters import RULES, check_classes
+from sklearn_rnn.nn.drawing import FirstWeights, is_own_class
 from sklearn_rnn.nn.inference import answer, hidden_states
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.network import RecurrentNetwork
@@ -277,11 +278,16 @@ class BaseRNN(Versioned, BaseEstimator):
     def _make_net(self, device, stream, weights=None):
         """Make a network, new or with weights from a state, and the net to train it with."""
         dtype, of_kernels = resolve_dtype(self._setup["dtype"], device, fall_back=weights is not None)
+        is_own = all(map(is_own_class, self._network.values()))
         with stream.active():
             if weights is None:
-                network = self._network_class(**self._network).to(device, dtype)
+                with FirstWeights() if is_own else stream.lent():
+                    network = self._network_class(**self._network).to(device, dtype)
             else:
-                network = self._network_class.from_weights(weights, device, dtype, **self._network)
+                with (
+                    nullcontext() if is_own else stream.lent()
+                ):  # a user's class draws before it is given them
+                    network = self._network_class.from_weights(weights, device, dtype, **self._network)
             network.set_kernel_dtype(of_kernels)
             self.net_ = make_net(
                 network,

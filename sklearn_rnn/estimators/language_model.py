@@ -381,8 +381,7 @@ class RNNLanguageModel(BaseRNN):
         while True:
             yield self._as_stream(self._make_dataset(codes))
             n_steps += len(codes.values)
-            with self.net_.stream.paused():  # what the user's iterator draws is not ours
-                part = next(parts, None)
+            part = next(parts, None)
             if part is None:
                 return
             steps = range(n_steps, n_steps + len(part))

@@ -1,9 +1,12 @@
 """What happens between epochs."""
 
 import math
+import os
+import threading
 
 from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
+from tqdm.std import TqdmDefaultWriteLock
 
 
 class Progress(Callback):
@@ -104,3 +107,16 @@ def best_weights(patience, tol):
         lower_is_better=False,
         load_best=True,
     )
+
+
+def _forget():
+    """Make tqdm's lock again in a forked child, where another thread's hold on it would never end."""
+    TqdmDefaultWriteLock.th_lock = threading.RLock()
+    if isinstance(
+        getattr(tqdm, "_lock", None), TqdmDefaultWriteLock
+    ):  # made already, and not one that the user set
+        tqdm.set_lock(TqdmDefaultWriteLock())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -14,6 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, P
 from torch import nn
 
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
+from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.training.callbacks import Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
 
@@ -87,6 +88,7 @@ class SequenceNet(NeuralNet):
         self.checkpoint = None
         self.score_validation = None
         self.schedules = {}
+        self._is_watched = False  # by callbacks that may change the network, or draw random numbers
         self._unheard = frozenset()  # what no callback listens to in a batch
         self._flat = None  # all weights as one parameter
         self._n_batches = 0  # in this epoch so far
@@ -133,6 +135,7 @@ class SequenceNet(NeuralNet):
         )
         self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
         self._set_training(True)
+        self._lends = self._has_others()
         self._by_hand = can_differentiate(self.module_)
         is_plain = self._by_hand and not self._is_watched and type(self.optimizer_) in _PLAIN
         try:
@@ -196,10 +199,23 @@ class SequenceNet(NeuralNet):
             getattr(self, method_name)(self, **kwargs)
             return
         try:
-            super().notify(method_name, **kwargs)
+            with self.stream.lent() if self._is_watched else nullcontext():  # a callback may draw, too
+                super().notify(method_name, **kwargs)
         except KeyboardInterrupt:  # how a skorch callback ends training
             self._stopped_by_callback = True
             raise
+
+    def _lending(self):
+        """Lend the random numbers to torch while modules or optimizers of others run, which may draw some."""
+        if self._is_watched:  # a callback may have put them there
+            self._lends = self._has_others()
+        return self.stream.lent() if self._lends else nullcontext()
+
+    def _has_others(self):
+        is_own = type(self.optimizer_).__module__.startswith("torch.optim.")
+        # On a GPU torch's own dropout is faster than one with a generator.
+        on_cpu = self.module_.like.device.type == "cpu"
+        return not (is_own and on_cpu and draws_from_generator(self.module_))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train until done or interrupted; see `skorch.NeuralNet.fit_loop`."""
@@ -219,7 +235,7 @@ class SequenceNet(NeuralNet):
     def remember(self):
         """Copy all that training changes; see `restore`."""
         learnt = copy.deepcopy(
-            (self.module_.state_dict(), self.optimizer_.state_dict(), self.stream.__dict__)
+            (self.module_.state_dict(), self.optimizer_.state_dict(), self.stream.get_state())
         )
         settings = {
             name: getattr(self, name)
@@ -233,7 +249,7 @@ class SequenceNet(NeuralNet):
         self.module_.load_state_dict(weights)
         self.module_.eval()
         self.optimizer_.load_state_dict(optimizer)
-        self.stream.__dict__.update(stream)
+        self.stream.set_state(stream)
         del self.history[n_epochs:]  # earlier epochs are never written to again
         vars(self).update(settings)
 
@@ -261,7 +277,8 @@ class SequenceNet(NeuralNet):
             iterator = point.batches(self, iterator) if training else point.validation_batches(iterator)
         for self._n_batches, batch in enumerate(iterator, first):
             self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch)
+            with self._lending():
+                step = step_fn(batch)
             losses.append(step["loss"].item())
             counts.append(step["n_terms"])
             self.history[-1]["batches"][-1].update({name: losses[-1], of_size: step["n_terms"]})
@@ -275,7 +292,8 @@ class SequenceNet(NeuralNet):
         self.history.record(name, loss)
         self.history.record(f"{name}_best", loss < best)
         if not training and self.score_validation is not None:
-            self.history.record("valid_score", float(self.score_validation(self.module_)))
+            with self._lending():
+                self.history.record("valid_score", float(self.score_validation(self.module_)))
 
     def predict(self, X):
         """Turn scores into answers in the order of the batches; what skorch's scoring callbacks call."""

@@ -188,8 +188,8 @@ def load(instruction_set=None):
     if not are_alike or not _is_of_sources(library, Path(spec.origin).parent):
         warnings.warn(
             "The compiled loops were built from other sources than those of this version, so torch alone is "
-            "used, which is slower. Build them again: pip install --force-reinstall --no-deps sklearn-rnn, or "
-            "in a source tree: python setup.py build_ext --inplace --force.",
+            "used, which is slower. Build them again: pip install --force-reinstall --no-deps sklearn-rnn, "
+            "or in a source tree: python setup.py build_ext --inplace --force.",
             RuntimeWarning,
             stacklevel=2,
         )
