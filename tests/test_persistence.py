@@ -21,7 +21,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops.io.exceptions import UntrustedTypesFoundException
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import Freezer, LRScheduler
 
 import sklearn_rnn
 from sklearn_rnn import (
@@ -330,6 +330,28 @@ def test_a_file_is_as_large_as_its_weights(cell):
     model = RNNClassifier(cell=cell, hidden_size=64, num_layers=2, max_iter=60, random_state=0).fit(X, LABELS)
     n_bytes = 4 * sum(w.numel() for w in model.module_.parameters())
     assert len(pickle.dumps(model)) < 1.1 * n_bytes
+
+
+@pytest.mark.parametrize("form", [*FORMATS, "deepcopy"])
+@pytest.mark.parametrize("name", ["classifier", "tagger", "language model", "sequence to sequence"])
+def test_frozen_weights_stay_frozen(name, form, tmp_path):
+    model, inputs, targets = copy.deepcopy(MODELS[name])
+    pattern = "*recurrence*" if name != "tagger" else ["*.bias_ih"]
+    model.set_params(warm_start=True, callbacks=[Freezer(pattern)]).fit(inputs, targets)
+    frozen = {name for name, w in model.module_.named_parameters() if not w.requires_grad}
+    assert 0 < len(frozen) < len(list(model.module_.parameters()))
+    model.set_params(callbacks=None)  # to freeze is no more asked for
+    if form == "deepcopy":
+        twin = copy.deepcopy(model)
+    else:
+        dump, load = FORMATS[form]
+        dump(model, tmp_path / "model")
+        twin = load(tmp_path / "model")
+    assert {name for name, w in twin.module_.named_parameters() if not w.requires_grad} == frozen
+    before = {name: w.detach().clone() for name, w in twin.module_.named_parameters()}
+    twin.fit(inputs, targets)
+    for name, w in twin.module_.named_parameters():
+        assert torch.equal(w, before[name]) == (name in frozen)
 
 
 # Versions

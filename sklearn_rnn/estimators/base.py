@@ -9,10 +9,11 @@ from functools import partial
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences, is_missing
 from sklearn_rnn.data.validation import (
     Problems,
@@ -502,6 +503,7 @@ class BaseRNN(Versioned, BaseEstimator):
                 for epoch in self.history_
             ]
             network = state.pop("module_")
+            state["_frozen"] = [name for name, w in network.named_parameters() if not w.requires_grad]
             state["_weights"] = {
                 name: w.detach().cpu().numpy().copy() for name, w in network.state_dict().items()
             }
@@ -511,13 +513,15 @@ class BaseRNN(Versioned, BaseEstimator):
     def __setstate__(self, state):
         """Build the network anew and give it its weights, on a device that is there."""
         state = dict(state)
-        weights = state.pop("_weights", None)
+        weights, frozen = state.pop("_weights", None), state.pop("_frozen", ())
         super().__setstate__(state)
         if weights is not None:
             check_classes(self._network | self._setup)
             device = resolve_device(self.device, fall_back=True)
             stream = RandomStream((self._seed + self.n_iter_) % 2**31, device)
             self._make_net(device, stream, weights)
+            for name, w in self.module_.named_parameters():
+                w.requires_grad_(name not in frozen)
             self.net_.schedules = self.__dict__.pop("_schedules")
             for i, epoch in enumerate(self.history_):
                 epoch |= {"epoch": i + 1, "train_loss": self.loss_curve_[i]}

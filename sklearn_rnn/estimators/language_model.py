@@ -5,7 +5,6 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -20,6 +19,7 @@ from sklearn_rnn.data.batching import (
     SequenceDataset,
     StreamDataset,
 )
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
 from sklearn_rnn.data.validation import Problems, as_sequences, check_unit, object_array

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from sklearn_rnn.data import random_state
 from sklearn_rnn.nn.attention import ATTENTIONS, Attention
 from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
 from sklearn_rnn.nn.heads import Head
@@ -201,7 +202,7 @@ RULES = {
     "dtype": _one_of(("auto", "float32", "float64", "bfloat16")),
     "checkpoint": Optional(Rule((str, os.PathLike), lambda v: os.fspath(v) != "", "the path of a file")),
     "callbacks": Optional(Rule((list, tuple), _are_callbacks, "a list of skorch callbacks")),
-    "random_state": Rule(object, _always, "an int, a RandomState or None"),
+    "random_state": Rule(object, random_state.is_in_range, random_state.EXPECTED),
     "verbose": Rule((bool, numbers.Integral), lambda v: v >= 0, "an int of at least 0"),
 }
 

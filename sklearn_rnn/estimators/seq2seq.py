@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import torch
 from sklearn.metrics import r2_score
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import (
     Problems,
