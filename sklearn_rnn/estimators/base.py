@@ -39,7 +39,9 @@ from sklearn_rnn.training import (
     Progress,
     RandomStream,
     best_weights,
+    copy_callbacks,
     make_net,
+    name_callbacks,
     resolve_device,
     resolve_dtype,
 )
@@ -173,6 +175,57 @@ class BaseRNN(Versioned, BaseEstimator):
                 self.random_state.set_state(drawn)
             raise
 
+    def get_params(self, deep=True):
+        """Return the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return callbacks by their names besides, as ``callbacks__<name>``, and their
+            parameters, as ``callbacks__<name>__<parameter>``. The name is that of the class, unless
+            `callbacks` holds pairs of a name and a callback.
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
+        params = super().get_params(deep=deep)
+        if deep and isinstance(self.callbacks, (list, tuple)):
+            for name, callback in name_callbacks(self.callbacks):
+                params[f"callbacks__{name}"] = callback
+                if hasattr(callback, "get_params") and not isinstance(callback, type):
+                    params |= {f"callbacks__{name}__{k}": v for k, v in callback.get_params().items()}
+        return params
+
+    def set_params(self, **params):
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params
+            By their names; ``callbacks__<name>__<parameter>`` is one of a callback, see `get_params`.
+
+        Returns
+        -------
+        self
+            The estimator.
+        """
+        nested = {name: params.pop(name) for name in list(params) if name.startswith("callbacks__")}
+        super().set_params(**params)
+        for name, value in nested.items():
+            _, which, *parameter = name.split("__", 2)
+            there = dict(name_callbacks(self.callbacks or []))
+            if which not in there:
+                raise ValueError(f"{name} cannot be set: there is no callback {which!r}, only {list(there)}.")
+            if parameter:
+                there[which].set_params(**{parameter[0]: value})
+            else:
+                self.callbacks = [
+                    (other, value if other == which else callback) for other, callback in there.items()
+                ]
+        return self
+
     def _check_parameters(self):
         rules = RULES | self._extra_rules
         for name, value in self.get_params(deep=False).items():
@@ -299,7 +352,7 @@ class BaseRNN(Versioned, BaseEstimator):
                 clip_norm=self._setup["clip_norm"],
                 stream=stream,
                 title=type(self).__name__,
-                device=device,
+                device=str(device),  # as skorch has it
                 batch_size=1,
                 verbose=0,
             )
@@ -308,7 +361,7 @@ class BaseRNN(Versioned, BaseEstimator):
     def _train(self, dataset, validation, groups, epochs, checkpoint=None):
         if checkpoint is not None:
             checkpoint = self._open_checkpoint(checkpoint, dataset, validation, groups, epochs)
-        callbacks = users = list(copy.deepcopy(self.callbacks) or [])
+        callbacks = users = copy_callbacks(self.callbacks or [])
         if self.early_stopping and epochs > 1:
             if validation is None:
                 dataset, validation = self._split(dataset, groups)

@@ -123,7 +123,8 @@ class RNNLanguageModel(BaseRNN):
         be the same. A file belongs to one fit at a time. `partial_fit` takes no notice of it. Give a str if
         the estimator is to be saved by skops.
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
+        ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.

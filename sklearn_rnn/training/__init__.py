@@ -3,6 +3,8 @@
 from sklearn_rnn.training.callbacks import Progress as Progress
 from sklearn_rnn.training.callbacks import TokenProgress as TokenProgress
 from sklearn_rnn.training.callbacks import best_weights as best_weights
+from sklearn_rnn.training.callbacks import copy_callbacks as copy_callbacks
+from sklearn_rnn.training.callbacks import name_callbacks as name_callbacks
 from sklearn_rnn.training.checkpoint import Checkpoint as Checkpoint
 from sklearn_rnn.training.devices import resolve_device as resolve_device
 from sklearn_rnn.training.devices import resolve_dtype as resolve_dtype

@@ -1,5 +1,6 @@
 """What happens between epochs."""
 
+import copy
 import math
 import os
 import threading
@@ -82,6 +83,49 @@ class TokenProgress(Progress):
         if valid_nats is not None:
             shown["valid_bits"] = valid_nats / math.log(2)
         self.bar_.set_postfix(shown, refresh=False)
+
+
+def copy_callbacks(callbacks):
+    """Copy callbacks for a fit, with what they hold shared.
+
+    What a callback learns becomes attributes of the copy. What it was given (a writer, a sink, a run, an open
+    file) is the user's, is to be written to, and often cannot be copied.
+
+    Parameters
+    ----------
+    callbacks : list
+        Callbacks, or pairs of a name and a callback.
+
+    Returns
+    -------
+    list
+        The same with each callback copied.
+    """
+    return [(c[0], copy.copy(c[1])) if isinstance(c, (tuple, list)) else copy.copy(c) for c in callbacks]
+
+
+def name_callbacks(callbacks):
+    """Name callbacks as skorch does.
+
+    Parameters
+    ----------
+    callbacks : list
+        Callbacks, or pairs of a name and a callback.
+
+    Returns
+    -------
+    list of pairs
+        Names and callbacks. A name is that of the class, with a number where there are several of one.
+    """
+    pairs = [
+        c if isinstance(c, (tuple, list)) else ((c if isinstance(c, type) else type(c)).__name__, c)
+        for c in callbacks
+    ]
+    names = [name for name, _ in pairs]
+    return [
+        (f"{name}_{names[: i + 1].count(name)}" if names.count(name) > 1 else name, callback)
+        for i, (name, callback) in enumerate(pairs)
+    ]
 
 
 def best_weights(patience, tol):

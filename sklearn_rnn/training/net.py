@@ -9,12 +9,22 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
+from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, PrintLog
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    EpochTimer,
+    LRScheduler,
+    PrintLog,
+)
 from torch import nn
 
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
 from sklearn_rnn.nn.drawing import draws_from_generator
+from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.training.callbacks import Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
 
@@ -135,6 +145,7 @@ class SequenceNet(NeuralNet):
         )
         self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
         self._set_training(True)
+        self._check_scoring()
         self._lends = self._has_others()
         self._by_hand = can_differentiate(self.module_)
         is_plain = self._by_hand and not self._is_watched and type(self.optimizer_) in _PLAIN
@@ -293,12 +304,59 @@ class SequenceNet(NeuralNet):
         self.history.record(f"{name}_best", loss < best)
         if not training and self.score_validation is not None:
             with self._lending():
-                self.history.record("valid_score", float(self.score_validation(self.module_)))
+                score = float(self.score_validation(self.module_))
+            best = max((e["valid_score"] for e in self.history if "valid_score" in e), default=-math.inf)
+            self.history.record("valid_score", score)
+            self.history.record("valid_score_best", score > best)
 
     def predict(self, X):
         """Turn scores into answers in the order of the batches; what skorch's scoring callbacks call."""
-        answers = [self.module_.head.predict(scores.detach(), None) for scores in self.forward_iter(X)]
+        return self._answer("predict", X)
+
+    def predict_proba(self, X):
+        """Turn scores into probabilities in the order of the batches; see `predict`."""
+        return self._answer("predict_proba", X)
+
+    def _answer(self, method, X):
+        head = self.module_.head
+        if not head.rates_steps:
+            raise ValueError(
+                "Scoring callbacks score answers that follow from the scores of single steps, but "
+                f"{type(head).__name__} answers whole sequences. Use early_stopping=True, which scores these "
+                "in each epoch, and read 'valid_score' in history_."
+            )
+        answers = [getattr(head, method)(scores.detach(), None) for scores in self.forward_iter(X)]
         return torch.cat(answers).cpu().numpy()
+
+    @property
+    def classes_(self):
+        """The codes of labels, which `predict` answers and the columns of `predict_proba` stand for."""
+        if type(self.module_.head) is not SoftmaxHead:
+            raise AttributeError("A network whose head is no softmax has no classes.")
+        return np.arange(self.module_.head.n_outputs)
+
+    def __sklearn_tags__(self):
+        """Describe the net to the scorers that scoring callbacks make."""
+        tags = super().__sklearn_tags__()
+        if hasattr(self, "module_") and hasattr(self, "classes_"):
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        return tags
+
+    def _check_scoring(self):
+        """Refuse what a scoring callback cannot do here, before anything is trained."""
+        for name, callback in self.callbacks_:
+            if isinstance(callback, (BatchScoring, EpochScoring)) and not callback.use_caching:
+                scoring = callback.scoring
+                if (
+                    isinstance(scoring, str)
+                    or type(scoring).__module__.startswith("sklearn.")
+                    or (getattr(scoring, "__module__", "").startswith("sklearn."))
+                ):
+                    raise ValueError(
+                        f"The callback {name!r} has use_caching=False, but scorers need targets, and the net "
+                        "holds these beside the scores of the batches that it has just computed only. Set "
+                        "use_caching=True."
+                    )
 
     def infer(self, x, **fit_params):
         """Compute the scores of a batch; see `skorch.NeuralNet.infer`."""
