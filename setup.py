@@ -1,11 +1,16 @@
 """The compiled time loops: an optional part, without which the package runs on torch alone."""
 
+import hashlib
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 FOLDER = "sklearn_rnn/nn/native"
+SOURCES = sorted([*Path(FOLDER).glob("*.c"), *Path(FOLDER).glob("*.h")])
+# What the library says it was built from; sklearn_rnn/nn/native/library.py compares.
+DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
 
 
 class BuildLoops(build_ext):
@@ -24,6 +29,7 @@ setup(
             [f"{FOLDER}/{name}.c" for name in ("recurrence", "avx512", "avx2", "neon")],
             libraries=[] if sys.platform == "win32" else ["m"],
             depends=[f"{FOLDER}/{name}.h" for name in ("recurrence", "loops")],
+            define_macros=[("RNN_SOURCES", f'"{DIGEST}"')],
             # A product and a sum become one instruction. Nothing that changes the order of sums or loses NaN.
             extra_compile_args=["-O3", "-g0", "-ffp-contract=fast", "-fvisibility=hidden"],
             optional=True,

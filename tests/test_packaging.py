@@ -74,3 +74,14 @@ def test_constraints_pin_what_is_needed():
         need = Requirement(text)
         if need.name != "sklearn-rnn":
             assert need.specifier.contains(pinned[canonicalize_name(need.name)]), text
+
+
+@pytest.mark.parametrize("file", ["tests.yml", "wheels.yml"])
+def test_workflows_run_pinned_actions_with_least_permissions(file):
+    text = (ROOT / ".github/workflows" / file).read_text(encoding="utf-8")
+    actions = re.findall(r"uses: (.*)", text)
+    assert actions
+    for action in actions:  # a tag can be moved to another commit, which would then run here
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}  # v[\d.]+", action), action
+    assert re.findall(r"^permissions:\n((?:  .*\n)*)", text, flags=re.MULTILINE) == ["  contents: read\n"]
+    assert text.count("persist-credentials: false") == text.count("uses: actions/checkout@")

@@ -21,7 +21,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skops.io.exceptions import UntrustedTypesFoundException
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import Freezer, LRScheduler
 
 import sklearn_rnn
 from sklearn_rnn import (
@@ -332,6 +332,28 @@ def test_a_file_is_as_large_as_its_weights(cell):
     assert len(pickle.dumps(model)) < 1.1 * n_bytes
 
 
+@pytest.mark.parametrize("form", [*FORMATS, "deepcopy"])
+@pytest.mark.parametrize("name", ["classifier", "tagger", "language model", "sequence to sequence"])
+def test_frozen_weights_stay_frozen(name, form, tmp_path):
+    model, inputs, targets = copy.deepcopy(MODELS[name])
+    pattern = "*recurrence*" if name != "tagger" else ["*.bias_ih"]
+    model.set_params(warm_start=True, callbacks=[Freezer(pattern)]).fit(inputs, targets)
+    frozen = {name for name, w in model.module_.named_parameters() if not w.requires_grad}
+    assert 0 < len(frozen) < len(list(model.module_.parameters()))
+    model.set_params(callbacks=None)  # to freeze is no more asked for
+    if form == "deepcopy":
+        twin = copy.deepcopy(model)
+    else:
+        dump, load = FORMATS[form]
+        dump(model, tmp_path / "model")
+        twin = load(tmp_path / "model")
+    assert {name for name, w in twin.module_.named_parameters() if not w.requires_grad} == frozen
+    before = {name: w.detach().clone() for name, w in twin.module_.named_parameters()}
+    twin.fit(inputs, targets)
+    for name, w in twin.module_.named_parameters():
+        assert torch.equal(w, before[name]) == (name in frozen)
+
+
 # Versions
 
 
@@ -516,3 +538,64 @@ def test_the_traps_work(way, trusted, tmp_path):
     data = tamper(skops.io.dumps(fit("classifier")), ["best_loss_"], WAYS[way](f"touch {tmp_path / 'ran'}"))
     skops.io.loads(data, trusted=[*TRUSTED_TYPES, trusted])
     assert RAN == ["new", "setstate"] or (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("part", ["cell", "head", "optimizer"])
+@pytest.mark.parametrize("way", ["function", "trap", "bound"])
+def test_nothing_that_a_trusted_file_names_is_called_unless_it_is_a_class_made_for_that(part, way, tmp_path):
+    RAN.clear()
+    command = f"touch {tmp_path / 'ran'}"
+    if way == "trap":  # a class of another kind
+        node = make_node("TypeNode", TRAP)
+    elif way == "bound":  # it calls what a class of the right kind would not
+        node = make_node("TypeNode", f"{__name__}.PretendedClass")
+    else:
+        node = WAYS[way](command)
+    place = ["_setup" if part == "optimizer" else "_network", part]
+    data = tamper(skops.io.dumps(fit("regressor")), place, node)
+    trusted = [*TRUSTED_TYPES, *skops.io.get_untrusted_types(data=data)]
+    with pytest.raises(TypeError, match=f"{part} must be a name or a subclass of .*Nothing was called"):
+        skops.io.loads(data, trusted=trusted)
+    assert RAN == [] and not (tmp_path / "ran").exists()
+
+
+class PretendedClass:
+    """Looks like bound options of a class."""
+
+    func = torch.optim.SGD
+
+    def __new__(cls, *args, **kwargs):
+        RAN.append("new")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": partial(Trap)},
+        {"decoder_cell": os.system},
+        {"attention": Trap},
+        {"head": Trap},
+        {"optimizer": partial(Trap)},
+    ],
+)
+def test_no_part_of_a_network_is_called_at_load_unless_it_is_a_class_made_for_that(options):
+    RAN.clear()
+    model = RNNSeq2Seq(attention="dot", **quick).fit(WORDS, WORDS)
+    state = model.__getstate__()
+    for parts in ("_network", "_setup"):
+        state[parts] = {name: options.get(name, value) for name, value in state[parts].items()}
+    with pytest.raises(TypeError, match=f"{next(iter(options))} must be a name or a subclass of"):
+        RNNSeq2Seq().__setstate__(state)
+    assert RAN == []
+
+
+class SlowSGD(torch.optim.SGD):
+    """An optimizer of one's own."""
+
+
+@pytest.mark.parametrize("optimizer", [SlowSGD, partial(SlowSGD, momentum=0.5)])
+def test_an_optimizer_of_ones_own_is_loaded(optimizer):
+    model = RNNClassifier(**quick, optimizer=optimizer).fit(X, LABELS)
+    data = skops.io.dumps(model)
+    twin = skops.io.loads(data, trusted=[*TRUSTED_TYPES, *skops.io.get_untrusted_types(data=data)])
+    assert_equal(ask(twin, X), ask(model, X))

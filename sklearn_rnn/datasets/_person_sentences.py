@@ -1,8 +1,8 @@
 """Sentences in which the same word is part of a person's name or not."""
 
 import numpy as np
-from sklearn.utils import check_random_state
 
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.datasets._arguments import check_count
 
 # Words that name people, and other things as well.

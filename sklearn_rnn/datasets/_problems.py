@@ -1,8 +1,8 @@
 """Problems on numbers that need memory: adding, delayed copy, parity."""
 
 import numpy as np
-from sklearn.utils import check_random_state
 
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.datasets._arguments import check_count, draw_lengths
 
 

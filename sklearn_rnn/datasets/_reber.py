@@ -1,8 +1,8 @@
 """Strings of the Reber grammar and of its embedded form."""
 
 import numpy as np
-from sklearn.utils import check_random_state
 
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.datasets._arguments import check_count
 
 _SYMBOLS = "BEPSTVX"

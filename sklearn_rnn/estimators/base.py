@@ -3,16 +3,17 @@
 import copy
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences, is_missing
 from sklearn_rnn.data.validation import (
     Problems,
@@ -27,8 +28,9 @@ from sklearn_rnn.data.validation import (
     warn_of_padding_before,
 )
 from sklearn_rnn.estimators.labels import UnseenLabelsError
-from sklearn_rnn.estimators.parameters import RULES
+from sklearn_rnn.estimators.parameters import RULES, check_classes
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
+from sklearn_rnn.nn.drawing import FirstWeights, is_own_class
 from sklearn_rnn.nn.inference import answer, hidden_states
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.network import RecurrentNetwork
@@ -39,7 +41,9 @@ from sklearn_rnn.training import (
     Checkpoint,
     Progress,
     RandomStream,
+    copy_callbacks,
     make_net,
+    name_callbacks,
     resolve_device,
     resolve_dtype,
 )
@@ -62,7 +66,7 @@ _FIXED = ("optimizer", "weight_decay", "dtype", "device")
 # Parameters that may change when training goes on from a checkpoint; the seed and the device are compared.
 _FREE = frozenset(["max_iter", "warm_start", "random_state", "device", "verbose", "checkpoint"])
 
-# Losses of what is held out are often means over few sequences: what differs by less than this share is as good.
+# Losses of what is held out are often means over few sequences: a share of this is no difference.
 _SLACK = 0.05
 
 # What is recorded in every epoch and need not outlive training; the losses are in `loss_curve_`.
@@ -176,6 +180,57 @@ class BaseRNN(Versioned, BaseEstimator):
                 self.random_state.set_state(drawn)
             raise
 
+    def get_params(self, deep=True):
+        """Return the parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return callbacks by their names besides, as ``callbacks__<name>``, and their
+            parameters, as ``callbacks__<name>__<parameter>``. The name is that of the class, unless
+            `callbacks` holds pairs of a name and a callback.
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
+        params = super().get_params(deep=deep)
+        if deep and isinstance(self.callbacks, (list, tuple)):
+            for name, callback in name_callbacks(self.callbacks):
+                params[f"callbacks__{name}"] = callback
+                if hasattr(callback, "get_params") and not isinstance(callback, type):
+                    params |= {f"callbacks__{name}__{k}": v for k, v in callback.get_params().items()}
+        return params
+
+    def set_params(self, **params):
+        """Set parameters.
+
+        Parameters
+        ----------
+        **params
+            By their names; ``callbacks__<name>__<parameter>`` is one of a callback, see `get_params`.
+
+        Returns
+        -------
+        self
+            The estimator.
+        """
+        nested = {name: params.pop(name) for name in list(params) if name.startswith("callbacks__")}
+        super().set_params(**params)
+        for name, value in nested.items():
+            _, which, *parameter = name.split("__", 2)
+            there = dict(name_callbacks(self.callbacks or []))
+            if which not in there:
+                raise ValueError(f"{name} cannot be set: there is no callback {which!r}, only {list(there)}.")
+            if parameter:
+                there[which].set_params(**{parameter[0]: value})
+            else:
+                self.callbacks = [
+                    (other, value if other == which else callback) for other, callback in there.items()
+                ]
+        return self
+
     def _check_parameters(self):
         rules = RULES | self._extra_rules
         for name, value in self.get_params(deep=False).items():
@@ -283,11 +338,16 @@ class BaseRNN(Versioned, BaseEstimator):
     def _make_net(self, device, stream, weights=None):
         """Make a network, new or with weights from a state, and the net to train it with."""
         dtype, of_kernels = resolve_dtype(self._setup["dtype"], device, fall_back=weights is not None)
+        is_own = all(map(is_own_class, self._network.values()))
         with stream.active():
             if weights is None:
-                network = self._network_class(**self._network).to(device, dtype)
+                with FirstWeights() if is_own else stream.lent():
+                    network = self._network_class(**self._network).to(device, dtype)
             else:
-                network = self._network_class.from_weights(weights, device, dtype, **self._network)
+                with (
+                    nullcontext() if is_own else stream.lent()
+                ):  # a user's class draws before it is given them
+                    network = self._network_class.from_weights(weights, device, dtype, **self._network)
             network.set_kernel_dtype(of_kernels)
             self.net_ = make_net(
                 network,
@@ -298,7 +358,7 @@ class BaseRNN(Versioned, BaseEstimator):
                 clip_norm=self._setup["clip_norm"],
                 stream=stream,
                 title=type(self).__name__,
-                device=device,
+                device=str(device),  # as skorch has it
                 batch_size=1,
                 verbose=0,
             )
@@ -324,7 +384,7 @@ class BaseRNN(Versioned, BaseEstimator):
         """
         if checkpoint is not None:
             checkpoint = self._open_checkpoint(checkpoint, dataset, validation, groups, epochs)
-        users = list(copy.deepcopy(self.callbacks) or [])
+        users = copy_callbacks(self.callbacks or [])
         net, n_before, best = self.net_, self.n_iter_, None
         if self.early_stopping and epochs > 1:
             best = BestEpoch(self.n_iter_no_change, self.tol, _SLACK if self.scoring == "loss" else 0.0)
@@ -545,6 +605,7 @@ class BaseRNN(Versioned, BaseEstimator):
                 for epoch in self.history_
             ]
             network = state.pop("module_")
+            state["_frozen"] = [name for name, w in network.named_parameters() if not w.requires_grad]
             state["_weights"] = {
                 name: w.detach().cpu().numpy().copy() for name, w in network.state_dict().items()
             }
@@ -554,12 +615,15 @@ class BaseRNN(Versioned, BaseEstimator):
     def __setstate__(self, state):
         """Build the network anew and give it its weights, on a device that is there."""
         state = dict(state)
-        weights = state.pop("_weights", None)
+        weights, frozen = state.pop("_weights", None), state.pop("_frozen", ())
         super().__setstate__(state)
         if weights is not None:
+            check_classes(self._network | self._setup)
             device = resolve_device(self.device, fall_back=True)
             stream = RandomStream((self._seed + self.n_iter_) % 2**31, device)
             self._make_net(device, stream, weights)
+            for name, w in self.module_.named_parameters():
+                w.requires_grad_(name not in frozen)
             self.net_.schedules = self.__dict__.pop("_schedules")
             for i, epoch in enumerate(self.history_):
                 epoch |= {"epoch": i + 1, "train_loss": self.loss_curve_[i]}

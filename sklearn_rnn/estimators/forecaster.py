@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.batching import WindowDataset, plan_prediction
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences, step_positions
 from sklearn_rnn.data.series import check_dates, is_one_series, read_series
 from sklearn_rnn.data.validation import (
@@ -112,7 +112,8 @@ class RNNForecaster(BaseRNN):
         mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
         that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
+        ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.

@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,6 +19,7 @@ from sklearn_rnn.data.batching import (
     SequenceDataset,
     StreamDataset,
 )
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
 from sklearn_rnn.data.validation import Problems, as_sequences, check_unit, object_array
@@ -139,7 +139,8 @@ class RNNLanguageModel(BaseRNN):
         be the same. A file belongs to one fit at a time. `partial_fit` takes no notice of it. Give a str if
         the estimator is to be saved by skops.
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
+        ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.
@@ -401,8 +402,7 @@ class RNNLanguageModel(BaseRNN):
         while True:
             yield self._as_stream(self._make_dataset(codes))
             n_steps += len(codes.values)
-            with self.net_.stream.paused():  # what the user's iterator draws is not ours
-                part = next(parts, None)
+            part = next(parts, None)
             if part is None:
                 return
             steps = range(n_steps, n_steps + len(part))

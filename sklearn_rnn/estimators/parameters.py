@@ -4,10 +4,12 @@ import difflib
 import numbers
 import os
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 
+from sklearn_rnn.data import random_state
 from sklearn_rnn.metrics import get_scorer
 from sklearn_rnn.nn.attention import ATTENTIONS, Attention
 from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
@@ -119,7 +121,7 @@ def _real(minimum, *, open_below=False, below=float("inf")):
 
 def _subclass(base):
     def holds(v):
-        v = getattr(v, "func", v)
+        v = v.func if type(v) is partial else v  # whatever else has a `func` may do anything when called
         return isinstance(v, type) and issubclass(v, base)
 
     return holds
@@ -128,6 +130,39 @@ def _subclass(base):
 def _is_optimizer(v):
     """Whether v is a class of optimizers, with any option but the step size bound to it."""
     return _subclass(torch.optim.Optimizer)(v) and "lr" not in getattr(v, "keywords", {})
+
+
+# What a network and its optimizer are made of: the classes that are called for it.
+_BASES = {
+    "cell": Cell,
+    "decoder_cell": Cell,
+    "attention": Attention,
+    "head": Head,
+    "optimizer": torch.optim.Optimizer,
+}
+
+
+def check_classes(parts):
+    """Check that a stored description of a network names nothing that may not be called to make it.
+
+    Parameters
+    ----------
+    parts : dict of str to object
+        Arguments of the network's class, and the optimizer.
+
+    Raises
+    ------
+    TypeError
+        If one that is called is neither a name nor a class made for that purpose.
+    """
+    for name, base in _BASES.items():
+        value = parts.get(name)
+        if not (value is None or type(value) is str or _subclass(base)(value)):
+            raise TypeError(
+                f"{name} must be a name or a subclass of {base.__name__}, got {value!r} of type "
+                f"{type(value).__name__}. Nothing was called: do not load this file unless you know who made "
+                "it."
+            )
 
 
 def _are_callbacks(values):
@@ -186,7 +221,7 @@ RULES = {
     "dtype": _one_of(("auto", "float32", "float64", "bfloat16")),
     "checkpoint": Optional(Rule((str, os.PathLike), lambda v: os.fspath(v) != "", "the path of a file")),
     "callbacks": Optional(Rule((list, tuple), _are_callbacks, "a list of skorch callbacks")),
-    "random_state": Rule(object, _always, "an int, a RandomState or None"),
+    "random_state": Rule(object, random_state.is_in_range, random_state.EXPECTED),
     "verbose": Rule((bool, numbers.Integral), lambda v: v >= 0, "an int of at least 0"),
 }
 

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import torch
 from sklearn.metrics import r2_score
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
+from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import (
     Problems,
@@ -134,7 +134,8 @@ class RNNSeq2Seq(BaseRNN):
         mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
         that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
+        ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.

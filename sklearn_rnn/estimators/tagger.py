@@ -84,7 +84,8 @@ class RNNTagger(BaseRNN):
         mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
         that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
+        ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.

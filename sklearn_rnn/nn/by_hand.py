@@ -8,6 +8,7 @@ leaves a function that leads back through it. All other networks are left to aut
 import torch
 from torch import nn
 
+from sklearn_rnn.nn.drawing import Dropout, draw_factors
 from sklearn_rnn.nn.heads import (
     AbsoluteErrorHead,
     GaussianHead,
@@ -52,8 +53,8 @@ def can_differentiate(network):
         (head, _HEADS),
         (head.output, (nn.Identity,) if network.emits_scores else (nn.Linear, Linear, TiedLinear)),
         (network.pooling, _POOLINGS),
-        (network.dropout, (nn.Dropout,)),
-        (recurrence.dropout, (nn.Dropout,)),
+        (network.dropout, (Dropout, nn.Dropout)),
+        (recurrence.dropout, (Dropout, nn.Dropout)),
         (token_input, (TokenInput, type(None))),
         (getattr(token_input, "embedding", None), (nn.Embedding, type(None))),
     ]
@@ -189,9 +190,7 @@ def _look_up(token_input, codes, way_back):
 def _drop(dropout, values, way_back):
     if not dropout.p:
         return values
-    keep = 1 - dropout.p
-    # As torch does it, so that a seed gives the same numbers here and there.
-    factor = torch.empty_like(values).bernoulli_(keep).div_(keep) if keep else torch.zeros_like(values)
+    factor = draw_factors(values, 1 - dropout.p)
     way_back.append(lambda grad: grad * factor)
     return values * factor
 

@@ -1,10 +1,10 @@
 """Sequence to sequence: an encoder reads the source, a decoder writes the target."""
 
 import torch
-from torch import nn
 
 from sklearn_rnn.data.batching import PackedBatch
 from sklearn_rnn.nn.attention import ATTENTIONS, Memory
+from sklearn_rnn.nn.drawing import Dropout, get_generator
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.network import Network, RecurrentLayers
 from sklearn_rnn.nn.pointer import Pointer
@@ -136,7 +136,7 @@ class EncoderDecoder(Network):
         )
         size = self.decoder.recurrence.output_size
         self.attention = ATTENTIONS.get(attention, attention)(size, summary_size) if has_attention else None
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = HEADS.get(head, head)(size, n_outputs, per_step=True)
         self.pointer = Pointer(size, source_size) if copy else None
         self._note_first()
@@ -256,7 +256,8 @@ class EncoderDecoder(Network):
         n_first = packing.batch_sizes[0]
         before = torch.from_numpy(packing.place(packing.step_of[n_first:] - 1, packing.row_of[n_first:]))
         guesses = self.read_scores(scores[before.to(scores.device)])
-        is_taken = torch.rand(len(guesses), device=guesses.device) < self.scheduled_sampling
+        draw = torch.rand(len(guesses), device=guesses.device, generator=get_generator())
+        is_taken = draw < self.scheduled_sampling
         if guesses.dim() == 1:
             is_taken &= guesses != inputs[0]  # the end is no input
         else:

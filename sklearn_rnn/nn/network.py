@@ -7,6 +7,7 @@ from torch import nn
 
 from sklearn_rnn.nn.cells import CELLS
 from sklearn_rnn.nn.condition import InitialState, join
+from sklearn_rnn.nn.drawing import Dropout, get_generator, is_own_class
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.pooling import POOLINGS
@@ -52,7 +53,8 @@ class TokenInput(nn.Module):
         """Read rare tokens as 0 now and then, while training."""
         if not self.training or not self.has_rare:
             return codes
-        is_hidden = self.rare[codes] & (torch.rand(codes.shape, device=codes.device) < 0.5)
+        draw = torch.rand(codes.shape, device=codes.device, generator=get_generator())
+        is_hidden = self.rare[codes] & (draw < 0.5)
         return codes.masked_fill(is_hidden, 0)
 
 
@@ -105,7 +107,7 @@ class Network(nn.Module):
             name: torch.tensor(w, device=device, dtype=dtype if w.dtype.kind == "f" else None)
             for name, w in weights.items()
         }
-        if any(map(callable, architecture.values())):
+        if not all(map(is_own_class, architecture.values())):
             network = cls(**architecture).to(device, dtype)  # a user's class: it may hold other tensors, too
             network.load_state_dict(tensors)
             return network
@@ -219,7 +221,7 @@ class RecurrentLayers(nn.Module):
         self.initial_state = None
         if condition_size is not None and not self.joins_condition:
             self.initial_state = InitialState(condition_size, self.recurrence.cells)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.bidirectional = bidirectional
 
     def run_layers(self, batch):

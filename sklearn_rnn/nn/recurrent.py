@@ -12,6 +12,7 @@ from torch import nn
 
 from sklearn_rnn.nn import bptt
 from sklearn_rnn.nn.cells import NONLINEARITIES, ElmanCell, GRUCell, JordanCell, LSTMCell
+from sklearn_rnn.nn.drawing import Dropout
 from sklearn_rnn.nn.native import functions
 from sklearn_rnn.nn.native import library as native
 from sklearn_rnn.nn.rows import Linear
@@ -84,7 +85,7 @@ class Recurrence(nn.Module):
             self.layers.append(layer)
             input_size = layer[0].output_size * len(layer)
         self.output_size = input_size
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.bptt_steps = bptt_steps
         self.kernel_dtype = None
 

@@ -2,9 +2,12 @@
 
 import copy
 import math
+import os
+import threading
 
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
+from tqdm.std import TqdmDefaultWriteLock
 
 # On few sequences ten epochs may be twenty updates of the weights, after which nothing can be said yet.
 _LEAST_UPDATES = 300
@@ -83,6 +86,49 @@ class TokenProgress(Progress):
         if valid_nats is not None:
             shown["valid_bits"] = valid_nats / math.log(2)
         self.bar_.set_postfix(shown, refresh=False)
+
+
+def copy_callbacks(callbacks):
+    """Copy callbacks for a fit, with what they hold shared.
+
+    What a callback learns becomes attributes of the copy. What it was given (a writer, a sink, a run, an open
+    file) is the user's, is to be written to, and often cannot be copied.
+
+    Parameters
+    ----------
+    callbacks : list
+        Callbacks, or pairs of a name and a callback.
+
+    Returns
+    -------
+    list
+        The same with each callback copied.
+    """
+    return [(c[0], copy.copy(c[1])) if isinstance(c, (tuple, list)) else copy.copy(c) for c in callbacks]
+
+
+def name_callbacks(callbacks):
+    """Name callbacks as skorch does.
+
+    Parameters
+    ----------
+    callbacks : list
+        Callbacks, or pairs of a name and a callback.
+
+    Returns
+    -------
+    list of pairs
+        Names and callbacks. A name is that of the class, with a number where there are several of one.
+    """
+    pairs = [
+        c if isinstance(c, (tuple, list)) else ((c if isinstance(c, type) else type(c)).__name__, c)
+        for c in callbacks
+    ]
+    names = [name for name, _ in pairs]
+    return [
+        (f"{name}_{names[: i + 1].count(name)}" if names.count(name) > 1 else name, callback)
+        for i, (name, callback) in enumerate(pairs)
+    ]
 
 
 class BestEpoch(Callback):
@@ -170,3 +216,16 @@ class AsFar(Callback):
         self.n_epochs_ += 1
         if self.n_epochs_ >= self.epochs and net.history[-1]["train_loss"] <= self.train_loss:
             raise KeyboardInterrupt  # how a skorch callback ends training
+
+
+def _forget():
+    """Make tqdm's lock again in a forked child, where another thread's hold on it would never end."""
+    TqdmDefaultWriteLock.th_lock = threading.RLock()
+    if isinstance(
+        getattr(tqdm, "_lock", None), TqdmDefaultWriteLock
+    ):  # made already, and not one that the user set
+        tqdm.set_lock(TqdmDefaultWriteLock())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

@@ -9,11 +9,22 @@ from contextlib import nullcontext
 
 import numpy as np
 import torch
+from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, EpochTimer, LRScheduler, PrintLog
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    EpochTimer,
+    LRScheduler,
+    PrintLog,
+)
 from torch import nn
 
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
+from sklearn_rnn.nn.drawing import draws_from_generator
+from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
 
@@ -87,6 +98,7 @@ class SequenceNet(NeuralNet):
         self.checkpoint = None
         self.score_validation = None
         self.schedules = {}
+        self._is_watched = False  # by callbacks that may change the network, or draw random numbers
         self._unheard = frozenset()  # what no callback listens to in a batch
         self._flat = None  # all weights as one parameter
         self._n_batches = 0  # in this epoch so far
@@ -134,6 +146,8 @@ class SequenceNet(NeuralNet):
         )
         self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
         self._set_training(True)
+        self._check_scoring()
+        self._lends = self._has_others()
         self._by_hand = can_differentiate(self.module_)
         is_plain = self._by_hand and not self._is_watched and type(self.optimizer_) in _PLAIN
         try:
@@ -197,10 +211,23 @@ class SequenceNet(NeuralNet):
             getattr(self, method_name)(self, **kwargs)
             return
         try:
-            super().notify(method_name, **kwargs)
+            with self.stream.lent() if self._is_watched else nullcontext():  # a callback may draw, too
+                super().notify(method_name, **kwargs)
         except KeyboardInterrupt:  # how a skorch callback ends training
             self._stopped_by_callback = True
             raise
+
+    def _lending(self):
+        """Lend the random numbers to torch while modules or optimizers of others run, which may draw some."""
+        if self._is_watched:  # a callback may have put them there
+            self._lends = self._has_others()
+        return self.stream.lent() if self._lends else nullcontext()
+
+    def _has_others(self):
+        is_own = type(self.optimizer_).__module__.startswith("torch.optim.")
+        # On a GPU torch's own dropout is faster than one with a generator.
+        on_cpu = self.module_.like.device.type == "cpu"
+        return not (is_own and on_cpu and draws_from_generator(self.module_))
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train until done or interrupted; see `skorch.NeuralNet.fit_loop`."""
@@ -220,7 +247,7 @@ class SequenceNet(NeuralNet):
     def remember(self):
         """Copy all that training changes; see `restore`."""
         learnt = copy.deepcopy(
-            (self.module_.state_dict(), self.optimizer_.state_dict(), self.stream.__dict__)
+            (self.module_.state_dict(), self.optimizer_.state_dict(), self.stream.get_state())
         )
         settings = {
             name: getattr(self, name)
@@ -234,7 +261,7 @@ class SequenceNet(NeuralNet):
         self.module_.load_state_dict(weights)
         self.module_.eval()
         self.optimizer_.load_state_dict(optimizer)
-        self.stream.__dict__.update(stream)
+        self.stream.set_state(stream)
         del self.history[n_epochs:]  # earlier epochs are never written to again
         vars(self).update(settings)
 
@@ -262,7 +289,8 @@ class SequenceNet(NeuralNet):
             iterator = point.batches(self, iterator) if training else point.validation_batches(iterator)
         for self._n_batches, batch in enumerate(iterator, first):
             self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch)
+            with self._lending():
+                step = step_fn(batch)
             losses.append(step["loss"].item())
             counts.append(step["n_terms"])
             self.history[-1]["batches"][-1].update({name: losses[-1], of_size: step["n_terms"]})
@@ -276,12 +304,60 @@ class SequenceNet(NeuralNet):
         self.history.record(name, loss)
         self.history.record(f"{name}_best", loss < best)
         if not training and self.score_validation is not None:
-            self.history.record("valid_score", float(self.score_validation(self.module_)))
+            with self._lending():
+                score = float(self.score_validation(self.module_))
+            best = max((e["valid_score"] for e in self.history if "valid_score" in e), default=-math.inf)
+            self.history.record("valid_score", score)
+            self.history.record("valid_score_best", score > best)
 
     def predict(self, X):
         """Turn scores into answers in the order of the batches; what skorch's scoring callbacks call."""
-        answers = [self.module_.head.predict(scores.detach(), None) for scores in self.forward_iter(X)]
+        return self._answer("predict", X)
+
+    def predict_proba(self, X):
+        """Turn scores into probabilities in the order of the batches; see `predict`."""
+        return self._answer("predict_proba", X)
+
+    def _answer(self, method, X):
+        head = self.module_.head
+        if not head.rates_steps:
+            raise ValueError(
+                "Scoring callbacks score answers that follow from the scores of single steps, but "
+                f"{type(head).__name__} answers whole sequences. Use early_stopping=True, which scores these "
+                "in each epoch, and read 'valid_score' in history_."
+            )
+        answers = [getattr(head, method)(scores.detach(), None) for scores in self.forward_iter(X)]
         return torch.cat(answers).cpu().numpy()
+
+    @property
+    def classes_(self):
+        """The codes of labels, which `predict` answers and the columns of `predict_proba` stand for."""
+        if type(self.module_.head) is not SoftmaxHead:
+            raise AttributeError("A network whose head is no softmax has no classes.")
+        return np.arange(self.module_.head.n_outputs)
+
+    def __sklearn_tags__(self):
+        """Describe the net to the scorers that scoring callbacks make."""
+        tags = super().__sklearn_tags__()
+        if hasattr(self, "module_") and hasattr(self, "classes_"):
+            tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
+        return tags
+
+    def _check_scoring(self):
+        """Refuse what a scoring callback cannot do here, before anything is trained."""
+        for name, callback in self.callbacks_:
+            if isinstance(callback, (BatchScoring, EpochScoring)) and not callback.use_caching:
+                scoring = callback.scoring
+                if (
+                    isinstance(scoring, str)
+                    or type(scoring).__module__.startswith("sklearn.")
+                    or (getattr(scoring, "__module__", "").startswith("sklearn."))
+                ):
+                    raise ValueError(
+                        f"The callback {name!r} has use_caching=False, but scorers need targets, and the net "
+                        "holds these beside the scores of the batches that it has just computed only. Set "
+                        "use_caching=True."
+                    )
 
     def infer(self, x, **fit_params):
         """Compute the scores of a batch; see `skorch.NeuralNet.infer`."""

@@ -1,6 +1,7 @@
 """The compiled time loops: equal to the plain loop, on every instruction set, and never in the way."""
 
 import copy
+import importlib.util
 import multiprocessing
 import os
 import pickle
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -515,6 +517,30 @@ def test_without_the_compiled_loops(monkeypatch):
         assert RNNClassifier(max_iter=1).fit([[0.0, 1.0], [1.0]], [0, 1]).predict([[1.0]]).shape == (1,)
     finally:
         monkeypatch.undo()
+        library.load.cache_clear()
+
+
+@needs_loops
+@pytest.mark.parametrize("change", [None, "a source", "no sources"])
+def test_loops_that_were_built_from_other_sources_are_not_used(change, tmp_path, monkeypatch):
+    built = Path(importlib.util.find_spec("sklearn_rnn.nn.native._loops").origin)
+    for path in [built, *built.parent.glob("*.c"), *built.parent.glob("*.h")]:
+        if path == built or change != "no sources":
+            shutil.copy(path, tmp_path)
+    if change == "a source":
+        with (tmp_path / "loops.h").open("a") as source:
+            source.write("/* Another line, which leaves all sizes as they were. */\n")
+    spec = SimpleNamespace(origin=str(tmp_path / built.name))
+    monkeypatch.setattr(library.importlib.util, "find_spec", lambda name: spec)
+    library.load.cache_clear()
+    try:
+        if change == "a source":
+            with pytest.warns(RuntimeWarning, match="from other sources .* build_ext --inplace"):
+                assert library.load() is None
+            assert library.describe().startswith("torch alone: ")
+        else:
+            assert library.load() is not None
+    finally:
         library.load.cache_clear()
 
 

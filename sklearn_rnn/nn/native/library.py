@@ -1,9 +1,11 @@
 """The compiled time loops: finding them, switching them off, and the threads they run on."""
 
 import ctypes
+import hashlib
 import importlib.util
 import os
 import threading
+import warnings
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -188,6 +190,11 @@ def load(instruction_set=None):
     Library or None
         None if they were not built, or from other sources than these, cannot be loaded, or are not for this
         processor.
+
+    Warns
+    -----
+    RuntimeWarning
+        If they were built from other sources than those that lie beside them.
     """
     wanted = instruction_set or os.environ.get(_VARIABLE) or "1"
     if wanted == "0":
@@ -207,12 +214,33 @@ def load(instruction_set=None):
     except (OSError, AttributeError):
         return None
     supports.argtypes = [ctypes.c_int64]
-    if [size() for size in sizes] != [ctypes.sizeof(Call), ctypes.sizeof(Readout)]:
-        return None  # built before the sources changed
+    are_alike = [size() for size in sizes] == [ctypes.sizeof(Call), ctypes.sizeof(Readout)]
+    if not are_alike or not _is_of_sources(library, Path(spec.origin).parent):
+        warnings.warn(
+            "The compiled loops were built from other sources than those of this version, so torch alone is "
+            "used, which is slower. Build them again: pip install --force-reinstall --no-deps sklearn-rnn, "
+            "or in a source tree: python setup.py build_ext --inplace --force.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
     for name in INSTRUCTION_SETS if wanted == "1" else [wanted]:
         if supports(INSTRUCTION_SETS[name]):
             return Library(spec.origin, name)
     return None
+
+
+def _is_of_sources(library, folder):
+    """Whether a library was built from the sources in a folder; True if there are none."""
+    paths = sorted([*folder.glob("*.c"), *folder.glob("*.h")])
+    if not paths:  # a package without them was built as a whole
+        return True
+    try:
+        built_from = library.rnn_sources
+    except AttributeError:  # built before there was such a function
+        return False
+    built_from.restype = ctypes.c_char_p
+    return built_from().decode() == hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def get():

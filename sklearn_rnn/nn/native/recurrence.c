@@ -39,6 +39,12 @@ EXPORT int64_t rnn_call_size(void) { return (int64_t)sizeof(struct call); }
 
 EXPORT int64_t rnn_readout_size(void) { return (int64_t)sizeof(struct readout); }
 
+/* A digest of the sources that this was built from, which setup.py defines. */
+#ifndef RNN_SOURCES
+#define RNN_SOURCES ""
+#endif
+EXPORT const char *rnn_sources(void) { return RNN_SOURCES; }
+
 /* How many floats of `work` a run needs. */
 EXPORT int64_t rnn_work_size(int64_t set, const struct call *call, int is_back)
 {

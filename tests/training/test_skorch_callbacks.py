@@ -1,0 +1,236 @@
+"""Every callback of skorch: it works as the guide says, or a message says why not."""
+
+import io
+import pickle
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skorch.callbacks
+import torch
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    EpochTimer,
+    Freezer,
+    GradientNormClipping,
+    Initializer,
+    LoadInitState,
+    LRScheduler,
+    MlflowLogger,
+    NeptuneLogger,
+    ParamMapper,
+    PassthroughScoring,
+    PrintLog,
+    ProgressBar,
+    SacredLogger,
+    TensorBoard,
+    TrainEndCheckpoint,
+    Unfreezer,
+    WandbLogger,
+    WarmRestartLR,
+)
+
+from sklearn_rnn import RNNClassifier, RNNForecaster, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
+
+rng = np.random.RandomState(0)
+X = [rng.randn(n, 2).astype(np.float32) for n in rng.randint(2, 5, size=12)]
+WORDS = [["a" if step[0] > 0 else "b" for step in x] for x in X]
+LABELS = [0, 1] * 6
+quick = {"hidden_size": 4, "max_iter": 2, "random_state": 0}
+ESTIMATORS = {
+    "classifier": (RNNClassifier(**quick), X, LABELS),
+    "tagger": (RNNTagger(**quick), X, WORDS),
+    "regressor": (RNNRegressor(**quick), X, np.arange(12.0)),
+    "language model": (RNNLanguageModel(**quick), WORDS, None),
+    "forecaster": (RNNForecaster(**quick), np.sin(np.arange(40.0)), None),
+    "sequence to sequence": (RNNSeq2Seq(**quick), WORDS, WORDS),
+}
+every_estimator = pytest.mark.parametrize("name", ESTIMATORS)
+
+
+def fit(callbacks, name="classifier", **parameters):
+    model, inputs, targets = ESTIMATORS[name]
+    return clone(model).set_params(**parameters).set_params(callbacks=callbacks).fit(inputs, targets)
+
+
+class Locked:
+    """Stands for a writer, or a run, of a tool that is not installed: it records calls, and holds a lock."""
+
+    def __init__(self):
+        self.lock, self.calls = threading.Lock(), []
+        self.dir, self.info, self.run_id = ".", self, "1"
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def call(*args, **kwargs):
+            self.calls.append((name, args))
+            return self
+
+        return call
+
+    def __getitem__(self, key):
+        return self
+
+    def __setitem__(self, key, value):
+        self.calls.append((key, value))
+
+
+class Neptune(NeptuneLogger):
+    """Without what it imports."""
+
+    @staticmethod
+    def _model_summary_file(model):
+        return str(model)
+
+
+LOGGERS = {
+    "TensorBoard": lambda run: TensorBoard(run, close_after_train=False),
+    "WandbLogger": lambda run: WandbLogger(run, save_model=False),
+    "MlflowLogger": lambda run: MlflowLogger(run, run, create_artifact=False),
+    "NeptuneLogger": lambda run: Neptune(run, close_after_train=False),
+    "SacredLogger": lambda run: SacredLogger(run),
+}
+PLAIN = {
+    "BatchScoring": (lambda: BatchScoring(lambda net, X, y: 1.0, name="one", on_train=True), {}),
+    "Callback": (Callback, {}),
+    "EarlyStopping": (lambda: EarlyStopping(monitor="train_loss", patience=1), {}),
+    "EpochScoring": (lambda: EpochScoring(lambda net, X, y: len(y), name="n", on_train=True), {}),
+    "EpochTimer": (EpochTimer, {}),
+    "Freezer": (lambda: Freezer("*bias*"), {}),
+    "GradientNormClipping": (lambda: GradientNormClipping(0.5), {}),
+    "Initializer": (lambda: Initializer("*weight*", torch.nn.init.normal_), {}),
+    "LRScheduler": (lambda: LRScheduler("StepLR", step_size=1), {}),
+    "ParamMapper": (lambda: ParamMapper("*bias*", fn=torch.nn.init.zeros_), {}),
+    "PassthroughScoring": (lambda: PassthroughScoring("train_loss", on_train=True), {}),
+    "PrintLog": (lambda: PrintLog(sink=lambda text: None), {}),
+    "ProgressBar": (lambda: ProgressBar(detect_notebook=False), {}),
+    "Unfreezer": (lambda: Unfreezer("*bias*", at=2), {}),
+    "WarmRestartLR": (lambda: LRScheduler(WarmRestartLR, max_lr=0.1), {}),
+}
+OTHERS = {"Checkpoint", "TrainEndCheckpoint", "LoadInitState", "InputShapeSetter"}
+
+
+def test_the_guide_and_these_tests_speak_of_every_callback():
+    assert {*PLAIN, *LOGGERS, *OTHERS} == set(skorch.callbacks.__all__)
+    guide = (Path(__file__).resolve().parents[2] / "docs/guide/training.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in guide for name in skorch.callbacks.__all__)
+
+
+@every_estimator
+@pytest.mark.parametrize("callback", PLAIN)
+def test_callbacks(callback, name):
+    make, options = PLAIN[callback]
+    model = fit([make()], name, **options)
+    assert model.n_iter_ >= 1
+    assert len(model.net_.callbacks_) == 2  # it, and the timer
+
+
+@every_estimator
+@pytest.mark.parametrize("callback", LOGGERS)
+def test_loggers_write_to_what_they_were_given(callback, name):
+    run = Locked()
+    fit([LOGGERS[callback](run)], name)
+    written = str(run.calls)
+    assert "loss" in written or "append" in written
+
+
+def test_a_sink_is_the_users(tmp_path):
+    lines, file = [], io.StringIO()
+    fit([("list", PrintLog(sink=lines.append)), ("file", PrintLog(sink=file.write))], verbose=0)
+    assert len(lines) == 4 and "train_loss" in lines[0] and "train_loss" in file.getvalue()
+
+
+def test_callbacks_of_the_user_are_left_as_they_were():
+    stop = EarlyStopping(monitor="train_loss")
+    before = dict(vars(stop))
+    model = fit([stop])
+    assert vars(stop) == before
+    learnt = dict(model.net_.callbacks_)["EarlyStopping"]
+    assert learnt is not stop and hasattr(learnt, "misses_")
+
+
+@every_estimator
+def test_checkpoints(name, tmp_path):
+    stored = Checkpoint(dirname=str(tmp_path), monitor="train_loss_best")
+    model = fit([stored, TrainEndCheckpoint(dirname=str(tmp_path))], name)
+    assert (tmp_path / "params.pt").exists() and (tmp_path / "train_end_params.pt").exists()
+    twin = fit([LoadInitState(stored)], name, max_iter=1)
+    assert twin.n_iter_ >= 1 and model.n_iter_ == 2
+
+
+@pytest.mark.parametrize("name", ["classifier", "tagger", "regressor", "sequence to sequence"])
+def test_the_best_score_is_marked(name, tmp_path):
+    stored = Checkpoint(dirname=str(tmp_path), monitor="valid_score_best")
+    model = fit([stored], name, early_stopping=True, validation_fraction=0.4, max_iter=5)
+    scores = [epoch["valid_score"] for epoch in model.history_]
+    marks = [epoch["valid_score_best"] for epoch in model.history_]
+    assert marks == [score > max([-np.inf, *scores[:i]]) for i, score in enumerate(scores)]
+    assert (tmp_path / "params.pt").exists()
+
+
+@every_estimator
+def test_the_device_is_named_as_in_skorch(name):
+    net = fit(None, name, device="cpu").net_
+    assert net.device == "cpu" and type(net.device) is str
+    assert pickle.loads(pickle.dumps(fit(None, name))).net_.device == "cpu"
+
+
+@pytest.mark.parametrize(
+    "scoring", ["accuracy", "f1", "neg_log_loss", "roc_auc", "neg_brier_score", make_scorer(accuracy_score)]
+)
+def test_scorers_of_predictions_and_probabilities(scoring):
+    model = fit([EpochScoring(scoring, name="s", on_train=True)], batch_size="all")
+    assert all(np.isfinite(epoch["s"]) for epoch in model.history_)
+    fit([EpochScoring(scoring, name="s")], early_stopping=True, validation_fraction=0.5)
+
+
+@pytest.mark.parametrize("make", [EpochScoring, BatchScoring])
+@pytest.mark.parametrize("scoring", ["accuracy", accuracy_score, make_scorer(accuracy_score)], ids=str)
+def test_without_caching_a_message_says_why(scoring, make):
+    with pytest.raises(ValueError, match="has use_caching=False, but scorers need targets"):
+        fit([make(scoring, name="s", use_caching=False, on_train=True)])
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
+def test_with_a_crf_a_message_says_why(scoring):
+    with pytest.raises(ValueError, match="but CRFHead answers whole sequences. Use early_stopping=True"):
+        fit([EpochScoring(scoring, on_train=True)], "tagger", head="crf")
+
+
+def test_parameters_of_callbacks_have_names():
+    stop, schedule = EarlyStopping(monitor="train_loss"), LRScheduler("StepLR", step_size=1)
+    model = RNNClassifier(callbacks=[stop, ("rate", schedule), PrintLog(), PrintLog()])
+    params = model.get_params()
+    assert params["callbacks__EarlyStopping"] is stop and params["callbacks__EarlyStopping__patience"] == 5
+    assert params["callbacks__rate"] is schedule
+    assert {"callbacks__PrintLog_1", "callbacks__PrintLog_2"} <= params.keys()
+    assert "callbacks__rate" not in model.get_params(deep=False)
+    model.set_params(callbacks__EarlyStopping__patience=3, callbacks__rate=schedule)
+    assert stop.patience == 3
+    twin = clone(model)
+    assert twin.get_params()["callbacks__EarlyStopping__patience"] == 3
+    assert twin.get_params()["callbacks__EarlyStopping"] is not stop
+    with pytest.raises(ValueError, match="there is no callback 'Stop'"):
+        model.set_params(callbacks__Stop__patience=3)
+
+
+def test_a_search_over_a_parameter_of_a_callback():
+    model = RNNClassifier(callbacks=[("stop", EarlyStopping(monitor="train_loss"))], **quick)
+    search = GridSearchCV(model, {"callbacks__stop__patience": [1, 2]}, cv=2).fit(X, LABELS)
+    patience = dict(search.best_estimator_.net_.callbacks_)["stop"].patience
+    assert patience == search.best_params_["callbacks__stop__patience"]
+
+
+def test_the_shape_of_inputs_is_not_set_by_a_callback():
+    with pytest.raises(Exception):  # noqa: B017
+        fit([skorch.callbacks.InputShapeSetter()])
