@@ -99,7 +99,7 @@ class RNNForecaster(BaseRNN):
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
         Type of the weights and of all computation. "float64" is slower; it serves comparisons. "bfloat16" is
         mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
-        that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
+        that on a GPU that is made for it, else "float32".
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied; the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
@@ -134,9 +134,9 @@ class RNNForecaster(BaseRNN):
     A list of series and an array with three axes are several series. Anything else is one, so that
     `sklearn.model_selection.TimeSeriesSplit` cuts it in time. Steps are taken as they follow one another; of
     an index of dates it is only checked that they increase, and that those of `X` and `exogenous` agree.
-    Numbers are read as float32, which has seven digits: take a large constant off series that change little
-    beside it. Several features are predicted side by side: given what was read, draws of `sample_paths` are
-    independent between the features of one step.
+    The network computes with float32, which has seven digits, but scales are taken off in float64 before.
+    Several features are predicted side by side: given what was read, draws of `sample_paths` are independent
+    between the features of one step.
 
     References
     ----------
@@ -389,7 +389,7 @@ class RNNForecaster(BaseRNN):
     def _scale_known(self, known):
         """Give the values of what is known ahead as the network reads them; None if nothing is."""
         if known is None or self._settings["scaling"] is None:
-            return None if known is None else known.values
+            return None if known is None else known.values.astype(np.float32, copy=False)
         return ((known.values - self._known_mean) / self._known_scale).astype(np.float32)
 
     def _find_scales(self, series, prefixes=None):
@@ -807,7 +807,7 @@ class RNNForecaster(BaseRNN):
         values, first = series.values, series.offsets[:-1]
         if known is not None:  # which reaches further
             first = known.offsets[:-1]
-            values = np.zeros((len(known.values), series.n_features), dtype=np.float32)
+            values = np.zeros((len(known.values), series.n_features), dtype=series.values.dtype)
             values[step_positions(first, series.lengths)] = series.values
         ends = np.concatenate(stops)
         lengths = np.minimum(ends, self._settings["context_length"])
@@ -916,7 +916,7 @@ def _join(series, more):
     """Lay what came after each series behind it."""
     lengths = series.lengths + more.lengths
     first = np.cumsum(lengths) - lengths
-    values = np.empty((lengths.sum(), series.n_features), dtype=np.float32)
+    values = np.empty((lengths.sum(), series.n_features), dtype=np.result_type(series.values, more.values))
     values[step_positions(first, series.lengths)] = series.values
     values[step_positions(first + series.lengths, more.lengths)] = more.values
     return Sequences.from_lengths(values, lengths)

@@ -319,7 +319,7 @@ class RNNSeq2Seq(BaseRNN):
                 f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
             )
         sources = self._read_sources(X, reset=reset)
-        targets = as_sequences(y, allow_empty=True, name=names[1])
+        targets = as_sequences(y, allow_empty=True, name=names[1], dtype=None)
         check_same_number(targets, sources, names[1])
         kind = "numbers"
         if targets.is_tokens:
