@@ -470,7 +470,7 @@ def _concatenate(arrays, dtype, feature_names=None):
     np.cumsum([len(a) for a in arrays], out=offsets[1:])
     # Step by step in memory, whatever the order of the arrays: steps are what batches are gathered from.
     values = np.empty((offsets[-1], *arrays[0].shape[1:]), dtype)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
+    with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
         np.concatenate(arrays, out=values, casting="unsafe")
     return Sequences._trusted(values, offsets, feature_names)
 
@@ -574,7 +574,7 @@ def as_numbers(values, name, dtype=None):
         raise ValueError(f"Complex data not supported: {name} has dtype {values.dtype}.")
     if values.dtype.kind not in "fiubO":
         raise TypeError(f"{name} does not hold numbers, but {values.dtype}; encode it as numbers first.")
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
+    with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
         try:
             if values.dtype.kind == "O":  # a table may hold values of pandas that stand for nothing
                 flat = [np.nan if is_missing(value) else value for value in values.flat]
@@ -628,7 +628,7 @@ def are_finite(values):
     (True, False)
     """
     flat = values.reshape(-1)
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         # The sum of squares is the fastest that sees every number; but that of large ones may overflow.
         is_finite = np.isfinite(np.dot(flat, flat)) or np.isfinite(flat.sum(dtype=np.float64))
     return bool(is_finite)
@@ -1040,7 +1040,7 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     else:
         check_same_number(sample_weight, lengths, "sample_weight")
         weights = sample_weight
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
+    with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
         weights = weights.astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("sample_weight must hold finite numbers that are not negative.")

@@ -281,7 +281,8 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         tags.input_tags.two_d_array = _token_form(self._transformer) != "texts"
         tags.non_deterministic = inner.non_deterministic
         if inner.transformer_tags is not None:
-            tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype
+            is_claimed = _token_form(self._transformer) is None  # others make float32 of sparse float64
+            tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype * is_claimed
         return tags
 
     def _n_features_out(self, default):
