@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.batching import WindowDataset, plan_prediction
+from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, step_positions
 from sklearn_rnn.data.series import check_dates, is_one_series, read_series
 from sklearn_rnn.data.validation import (
@@ -280,6 +281,7 @@ class RNNForecaster(BaseRNN):
             self._check_lengths(series, is_one)
             if not goes_on:
                 self._learn_scale(series, known, weights)
+                self._warn_of_scale(X, exogenous, series, known, is_one)
             self._means, self._scales = self._find_scales(series)
             self._remember(series, known)
             dataset, held_out = self._make_datasets(series, known, weights, epochs)
@@ -385,6 +387,16 @@ class RNNForecaster(BaseRNN):
         self.mean_, self.scale_ = measure(series.values.astype(np.float64), rows)
         if known is not None:
             self._known_mean, self._known_scale = measure(known.values.astype(np.float64), rows)
+
+    def _warn_of_scale(self, X, exogenous, series, known, is_one):
+        if self._settings["scaling"] is not None:
+            return
+        advice = "Set scaling='global', or 'series'; None is for series that are scaled already."
+        for name, given, read in (("X", X, series), ("exogenous", exogenous, known)):
+            if read is not None:
+                warn_of_scale(
+                    read.values, [given] if is_one else given, advice, names=read.feature_names, name=name
+                )
 
     def _scale_known(self, known):
         """Give the values of what is known ahead as the network reads them; None if nothing is."""
@@ -644,6 +656,7 @@ class RNNForecaster(BaseRNN):
         forecasts = forecasts[..., 0] if self._is_flat else forecasts
         return forecasts if is_one else object_array(np.split(forecasts, np.cumsum(counts)[:-1]))
 
+    @fair_threads()
     def score(self, X, y=None, exogenous=None):
         """Give the negative mean absolute error of forecasts of `horizon` steps.
 
