@@ -66,7 +66,8 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
         return
     features = np.flatnonzero(is_far)
     listed = [
-        f"{k if names is None else repr(names[k])} (mean {mean[k]:.3g}, standard deviation {deviation[k]:.3g})"
+        f"{k if names is None else repr(names[k])} (mean {mean[k]:.3g}, "
+        f"standard deviation {deviation[k]:.3g})"
         for k in features[:_MOST_NAMED]
     ]
     message = (
