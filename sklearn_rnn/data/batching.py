@@ -349,8 +349,8 @@ class WindowDataset:
 
     Parameters
     ----------
-    values : ndarray of float32 of shape (n_steps_total, n_features)
-        The steps of all series, laid end to end.
+    values : ndarray of float of shape (n_steps_total, n_features)
+        The steps of all series, laid end to end. They are scaled in float64.
     known : ndarray of float32 of shape (n_steps_total, n_known), or None
         What is known of each step before it comes, laid out likewise.
     starts, lengths : ndarray of int of shape (n_windows,)
@@ -386,8 +386,8 @@ class WindowDataset:
         self.known = known
         self.starts = starts
         self.lengths = lengths
-        self.mean = mean.astype(np.float32)
-        self.scale = scale.astype(np.float32)
+        self.mean = mean
+        self.scale = scale
         self.horizon = horizon
         self.weights = weights
         self.judged = judged

@@ -5,7 +5,7 @@ import numbers
 import numpy as np
 
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import Problems, as_sequences
+from sklearn_rnn.data.validation import Problems, as_numbers, as_sequences
 
 _TEXT = "{} holds something else than numbers; make it numbers, for example by a OneHotEncoder."
 
@@ -53,7 +53,7 @@ def read_series(X, name="X"):
     Returns
     -------
     series : Sequences
-        Of float32, with the names of the columns of DataFrames.
+        Of float32 if that holds what X holds, else of float64; with the names of the columns of DataFrames.
     is_one : bool
         Whether X was one series.
     is_flat : bool
@@ -85,11 +85,11 @@ def read_series(X, name="X"):
             raise TypeError(f"{name} must be a series, or a list of series, but it is {given}.{hint}")
         first = X if is_one else next(iter(X), ())
         is_flat = not isinstance(X, Sequences) and _has_one_axis(first)
-        series = as_sequences([X] if is_one else X, allow_nan=True, name=name)
+        series = as_sequences([X] if is_one else X, allow_nan=True, name=name, dtype=None)
         if series.is_tokens and series.values.dtype.kind not in "iu":
             raise TypeError(_TEXT.format(name))
         if series.is_tokens:
-            series = series.with_values(series.values[:, np.newaxis].astype(np.float32))
+            series = series.with_values(as_numbers(series.values[:, np.newaxis], name))
         _refuse_nan(series, name)
     except (TypeError, ValueError) as error:
         if not is_one:

@@ -39,7 +39,7 @@ class Problems:
             raise ValueError("\n".join(lines))
 
 
-def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, name="X"):
+def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, name="X", dtype=np.float32):
     """Read any form of sequences.
 
     Parameters
@@ -63,11 +63,15 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
         Whether sequences may have no steps, as targets of `RNNSeq2Seq` may.
     name : str, default="X"
         What error messages call the data.
+    dtype : numpy dtype or None, default=numpy.float32
+        Type of numbers. None keeps what was given as far as it matters: float32 for all that it holds exactly
+        (float32, float16, short integers), float64 for all else. Large numbers that differ little, such as
+        times since 1970, are told apart in float64 alone; centre them before they become float32.
 
     Returns
     -------
     Sequences
-        Numbers as float32 values of shape (n_steps_total, n_features); tokens as int64, str or object
+        Numbers as values of `dtype` and shape (n_steps_total, n_features); tokens as int64, str or object
         values of shape (n_steps_total,).
 
     Raises
@@ -86,7 +90,7 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
     >>> as_sequences(["to", "be"])
     Sequences(2 sequences of 2 steps, tokens)
     """
-    sequences = _read(X, padding_value, allow_nan, name)
+    sequences = _read(X, padding_value, allow_nan, name, dtype)
     if len(sequences) == 0:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
     problems = Problems(name)
@@ -98,9 +102,9 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
     return sequences
 
 
-def _read(X, padding_value, allow_nan, name):
+def _read(X, padding_value, allow_nan, name, dtype):
     if isinstance(X, Sequences):
-        return _read_sequences(X, name)
+        return _read_sequences(X, name, dtype)
     if hasattr(X, "nnz") and hasattr(X, "tocsr"):
         raise TypeError(f"{name} is a sparse matrix, but dense data is required; call {name}.toarray().")
     if hasattr(X, "batch_sizes") and hasattr(X, "sorted_indices"):  # a tuple, but not of sequences
@@ -118,7 +122,7 @@ def _read(X, padding_value, allow_nan, name):
             )
         )
     if isinstance(X, np.ma.MaskedArray):
-        return _read_masked(X, name)
+        return _read_masked(X, name, dtype)
     is_frame = hasattr(X, "columns")
     X = _to_array(X, name)
     if is_frame and X.dtype.kind in "OU" and any(isinstance(value, str) for value in X.flat):
@@ -129,8 +133,8 @@ def _read(X, padding_value, allow_nan, name):
     if isinstance(X, np.ndarray) and _is_column(X):
         X = X[:, 0]
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OUS"):
-        return _read_array(X, padding_value, name)
-    return _read_list(list(X), padding_value, allow_nan, name)
+        return _read_array(X, padding_value, name, dtype)
+    return _read_list(list(X), padding_value, allow_nan, name, dtype)
 
 
 def _is_column(X):
@@ -172,17 +176,17 @@ def as_column(X):
     >>> make_pipeline(FunctionTransformer(as_column), bag).fit(X, [0, 1, 0]).predict(X).shape
     (3,)
     """
-    return object_array(as_sequences(X, allow_nan=True))[:, np.newaxis]
+    return object_array(as_sequences(X, allow_nan=True, dtype=None))[:, np.newaxis]
 
 
-def _read_sequences(X, name):
+def _read_sequences(X, name, dtype):
     kind = X.values.dtype.kind
     if not X.is_tokens:
         if X.n_features == 0:
             raise ValueError(f"{name} has 0 feature(s) while a minimum of 1 is required.")
-        return X.with_values(_as_float32(X.values, name), feature_names=X.feature_names)
+        return X.with_values(as_numbers(X.values, name, dtype), feature_names=X.feature_names)
     if kind in "fb":  # no tokens, but steps of one feature
-        return X.with_values(_as_float32(X.values[:, np.newaxis], name))
+        return X.with_values(as_numbers(X.values[:, np.newaxis], name, dtype))
     if kind in "iu":
         return X.with_values(_as_int64(X.values, name))
     if kind == "T":
@@ -205,7 +209,7 @@ def _to_array(X, name):
     return X.astype(object) if is_string_dtype else X
 
 
-def _read_array(X, padding_value, name):
+def _read_array(X, padding_value, name, dtype):
     """Sequences of equal length, or of different lengths behind a padding value."""
     is_text = X.dtype.kind == "U" or (X.dtype.kind == "O" and X.size and isinstance(X.flat[0], str))
     if X.ndim == 2 and X.size and is_text:
@@ -226,16 +230,16 @@ def _read_array(X, padding_value, name):
         raise ValueError(f"{name} has 0 {what} (shape={X.shape}) while a minimum of 1 is required.")
     X3 = X[:, :, np.newaxis] if X.ndim == 2 else X
     if padding_value is not None:
-        padded = _as_float32(X3, name)
-        return Sequences.from_padded(padded, padding_value=np.float32(padding_value))
-    return _equal_lengths(_as_float32(X3.reshape(-1, X3.shape[2]), name), X3)
+        padded = as_numbers(X3, name, dtype)
+        return Sequences.from_padded(padded, padding_value=padded.dtype.type(padding_value))
+    return _equal_lengths(as_numbers(X3.reshape(-1, X3.shape[2]), name, dtype), X3)
 
 
 def _equal_lengths(values, X):
     return Sequences(values, np.arange(len(X) + 1) * X.shape[1])
 
 
-def _read_masked(X, name):
+def _read_masked(X, name, dtype):
     if X.ndim == 2:
         X = X[:, :, np.newaxis]
     if X.ndim != 3:
@@ -244,7 +248,7 @@ def _read_masked(X, name):
         )
     lengths = masked_lengths(X, name)
     inside = np.arange(X.shape[1]) < lengths[:, np.newaxis]
-    return Sequences.from_lengths(_as_float32(X.data[inside], name), lengths)
+    return Sequences.from_lengths(as_numbers(X.data[inside], name, dtype), lengths)
 
 
 def masked_lengths(X, name):
@@ -287,13 +291,13 @@ def masked_lengths(X, name):
     return lengths
 
 
-def _read_list(X, padding_value, allow_nan, name):
+def _read_list(X, padding_value, allow_nan, name, dtype):
     if not X:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
     if padding_value is None:
         widths = {_plain_width(x) for x in X}
         if len(widths) == 1 and None not in widths:
-            return _concatenate(X, np.float32)  # plain arrays of one width: nothing more to ask
+            return _concatenate(X, _number_type(X, dtype))  # plain arrays of one width: nothing more to ask
     if all(isinstance(x, str) for x in X):
         joined = "".join(X)
         if "\0" in joined:
@@ -328,7 +332,7 @@ def _read_list(X, padding_value, allow_nan, name):
             problems.add(i, f"is not a sequence: {error}")
             arrays.append(None)
     if problems.found:
-        _find_problems(arrays, padding_value, allow_nan, problems)
+        _find_problems(arrays, padding_value, allow_nan, problems, dtype)
     problems.raise_if_any()
     kinds = {a.dtype.kind for a in arrays if len(a)}
     if kinds & set("UO"):
@@ -341,10 +345,11 @@ def _read_list(X, padding_value, allow_nan, name):
         i = next(i for i, a in enumerate(arrays) if a.dtype.kind == "c")
         raise ValueError(f"Complex data not supported: {name}[{i}] has dtype {arrays[i].dtype}.")
     arrays = [a[:, np.newaxis] if a.ndim == 1 else a for a in arrays]
-    arrays = _check_widths(arrays, padding_value, allow_nan, problems)
+    arrays = _check_widths(arrays, padding_value, allow_nan, problems, dtype)
+    dtype = np.dtype(_number_type(arrays, dtype))
     if padding_value is not None:
-        arrays = [_drop_padding(_as_float32(a, name), np.float32(padding_value)) for a in arrays]
-    return _concatenate(arrays, np.float32, feature_names)
+        arrays = [_drop_padding(as_numbers(a, name, dtype), dtype.type(padding_value)) for a in arrays]
+    return _concatenate(arrays, dtype, feature_names)
 
 
 def _is_frame(x):
@@ -465,12 +470,12 @@ def _concatenate(arrays, dtype, feature_names=None):
     np.cumsum([len(a) for a in arrays], out=offsets[1:])
     # Step by step in memory, whatever the order of the arrays: steps are what batches are gathered from.
     values = np.empty((offsets[-1], *arrays[0].shape[1:]), dtype)
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
+    with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
         np.concatenate(arrays, out=values, casting="unsafe")
     return Sequences._trusted(values, offsets, feature_names)
 
 
-def _check_widths(arrays, padding_value, allow_nan, problems):
+def _check_widths(arrays, padding_value, allow_nan, problems, dtype):
     """Check that all arrays have one width; give it to those that are empty, which have none."""
     name = problems.name
     widths = np.fromiter((a.shape[1] for a in arrays), np.int64, len(arrays))
@@ -492,11 +497,11 @@ def _check_widths(arrays, padding_value, allow_nan, problems):
             "exchanged. A sequence has the shape (n_steps, n_features); "
             f"use Sequences.from_aeon({name}) for the other order."
         )
-    _find_problems(arrays, padding_value, allow_nan, problems)
+    _find_problems(arrays, padding_value, allow_nan, problems, dtype)
     problems.raise_if_any()
 
 
-def _find_problems(arrays, padding_value, allow_nan, problems):
+def _find_problems(arrays, padding_value, allow_nan, problems, dtype):
     """Note what is wrong with single arrays (None for what is none) where they cannot be put together."""
     numeric = {
         i: a[:, np.newaxis] if a.ndim == 1 else a
@@ -514,9 +519,9 @@ def _find_problems(arrays, padding_value, allow_nan, problems):
                 "every sequence needs the same number of features.",
             )
             continue
-        a = _as_float32(a, problems.name)
+        a = as_numbers(a, problems.name, dtype)
         if padding_value is not None:
-            a = _drop_padding(a, np.float32(padding_value))
+            a = _drop_padding(a, a.dtype.type(padding_value))
         if len(a):
             _find_non_finite(Sequences(a, [0, len(a)]), allow_nan, problems, first=i)
         else:
@@ -528,17 +533,53 @@ def _drop_padding(a, padding_value):
     return a[: trailing_lengths(~is_padding.all(axis=1)[np.newaxis])[0]]
 
 
-def _as_float32(values, name):
+def _number_type(arrays, dtype=None):
+    """Return the type that the numbers of all arrays are read as; see `dtype` of `as_sequences`."""
+    if dtype is not None:
+        return dtype
+    types = {a.dtype for a in arrays}
+    return np.float32 if all(np.can_cast(given, np.float32) for given in types) else np.float64
+
+
+def as_numbers(values, name, dtype=None):
+    """Make floats of numbers of any type.
+
+    Parameters
+    ----------
+    values : ndarray
+        Numbers.
+    name : str
+        What error messages call them.
+    dtype : numpy dtype or None, default=None
+        See `as_sequences`.
+
+    Returns
+    -------
+    ndarray of float32 or float64
+        `values` itself if it is of that type. What is too large becomes infinite.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If they are complex, or no numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import as_numbers
+    >>> as_numbers(np.array([True, False]), "X")
+    array([1., 0.], dtype=float32)
+    """
     if values.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {values.dtype}.")
     if values.dtype.kind not in "fiubO":
         raise TypeError(f"{name} does not hold numbers, but {values.dtype}; encode it as numbers first.")
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
+    with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
         try:
             if values.dtype.kind == "O":  # a table may hold values of pandas that stand for nothing
                 flat = [np.nan if is_missing(value) else value for value in values.flat]
                 values = np.array(flat, dtype=object).reshape(values.shape)
-            return values.astype(np.float32, order="C", copy=False)
+            return values.astype(_number_type([values], dtype), order="C", copy=False)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{name} does not hold numbers: {error}") from error
 
@@ -562,7 +603,7 @@ def _find_non_finite(sequences, allow_nan, problems, first=0):
             is_padding = "set padding_value if it" if problems.name == "X" else "cut it off where it"
             what = f"NaN {where}; impute missing values, or {is_padding} marks padding at the end."
         else:
-            what = f"infinity or a value too large for float32 {where}; clip or rescale it."
+            what = f"infinity or a value too large for {values.dtype} {where}; clip or rescale it."
         problems.add(first + rows[k], f"has {what}")
 
 
@@ -587,7 +628,7 @@ def are_finite(values):
     (True, False)
     """
     flat = values.reshape(-1)
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         # The sum of squares is the fastest that sees every number; but that of large ones may overflow.
         is_finite = np.isfinite(np.dot(flat, flat)) or np.isfinite(flat.sum(dtype=np.float64))
     return bool(is_finite)
@@ -999,7 +1040,7 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     else:
         check_same_number(sample_weight, lengths, "sample_weight")
         weights = sample_weight
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
+    with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
         weights = weights.astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("sample_weight must hold finite numbers that are not negative.")

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.random_state import check_random_state
+from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, is_missing
 from sklearn_rnn.data.validation import (
     Problems,
@@ -125,6 +126,14 @@ class BaseRNN(Versioned, BaseEstimator):
             self._was_table = is_table or _is_nested_table(X, sequences)
             if not is_table:
                 self.n_features_in_ = len(X[0]) if self._was_table else sequences.n_features or 1
+            if not sequences.is_tokens:
+                warn_of_scale(
+                    sequences.values,
+                    X,
+                    self._advise_to_scale(),
+                    names=sequences.feature_names,
+                    padding_value=self.padding_value,
+                )
             return sequences
         if kind != self._kind:
             if (kind, self._kind) == ("integer tokens", "numbers"):
@@ -140,6 +149,15 @@ class BaseRNN(Versioned, BaseEstimator):
         if not sequences.is_tokens:
             check_width(sequences, width, self)
         return sequences
+
+    def _advise_to_scale(self):
+        code = f"make_pipeline(StepTransformer(StandardScaler()), {type(self).__name__}())"
+        if self.padding_value is None:
+            return f"Scale them: {code}, with StepTransformer from sklearn_rnn.preprocessing."
+        return (
+            f"Cut the padding off, X = Sequences.from_padded(X, padding_value={self.padding_value!r}), and "
+            f"scale: {code}, with StepTransformer from sklearn_rnn.preprocessing."
+        )
 
     def _learn_vocabulary(self, sequences, X):
         """Learn which tokens there are, and which of them came once only."""

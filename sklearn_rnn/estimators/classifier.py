@@ -10,6 +10,7 @@ from sklearn_rnn.data.validation import check_same_number, check_sample_weight
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
+from sklearn_rnn.nn.native.library import fair_threads
 
 
 class RNNClassifier(ClassifierMixin, BaseRNN):
@@ -354,6 +355,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
                 else np.log(probabilities)
             )
 
+    @fair_threads()
     def score(self, X, y, sample_weight=None):
         """Give the accuracy: the share of sequences whose labels are all right.
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.batching import WindowDataset, plan_prediction
 from sklearn_rnn.data.random_state import check_random_state
+from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, step_positions
 from sklearn_rnn.data.series import check_dates, is_one_series, read_series
 from sklearn_rnn.data.validation import (
@@ -110,7 +111,7 @@ class RNNForecaster(BaseRNN):
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
         Type of the weights and of all computation. "float64" is slower; it serves comparisons. "bfloat16" is
         mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
-        that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
+        that on a GPU that is made for it, else "float32".
     callbacks : list of skorch.callbacks.Callback, optional
         For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
         ``net_.callbacks_``.
@@ -146,9 +147,9 @@ class RNNForecaster(BaseRNN):
     A list of series and an array with three axes are several series. Anything else is one, so that
     `sklearn.model_selection.TimeSeriesSplit` cuts it in time. Steps are taken as they follow one another; of
     an index of dates it is only checked that they increase, and that those of `X` and `exogenous` agree.
-    Numbers are read as float32, which has seven digits: take a large constant off series that change little
-    beside it. Several features are predicted side by side: given what was read, draws of `sample_paths` are
-    independent between the features of one step.
+    The network computes with float32, which has seven digits, but scales are taken off in float64 before.
+    Several features are predicted side by side: given what was read, draws of `sample_paths` are independent
+    between the features of one step.
 
     References
     ----------
@@ -293,6 +294,7 @@ class RNNForecaster(BaseRNN):
             self._check_lengths(series, is_one)
             if not goes_on:
                 self._learn_scale(series, known, weights)
+                self._warn_of_scale(X, exogenous, series, known, is_one)
             self._means, self._scales = self._find_scales(series)
             self._remember(series, known)
             everything = self._make_datasets(series, known, weights)[0]
@@ -402,10 +404,20 @@ class RNNForecaster(BaseRNN):
         if known is not None:
             self._known_mean, self._known_scale = measure(known.values.astype(np.float64), rows)
 
+    def _warn_of_scale(self, X, exogenous, series, known, is_one):
+        if self._settings["scaling"] is not None:
+            return
+        advice = "Set scaling='global', or 'series'; None is for series that are scaled already."
+        for name, given, read in (("X", X, series), ("exogenous", exogenous, known)):
+            if read is not None:
+                warn_of_scale(
+                    read.values, [given] if is_one else given, advice, names=read.feature_names, name=name
+                )
+
     def _scale_known(self, known):
         """Give the values of what is known ahead as the network reads them; None if nothing is."""
         if known is None or self._settings["scaling"] is None:
-            return None if known is None else known.values
+            return None if known is None else known.values.astype(np.float32, copy=False)
         return ((known.values - self._known_mean) / self._known_scale).astype(np.float32)
 
     def _find_scales(self, series, prefixes=None):
@@ -681,6 +693,7 @@ class RNNForecaster(BaseRNN):
         forecasts = forecasts[..., 0] if self._is_flat else forecasts
         return forecasts if is_one else object_array(np.split(forecasts, np.cumsum(counts)[:-1]))
 
+    @fair_threads()
     def score(self, X, y=None, exogenous=None):
         """Give the negative mean absolute error of forecasts of `horizon` steps.
 
@@ -844,7 +857,7 @@ class RNNForecaster(BaseRNN):
         values, first = series.values, series.offsets[:-1]
         if known is not None:  # which reaches further
             first = known.offsets[:-1]
-            values = np.zeros((len(known.values), series.n_features), dtype=np.float32)
+            values = np.zeros((len(known.values), series.n_features), dtype=series.values.dtype)
             values[step_positions(first, series.lengths)] = series.values
         ends = np.concatenate(stops)
         lengths = np.minimum(ends, self._settings["context_length"])
@@ -964,7 +977,7 @@ def _join(series, more):
     """Lay what came after each series behind it."""
     lengths = series.lengths + more.lengths
     first = np.cumsum(lengths) - lengths
-    values = np.empty((lengths.sum(), series.n_features), dtype=np.float32)
+    values = np.empty((lengths.sum(), series.n_features), dtype=np.result_type(series.values, more.values))
     values[step_positions(first, series.lengths)] = series.values
     values[step_positions(first + series.lengths, more.lengths)] = more.values
     return Sequences.from_lengths(values, lengths)

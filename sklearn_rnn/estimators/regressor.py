@@ -17,6 +17,7 @@ from sklearn_rnn.data.validation import (
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
 from sklearn_rnn.estimators.scaling import measure
+from sklearn_rnn.nn.native.library import fair_threads
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):
@@ -314,11 +315,13 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         numbers, sequences = self._predict_flat(X)
         return self._cut(numbers, sequences, X) if self._per_step else numbers
 
+    @fair_threads()
     def _predict_flat(self, X):
         answers, sequences = self._answer(X, "predict")
         numbers = answers * self.target_scale_ + self.target_mean_
         return (numbers[:, 0] if self._one_output else numbers), sequences
 
+    @fair_threads()
     def score(self, X, y, sample_weight=None):
         """Give the coefficient of determination R^2, over all sequences or all steps.
 

@@ -25,7 +25,8 @@ def measure(columns, weights=None):
     >>> measure(np.array([[1.0, 5.0], [3.0, 5.0]]))
     (array([2., 5.]), array([1., 1.]))
     """
-    mean = np.average(columns, axis=0, weights=weights)
+    first = columns[0]
+    mean = first + np.average(columns - first, axis=0, weights=weights)  # exact for a constant
     variance = np.average((columns - mean) ** 2, axis=0, weights=weights)
     return mean, _take_root(mean, variance)
 
@@ -65,5 +66,5 @@ def measure_prefixes(values, lengths):
 
 def _take_root(mean, variance):
     # The spread of a constant is what rounding makes of it; small numbers spread little, too.
-    is_constant = np.sqrt(variance) <= 1e-12 * np.abs(mean)
+    is_constant = np.sqrt(variance) <= 4 * np.finfo(np.float64).eps * np.abs(mean)
     return np.where(is_constant, 1.0, np.sqrt(variance))

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
 from sklearn_rnn.data.random_state import check_random_state
+from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import (
     Problems,
@@ -329,7 +330,7 @@ class RNNSeq2Seq(BaseRNN):
                 f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
             )
         sources = self._read_sources(X, reset=reset)
-        targets = as_sequences(y, allow_empty=True, name=names[1])
+        targets = as_sequences(y, allow_empty=True, name=names[1], dtype=None)
         check_same_number(targets, sources, names[1])
         kind = "numbers"
         if targets.is_tokens:
@@ -384,7 +385,12 @@ class RNNSeq2Seq(BaseRNN):
         if is_table:
             if reset:
                 self._kind, self._was_table = "numbers", False
-            return validate_data(self, X, reset=reset, dtype=np.float32)
+            vectors = validate_data(self, X, reset=reset, dtype=np.float32)
+            if reset:
+                advice = f"Scale them: make_pipeline(StandardScaler(), {type(self).__name__}())."
+                names = getattr(self, "feature_names_in_", None)
+                warn_of_scale(vectors, np.asarray(X)[:, np.newaxis], advice, names=names)
+            return vectors
         if reset:
             self._kind, self._was_table, self.n_features_in_ = "numbers", False, 1
             self.source_labels_ = np.unique(labels)
@@ -763,6 +769,7 @@ class RNNSeq2Seq(BaseRNN):
         self._warn_of_cuts(np.ravel(has_ended))
         return self._spell_lists(codes, sources)
 
+    @fair_threads()
     def score(self, X, y, sample_weight=None):
         """Give the share of sources whose predicted target is right in every token; of numbers, R^2.
 

@@ -9,6 +9,7 @@ from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import STEP_HEAD
 from sklearn_rnn.nn.heads import HEADS
+from sklearn_rnn.nn.native.library import fair_threads
 
 
 class RNNTagger(BaseRNN):
@@ -339,6 +340,7 @@ class RNNTagger(BaseRNN):
         with np.errstate(divide="ignore"):
             return self._cut(np.log(probabilities), sequences, X)
 
+    @fair_threads()
     def score(self, X, y, sample_weight=None):
         """Give the accuracy over all steps of all sequences.
 

@@ -55,6 +55,7 @@ def edit_distance_rate(y_true, y_pred):
     return sum(_count_edits(a, b) for a, b in pairs) / len(true)
 
 
+@np.errstate(all="ignore")
 def exact_match_score(y_true, y_pred, *, sample_weight=None):
     """Give the share of the sequences that are predicted as they are, in every step and in their length.
 

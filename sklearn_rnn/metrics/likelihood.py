@@ -102,6 +102,7 @@ def bits_per_token(y_true, y_proba, *, labels=None, sample_weight=None):
     return float(_mean_cost(y_true, y_proba, labels, sample_weight) / np.log(2))
 
 
+@np.errstate(all="ignore")
 def _mean_cost(y_true, y_proba, labels, sample_weight):
     true, lengths = read_labels(y_true, "y_true")
     if isinstance(y_proba, np.ndarray) and y_proba.ndim == 2 and y_proba.shape[1] > 1:

@@ -135,6 +135,7 @@ def step_r2_score(y_true, y_pred, *, sample_weight=None, multioutput="uniform_av
     return _score(r2_score, y_true, y_pred, sample_weight, multioutput)
 
 
+@np.errstate(all="ignore")
 def _score(score, y_true, y_pred, sample_weight, multioutput):
     true, pred, lengths = pair_numbers(y_true, y_pred)
     weights = read_weights(sample_weight, lengths)

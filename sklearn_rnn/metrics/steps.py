@@ -23,6 +23,7 @@ from sklearn_rnn.metrics._ragged import (
 AVERAGES = ("micro", "macro", "weighted", None)
 
 
+@np.errstate(all="ignore")
 def step_accuracy_score(y_true, y_pred, *, sample_weight=None):
     """Give the share of the steps that have the right label.
 
@@ -62,6 +63,7 @@ def step_accuracy_score(y_true, y_pred, *, sample_weight=None):
     return float(np.average(pairs.true == pairs.pred, weights=read_weights(sample_weight, pairs.lengths)))
 
 
+@np.errstate(all="ignore")
 def sequence_accuracy_score(y_true, y_pred, *, sample_weight=None):
     """Give the share of the sequences of which every label is right.
 

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.validation import array_shape, as_sequences, check_names, check_width
+from sklearn_rnn.data.validation import array_shape, as_numbers, as_sequences, check_names, check_width
 from sklearn_rnn.persistence import Versioned
 
 _KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
@@ -122,7 +122,7 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
 
     def _read_numbers(self, X, *, reset, allow_nan=None):
         allow_nan = get_tags(self).input_tags.allow_nan if allow_nan is None else allow_nan
-        sequences = as_sequences(X, allow_nan=allow_nan)
+        sequences = as_sequences(X, allow_nan=allow_nan, dtype=None)
         if not sequences.is_tokens:
             return sequences
         kind = "str" if is_text(sequences) else "integer"
@@ -145,7 +145,7 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
         """Describe the transformer to scikit-learn."""
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.transformer_tags.preserves_dtype = ["float32", "float64"]
         return tags
 
 
@@ -197,7 +197,7 @@ def nested_shape(X):
 
 def _as_numbers(sequences):
     """Read integer tokens as numbers of one feature."""
-    return sequences.with_values(sequences.values[:, np.newaxis].astype(np.float32))
+    return sequences.with_values(as_numbers(sequences.values[:, np.newaxis], "X"))
 
 
 # Checks of parameters

@@ -8,7 +8,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.sequences import Sequences, step_positions, trailing_lengths
-from sklearn_rnn.data.validation import Problems, are_finite, as_sequences
+from sklearn_rnn.data.validation import Problems, are_finite, as_numbers, as_sequences
 from sklearn_rnn.preprocessing.base import (
     SequenceTransformer,
     check_bool,
@@ -73,7 +73,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
     (2, 3, 1)
     >>> padded[:, :, 0]
     array([[ 1.,  2.,  3.],
-           [ 4., -1., -1.]], dtype=float32)
+           [ 4., -1., -1.]])
     >>> padder.inverse_transform(padded)
     Sequences(2 sequences of 1 to 3 steps, 1 feature)
     """
@@ -142,7 +142,8 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         X_new : ndarray or masked array of shape (n_sequences, n_steps_, n_features)
-            float32. If X has two axes, (n_sequences, n_steps), the shape is (n_sequences, n_steps_).
+            float32 if that holds what X holds, else float64. If X has two axes, (n_sequences, n_steps), the
+            shape is (n_sequences, n_steps_).
         """
         check_is_fitted(self)
         self._check_parameters()
@@ -178,7 +179,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             lengths = trailing_lengths(is_step if self.side == "end" else is_step[:, ::-1])
         steps = np.ma.getdata(X)[self._inside(lengths)]
         sequences = Sequences.from_lengths(steps.reshape(len(steps), -1), lengths)
-        sequences = as_sequences(sequences, allow_nan=get_tags(self).input_tags.allow_nan)
+        sequences = as_sequences(sequences, allow_nan=get_tags(self).input_tags.allow_nan, dtype=None)
         return sequences.values.reshape(len(X), -1) if X.ndim == 2 and self._was_table else sequences
 
     def __sklearn_tags__(self):
@@ -229,7 +230,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         starts = np.arange(len(sequences)) * self.n_steps_
         if self.side == "start":
             starts += self.n_steps_ - lengths
-        padded = np.full((shape[0] * shape[1], shape[2]), self.padding_value, dtype=np.float32)
+        padded = np.full((shape[0] * shape[1], shape[2]), self.padding_value, dtype=sequences.values.dtype)
         if lengths.mean() < _LONG:
             padded[step_positions(starts, lengths)] = sequences.values  # faster than by a mask
         else:
@@ -253,7 +254,8 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             return np.ma.getmaskarray(X).all(axis=-1)
         if self.masked:
             raise TypeError("X is no masked array, but masked=True; its padding cannot be told from data.")
-        padding_value = np.float32(self.padding_value)
+        # Compared as estimators read it; in float64, 0.1 is not what a float32 array holds of it.
+        X, padding_value = as_numbers(X, "X", np.float32), np.float32(self.padding_value)
         return (np.isnan(X) if np.isnan(padding_value) else X == padding_value).all(axis=-1)
 
     def _refuse_long(self, sequences):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.validation import (
     array_shape,
+    as_numbers,
     as_sequences,
     check_same_number,
     flatten_steps,
@@ -77,8 +78,9 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
     NumPy would call one array. All else (lists of arrays, object arrays, masked arrays, `Sequences`) gives
     `Sequences`, which every estimator here reads without a copy and scikit-learn's splitters can index.
 
-    Values are read and given as float32, as everywhere in this library; float64 has no influence. A float32
-    has 7 digits: subtract large offsets (the start from Unix times) before. Sparse results become dense, so
+    The transformer is given float32 where that holds what X holds, else float64, and what it makes of that is
+    kept: large offsets, such as those of Unix times, are taken off before an estimator makes float32 of
+    numbers. Sparse results become dense float32, so
     set a `HashingVectorizer`'s `n_features`, which is 2**20, to some hundreds; more than 4 GiB is an error.
 
     Which transformers read tokens, their tags say: `input_tags.string`, `input_tags.categorical`,
@@ -97,9 +99,9 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
     >>> scaled
     Sequences(2 sequences of 1 to 2 steps, 2 features)
     >>> scaled[1].round(2)
-    array([[1.22, 1.22]], dtype=float32)
+    array([[1.22, 1.22]])
     >>> scaler.inverse_transform(scaled)[1]
-    array([[ 4., 50.]], dtype=float32)
+    array([[ 4., 50.]])
 
     Each word of a sentence as counts of its letters:
 
@@ -211,7 +213,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         X_new : ndarray or Sequences
-            float32, or tokens. An array for an array: of shape (n_sequences, n_steps, n_features_out), or
+            Floats, or tokens. An array for an array: of shape (n_sequences, n_steps, n_features_out), or
             (n_sequences, n_steps) if X has two axes and there is one feature. Else `Sequences`.
         """
         check_is_fitted(self)
@@ -231,7 +233,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         X_original : ndarray or Sequences
-            float32, or tokens if `fit` saw tokens. An array for an array, else `Sequences`.
+            Floats, or tokens if `fit` saw tokens. An array for an array, else `Sequences`.
         """
         check_is_fitted(self)
         sequences = self._read_numbers(X, reset=False)
@@ -278,6 +280,9 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         tags.input_tags.categorical = inner.input_tags.categorical
         tags.input_tags.two_d_array = _token_form(self._transformer) != "texts"
         tags.non_deterministic = inner.non_deterministic
+        if inner.transformer_tags is not None:
+            is_claimed = _token_form(self._transformer) is None  # others make float32 of sparse float64
+            tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype * is_claimed
         return tags
 
     def _n_features_out(self, default):
@@ -318,7 +323,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         form = _token_form(transformer)
         if form is None:
             return self._read_numbers(X, reset=reset, allow_nan=_allows_nan(transformer))
-        sequences = as_sequences(X, allow_nan=_allows_nan(transformer))
+        sequences = as_sequences(X, allow_nan=_allows_nan(transformer), dtype=None)
         if form == "texts" and not is_text(sequences):
             kind = "integers" if sequences.is_tokens else "numbers"
             raise ValueError(f"X holds {kind}, but {type(transformer).__name__} reads steps that are str.")
@@ -354,7 +359,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         if values.shape[1] == 1 and self._makes_tokens(values, method):
             tokens = as_sequences(sequences.with_values(values[:, 0]))
             return tokens if shape is None else tokens.values.reshape(shape[:2])
-        values = values.astype(np.float32, copy=False)
+        values = as_numbers(values, "X")
         if shape is None:
             return sequences.with_values(values)
         is_table = len(shape) == 2 and values.shape[1] == 1

@@ -117,8 +117,8 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         X_new : Sequences or ndarray
-            Numbers as float32. An array for an array, of shape (n_sequences, n_steps_new, n_features) or
-            (n_sequences, n_steps_new); else `Sequences`.
+            Numbers as float32 if that holds what X holds, else as float64. An array for an array, of shape
+            (n_sequences, n_steps_new, n_features) or (n_sequences, n_steps_new); else `Sequences`.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         check_option("side", self.side, ("end", "start"))
 
     def _convert(self, X, *, reset):
-        return as_sequences(X, allow_nan=True)
+        return as_sequences(X, allow_nan=True, dtype=None)
 
     def _cut(self, X, sequences, shape):
         cut = truncate(sequences, self.n_steps, self.side)

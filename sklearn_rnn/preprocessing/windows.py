@@ -130,11 +130,12 @@ class SlidingWindow(Versioned, BaseEstimator):
 
         Returns
         -------
-        windows : ndarray of float32 of shape (n_windows, size, n_features)
-            All windows whose targets are there, series after series.
+        windows : ndarray of float32 or float64 of shape (n_windows, size, n_features)
+            All windows whose targets are there, series after series. They are float32 if that holds what X
+            holds.
         targets : ndarray of shape (n_windows,) or (n_windows, n_targets)
             Two axes if there are several horizons, or several values a step: the values at the first horizon,
-            then those at the second. Features are float32.
+            then those at the second. Features are of the type of the windows.
 
         Raises
         ------
@@ -175,7 +176,7 @@ class SlidingWindow(Versioned, BaseEstimator):
 
         Returns
         -------
-        windows : ndarray of float32 of shape (n_windows, size, n_features)
+        windows : ndarray of float32 or float64 of shape (n_windows, size, n_features)
             Windows up to the end of each series (with `block_size`, of each block).
 
         Raises
@@ -262,7 +263,7 @@ def _read(X):
         X = X if X.ndim == 2 else X[:, np.newaxis]
     X = [X] if is_one else X
     try:
-        series = as_sequences(X, allow_nan=True)
+        series = as_sequences(X, allow_nan=True, dtype=None)
     except (TypeError, ValueError) as error:
         if not is_one:
             raise

@@ -42,6 +42,11 @@ _PLAIN = frozenset(OPTIMIZERS.values())
 # Callbacks that leave the network alone.
 _HARMLESS = (AsFar, BestEpoch, EpochTimer, EarlyStopping, LRScheduler, PrintLog, Progress, TokenProgress)
 
+# Training has exploded if the loss of an epoch is so many times that of the first batch (or 1, if that is
+# more), and a weight is so large. With learning rates up to 0.1 no weight exceeds 10; but there are healthy
+# runs whose losses grow as much, where a few numbers are large.
+_EXPLODED_LOSS, _EXPLODED_WEIGHT = 1000, 100
+
 
 class BatchIterator:
     """Batches of a data set, planned anew each time it is iterated over.
@@ -133,6 +138,7 @@ class SequenceNet(NeuralNet):
             (0, 0) if checkpoint is None else (checkpoint.n_epochs, checkpoint.n_terms)
         )
         self.score_validation = score_validation
+        self._first_loss = None
         self._datasets = dataset, validation
         self._weights = list(self.module_.parameters())  # to walk the module once, not in each batch
         self._unheard = {
@@ -160,8 +166,7 @@ class SequenceNet(NeuralNet):
             self._unheard, self._flat = frozenset(), None
             self.score_validation = self.checkpoint = None
         self._remember_schedules()
-        largest = torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max()
-        self._stop_unless_finite(largest.item(), "a weight")
+        self._stop_unless_finite(self._find_largest_weight(), "a weight")
         self.module_.eval()
         if checkpoint is not None and not self.was_interrupted:
             checkpoint.remove()
@@ -303,6 +308,8 @@ class SequenceNet(NeuralNet):
         best = next((e[name] for e in reversed(self.history) if e.get(f"{name}_best")), math.inf)
         self.history.record(name, loss)
         self.history.record(f"{name}_best", loss < best)
+        if training:
+            self._stop_if_exploded(loss, losses[0])
         if not training and self.score_validation is not None:
             with self._lending():
                 score = float(self.score_validation(self.module_))
@@ -416,12 +423,29 @@ class SequenceNet(NeuralNet):
         with torch.inference_mode():
             return self._loss(batch)
 
+    def _find_largest_weight(self):
+        return torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max().item()
+
     def _stop_unless_finite(self, value, what):
-        if math.isfinite(value):
+        if not math.isfinite(value):
+            self._stop(f"{what} is {value}")
+
+    def _stop_if_exploded(self, loss, first):
+        if self._first_loss is None:
+            self._first_loss = abs(first)
+        if loss < _EXPLODED_LOSS * max(1, self._first_loss):
             return
+        weight = self._find_largest_weight()
+        if weight > _EXPLODED_WEIGHT:
+            self._stop(
+                f"the loss of the epoch is {loss:.3g}, where that of the first batch was "
+                f"{self._first_loss:.3g}, and a weight is {weight:.3g}"
+            )
+
+    def _stop(self, why):
         raise ValueError(
             f"Training stopped in epoch {len(self.history)}, batch {self._n_batches}: "
-            f"{what} is {value}. Try a smaller learning_rate (now {self.lr}), "
+            f"{why}. Try a smaller learning_rate (now {self.lr}), "
             f"a smaller clip_norm (now {self.clip_norm}), or scale the inputs."
         )
 

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
 
-from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn import RNNClassifier, RNNForecaster, RNNRegressor, RNNTagger
 from sklearn_rnn.nn import Cell, CRFHead, ElmanCell, SoftmaxHead
 from sklearn_rnn.preprocessing import StepTransformer
 
@@ -134,6 +134,32 @@ def test_a_refused_fit_gives_back_what_it_drew(data):
     with pytest.raises(ValueError, match="Training stopped"):
         model.fit(*data)
     assert rng.rand() == expected
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("learning_rate", [1e4, 1e10])
+@pytest.mark.parametrize("cls", [RNNClassifier, RNNRegressor, RNNTagger])
+def test_a_loss_that_explodes_but_stays_finite_stops_training(data, cls, optimizer, learning_rate):
+    X, y = data[0] * 8, np.tile(data[1], 8)
+    y = [np.full(len(x), k) for x, k in zip(X, y, strict=True)] if cls is RNNTagger else y
+    model = cls(**FAST, warm_start=True).fit(X, y)
+    before = model.predict(X)
+    model.set_params(learning_rate=learning_rate)
+    fresh = cls(**FAST, learning_rate=learning_rate, optimizer=optimizer)
+    for estimator in (model, fresh):
+        with pytest.raises(ValueError, match=r"the loss of the epoch is \S+e\+.*Try a smaller learning_rate"):
+            estimator.fit(X, y)
+    assert not hasattr(fresh, "module_")
+    assert all(np.array_equal(a, b) for a, b in zip(model.predict(X), before, strict=True))
+
+
+@pytest.mark.parametrize("learning_rate", [1e-3, 1e-1])
+def test_large_losses_alone_do_not_stop_training(learning_rate):
+    series = [np.arange(9.0), 1e6 * np.arange(30.0), np.arange(5.0)]
+    model = RNNForecaster(scaling=None, learning_rate=learning_rate, batch_size=1, **FAST)
+    with pytest.warns(UserWarning, match="far from mean 0"):
+        model.fit(series)
+    assert max(model.loss_curve_) > 1e6
 
 
 @pytest.mark.parametrize("parameters", [{"learning_rate": -1.0}, {"verbose": "auto"}, {"clip_norm": "no"}])

@@ -37,6 +37,7 @@ def expected_failed_checks(features):
     return {"check_sample_weight_equivalence_on_dense_data": reason}
 
 
+@pytest.mark.filterwarnings("ignore:X has features far from mean 0")  # many checks have a mean of 100
 @parametrize_with_checks(CHECKED, expected_failed_checks=expected_failed_checks)
 def test_common_checks(estimator, check):
     check(estimator)

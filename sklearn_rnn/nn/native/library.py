@@ -6,11 +6,12 @@ import importlib.util
 import os
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 from joblib.parallel import get_active_backend
 
@@ -301,9 +302,13 @@ def use_native(enabled):
 def fair_threads():
     """Use one thread inside a ``with`` block (or a function decorated with this) if others need the cores.
 
-    They do in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in its processes
+    Others do in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in its processes
     joblib sees to that itself). And in a forked child the threads of a parallel region do not live on: the
     next region, torch's or ours, would wait for them for ever.
+
+    Since every computation of the estimators passes here, what the user has set for computations of their own
+    is set aside here too: NumPy's errors of floating point (numbers that are not finite are looked for where
+    they matter), and torch's default type, default device and autocast.
 
     Examples
     --------
@@ -312,14 +317,58 @@ def fair_threads():
     ...     pass
     """
     threads = torch.get_num_threads()
-    if threads == 1 or not (_is_forked or _is_beside_others()):
+    is_alone = threads == 1 or not (_is_forked or _is_beside_others())
+    raised = {error: "ignore" for error, how in np.geterr().items() if how == "raise"}
+    with np.errstate(**raised), _settings_aside():
+        if is_alone:
+            yield
+            return
+        torch.set_num_threads(1)  # of this thread alone
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+@contextmanager
+def _settings_aside():
+    """Set the user's settings of torch aside inside a ``with`` block, as far as there are any."""
+    with ExitStack() as stack:
+        stack.enter_context(_DEFAULT_TYPE)
+        if torch.empty(0).device.type != "cpu":  # asks for a context around us, too
+            stack.enter_context(torch.device("cpu"))
+        for device in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
         yield
-        return
-    torch.set_num_threads(1)  # of this thread alone
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+
+
+class _DefaultType:
+    """Makes float32 torch's default type as long as a thread is inside; the type is one of the process."""
+
+    def __init__(self):
+        self.renew()
+
+    def renew(self):
+        """Forget threads that are inside; after a fork they are not there."""
+        self._lock, self._n_inside = threading.Lock(), 0
+
+    def __enter__(self):
+        with self._lock:
+            if self._n_inside == 0:
+                self._outside = torch.get_default_dtype()
+                if self._outside != torch.float32:
+                    torch.set_default_dtype(torch.float32)
+            self._n_inside += 1
+
+    def __exit__(self, *error):
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0 and self._outside != torch.float32:
+                torch.set_default_dtype(self._outside)
+
+
+_DEFAULT_TYPE = _DefaultType()
 
 
 def _is_beside_others():
@@ -332,6 +381,7 @@ def _is_beside_others():
 def _note_fork():
     global _is_forked
     _is_forked = True
+    _DEFAULT_TYPE.renew()
 
 
 if hasattr(os, "register_at_fork"):
