@@ -6,6 +6,8 @@ It trains character-level language models, scores texts with them, and draws tex
 import argparse
 import os
 import sys
+import tempfile
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import numpy as np
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.nn import CELLS
+from sklearn_rnn.persistence import replacing
 
 
 def main(arguments=None):
@@ -108,11 +111,17 @@ def _train(options):
         checkpoint=options.checkpoint,
         verbose=1,
     )
-    _check_output(options.output)  # before training, not when all of it would be lost
-    model.fit(text)
-    if model.n_iter_ == 0:
-        raise KeyboardInterrupt("Nothing is saved: not one epoch was done.")
-    joblib.dump(model, options.output)
+    output = _check_output(options)  # before training, not when all of it would be lost
+    model._fit_text(  # what `fit` does, but the checkpoint stays until the model is saved
+        text,
+        None,
+        None,
+        None,
+        goes_on=False,
+        epochs=options.epochs,
+        checkpoint=options.checkpoint,
+        save=partial(_save, model, output, options.checkpoint),
+    )
     after = "After" if model.n_iter_ == options.epochs else "Interrupted after"
     print(
         f"{after} {model.n_iter_} epoch(s): {model.loss_curve_[-1]:.3f} nats a character in training; "
@@ -124,13 +133,47 @@ def _train(options):
         )
 
 
-def _check_output(file):
-    """Raise an OSError if nothing can be written to a file, which is left as it is."""
+def _check_output(options):
+    """Raise an error if a model cannot be written where it is to go; return where that is."""
+    file = options.output
     file.parent.mkdir(parents=True, exist_ok=True)
-    is_there = file.exists()
-    file.open("ab").close()
-    if not is_there:
-        file.unlink()
+    if file.is_dir():
+        raise IsADirectoryError(f"Is a directory: {file}; -o must name a file.")
+    if file.is_symlink() and not file.exists():
+        raise FileNotFoundError(f"-o must name a file, but {file} is a link to nothing; remove it first.")
+    file = file.resolve()  # a link stays one
+    if file.exists() and not file.is_file():
+        return file  # such as /dev/null
+    for name, other in {"FILE": options.file, "--checkpoint": options.checkpoint}.items():
+        if other is not None and _is_same_file(file, Path(other)):
+            raise ValueError(
+                f"-o and {name} must be different files, but both are {options.output}; the model would be "
+                "written over it."
+            )
+    if file.exists():
+        file.open("ab").close()  # one that is protected is not replaced
+    with tempfile.TemporaryFile(dir=file.parent):  # as `replacing` will need
+        return file
+
+
+def _is_same_file(a, b):
+    """Whether two paths lead to one file, by whatever names; or would, if it were there."""
+    return a.samefile(b) if a.exists() and b.exists() else a.resolve() == b.resolve()
+
+
+def _save(model, file, checkpoint):
+    """Write a model beside what may stand there, and replace it only then."""
+    if model.n_iter_ == 0:
+        raise KeyboardInterrupt("Nothing is saved: not one epoch was done.")
+    try:
+        is_device = file.exists() and not file.is_file()
+        with nullcontext(file) if is_device else replacing(file) as new:
+            joblib.dump(model, new)
+    except OSError as error:
+        rest = "training is lost, for want of a --checkpoint"
+        if checkpoint is not None:
+            rest = f"the same command goes on from {checkpoint}"
+        raise OSError(f"{file} cannot be written: {error}. It is as it was before; {rest}.") from error
 
 
 def _sample(options):

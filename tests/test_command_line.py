@@ -1,5 +1,6 @@
 """The command line, as it is typed."""
 
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import torch
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.__main__ import main
-from sklearn_rnn.training import SequenceNet
+from sklearn_rnn.training import SequenceNet, checkpoint
 
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 40
 SMALL = [
@@ -223,3 +224,114 @@ def test_a_reader_that_has_enough_is_no_error(folder):
         check=True,
     )
     assert (len(done.stdout), done.stderr) == (10, "")
+
+
+# Where the model goes
+
+
+def full(file, *args, **kwargs):
+    """As if the disk were full: a part is written."""
+    file.write_bytes(b"a part")
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_leaves_the_old_model_and_the_checkpoint(folder, capsys, monkeypatch):
+    home = folder / "full"
+    home.mkdir()
+    (home / "model").write_text("an older model")
+    monkeypatch.setattr(checkpoint, "_INTERVAL", 0)
+    command = "lm train DIR/text.txt -o DIR/full/model --epochs 1 --hidden-size 8"
+    with monkeypatch.context() as patch:
+        patch.setattr("sklearn_rnn.__main__.joblib.dump", lambda model, file: full(file))
+        status, out, err = run(folder, capsys, command + " --checkpoint DIR/full/run")
+    assert (status, out) == (2, "")
+    assert "No space left on device. It is as it was before; the same command goes on from" in err
+    assert (home / "model").read_text() == "an older model"
+    assert sorted(os.listdir(home)) == ["model", "run"]
+    status, out, err = run(folder, capsys, command + " --checkpoint DIR/full/run")
+    assert status == 0 and "going on from" in err
+    assert os.listdir(home) == ["model"] and joblib.load(home / "model").n_iter_ == 1
+
+
+@pytest.mark.parametrize("where", ["sklearn_rnn.__main__.joblib.dump", "os.fsync", "os.replace"])
+def test_what_is_killed_while_it_saves_leaves_the_old_model(folder, capsys, monkeypatch, where):
+    home = folder / f"killed {where}"
+    home.mkdir()
+    (home / "model").write_text("an older model")
+    monkeypatch.setattr(checkpoint, "_INTERVAL", 1e9)  # written once, at the first batch
+    replace, n = os.replace, []
+
+    def kill(*args):
+        n.append(1)
+        if where == "os.replace" and len(n) == 1:
+            return replace(*args)  # the checkpoint's
+        if where == "os.fsync" and len(n) == 1:
+            return None
+        raise Killed
+
+    monkeypatch.setattr(where, kill)
+    command = ["lm", "train", f"{folder}/text.txt", "-o", f"{home}/model", "--checkpoint", f"{home}/run"]
+    with pytest.raises(Killed):
+        main([*command, "--epochs", "1", "--hidden-size", "4"])
+    assert (home / "model").read_text() == "an older model"
+    assert sorted(os.listdir(home)) == ["model", "run"]
+
+
+def test_a_real_limit_on_the_size_of_a_file(folder):
+    resource = pytest.importorskip("resource")
+    home = folder / "limited"
+    home.mkdir()
+    (home / "model").write_text("an older model")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sklearn_rnn",
+            "lm",
+            "train",
+            str(folder / "text.txt"),
+            "-o",
+            str(home / "model"),
+        ]
+        + ["--epochs", "1", "--hidden-size", "64"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONFAULTHANDLER": ""},
+    )
+    assert done.returncode == 2
+    assert "model cannot be written: [Errno 27] File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (home / "model").read_text() == "an older model"
+    assert os.listdir(home) == ["model"]
+
+
+def test_a_model_is_written_as_it_was(folder, capsys):
+    home = folder / "kept"
+    home.mkdir()
+    (home / "real.joblib.gz").write_text("an older model")
+    (home / "real.joblib.gz").chmod(0o640)
+    (home / "link").symlink_to("real.joblib.gz")
+    small = "--epochs 1 --hidden-size 4"
+    assert run(folder, capsys, f"lm train DIR/text.txt -o DIR/kept/link {small}")[0] == 0
+    assert (home / "link").is_symlink()
+    assert (home / "real.joblib.gz").stat().st_mode & 0o777 == 0o640
+    assert (home / "real.joblib.gz").read_bytes()[:2] == b"\x1f\x8b"  # compressed, as the name says
+    assert joblib.load(home / "link").n_iter_ == 1
+    assert run(folder, capsys, f"lm train DIR/text.txt -o /dev/null {small}")[0] == 0
+
+
+def test_the_input_is_not_written_over(folder, capsys):
+    text = (folder / "text.txt").read_bytes()
+    for name, make in {"hard": os.link, "soft": os.symlink}.items():
+        make(folder / "text.txt", folder / name)
+    os.symlink(folder / "nowhere", folder / "dangling")
+    names = ["text.txt", "made/../text.txt", "hard", "soft"]
+    for name in names:
+        status, _, err = run(folder, capsys, f"lm train DIR/text.txt -o DIR/{name} --epochs 1")
+        assert (status, "-o and FILE must be different files" in err) == (2, True)
+    command = "lm train DIR/text.txt --epochs 1 -o DIR/same --checkpoint DIR/made/../same"
+    assert "-o and --checkpoint must be different files" in run(folder, capsys, command)[2]
+    status, _, err = run(folder, capsys, "lm train DIR/text.txt -o DIR/dangling --epochs 1")
+    assert (status, "dangling is a link to nothing" in err) == (2, True)
+    assert (folder / "text.txt").read_bytes() == text and not (folder / "nowhere").exists()

@@ -298,7 +298,7 @@ class BaseRNN(Versioned, BaseEstimator):
             )
         self.module_ = network.eval()
 
-    def _train(self, dataset, validation, groups, epochs, checkpoint=None):
+    def _train(self, dataset, validation, groups, epochs, checkpoint=None, save=None):
         if checkpoint is not None:
             checkpoint = self._open_checkpoint(checkpoint, dataset, validation, groups, epochs)
         callbacks = users = list(copy.deepcopy(self.callbacks) or [])
@@ -316,13 +316,17 @@ class BaseRNN(Versioned, BaseEstimator):
         net.initialize_callbacks()
         score = None if validation is None else partial(self._score_dataset, validation)
         try:
-            net.train(dataset, validation, epochs, score, checkpoint)
+            is_done = net.train(dataset, validation, epochs, score, checkpoint)
         finally:
             progress.close()
         net.callbacks = users
         ours = {name for name, _ in callbacks[len(users) :]}
         net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if name not in ours]
         self._write_down()
+        if save is not None:
+            save()
+        if checkpoint is not None and is_done:
+            checkpoint.remove()  # last: if the model cannot be saved, training goes on from it
 
     def _open_checkpoint(self, path, dataset, validation, groups, epochs):
         """Open the file that training goes on from, if it is there and of this training."""

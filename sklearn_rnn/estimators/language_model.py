@@ -330,7 +330,7 @@ class RNNLanguageModel(BaseRNN):
         return self._fit_text(X, None, condition, None, goes_on=True, epochs=1)
 
     @fair_threads()
-    def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs, checkpoint=None):
+    def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs, checkpoint=None, save=None):
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
             self._check_parameters()
@@ -352,7 +352,7 @@ class RNNLanguageModel(BaseRNN):
                 raise ValueError("condition_val belongs to X_val, which is not given.")
             self._prepare(device, None, goes_on)
             dataset = self._as_stream(dataset) if is_stream else dataset
-            self._train(dataset, held_out, None, epochs, checkpoint)
+            self._train(dataset, held_out, None, epochs, checkpoint, save)
         return self
 
     def _read_source(self, X, *, reset, name="X"):

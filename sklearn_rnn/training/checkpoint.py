@@ -5,7 +5,7 @@ import hashlib
 import io
 import math
 import os
-import tempfile
+import shutil
 import time
 import warnings
 from functools import partial
@@ -16,6 +16,7 @@ import torch
 from skorch.callbacks import EpochTimer, PrintLog
 
 from sklearn_rnn.data.batching import digest
+from sklearn_rnn.persistence import replacing
 from sklearn_rnn.training.callbacks import Progress
 
 _FORMAT, _VERSION = "sklearn_rnn checkpoint", 1
@@ -208,28 +209,18 @@ class Checkpoint:
         self._due = now + max(_INTERVAL, (now - began) / _SHARE)
 
     def _replace(self, state):
-        file = tempfile.NamedTemporaryFile(
-            dir=self.path.parent, prefix=f"{self.path.name}.", suffix=".tmp", delete=False
-        )
-        try:
-            content = io.BytesIO()
-            torch.save(state, content)
-            content = content.getvalue()
-            with file:
-                file.write(content)
-                file.write(_mark(content))
-                file.flush()
-                os.fsync(file.fileno())  # the new file is whole before it takes the place of the old one
-            os.replace(file.name, self.path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+        content = io.BytesIO()
+        torch.save(state, content)
+        content = content.getvalue()
+        with replacing(self.path) as new, new.open("wb") as file:
+            file.write(content)
+            file.write(_mark(content))
 
     def remove(self):
         """Remove the file, since training is done, and what was left where writing it was killed."""
         try:
             for part in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.tmp"):
-                part.unlink(missing_ok=True)
+                shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
         except OSError as error:
             warnings.warn(

@@ -112,8 +112,12 @@ class SequenceNet(NeuralNet):
             ``score_validation(module)`` gives the score on the validation set, larger being better. It is
             written into the history as "valid_score".
         checkpoint : Checkpoint, optional
-            The file that training goes on from, if it is there, and that is written meanwhile. When training
-            is done it is removed.
+            The file that training goes on from, if it is there, and that is written meanwhile.
+
+        Returns
+        -------
+        bool
+            Whether training went to its end, and was not interrupted.
         """
         self.checkpoint, self.epochs_to_come = checkpoint, epochs
         self.epochs_done, self.terms_done = (
@@ -148,8 +152,7 @@ class SequenceNet(NeuralNet):
         largest = torch.stack([w.detach().abs().max() for w in self.module_.parameters()]).max()
         self._stop_unless_finite(largest.item(), "a weight")
         self.module_.eval()
-        if checkpoint is not None and not self._was_interrupted:
-            checkpoint.remove()
+        return not self._was_interrupted
 
     def resume(self, learning_rate):
         """Make ready to train on, with another learning rate or where the schedules were.
