@@ -206,7 +206,7 @@ def _read(file, splits):
                 raise ValueError(f"{file} holds no text.")
         return file
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # without a byte order mark
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is no text in UTF-8: {error}.") from error
     if not text.strip():

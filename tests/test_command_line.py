@@ -131,6 +131,15 @@ def test_a_file_is_a_text_for_a_model_of_lines(folder, capsys):
     assert out == run(folder, capsys, "lm score DIR/made/names DIR/one.txt --lines")[1]
 
 
+@pytest.mark.parametrize("form", ["", " --lines"])
+def test_a_byte_order_mark_is_no_character(form, folder, capsys):
+    (folder / "marked.txt").write_text("the cat\nsat on\n" * 40, encoding="utf-8-sig")
+    command = f"lm train DIR/marked.txt{form} -o DIR/marked --epochs 1 --hidden-size 4"
+    assert run(folder, capsys, command)[0] == 0
+    assert "\ufeff" not in joblib.load(folder / "marked").vocabulary_
+    assert run(folder, capsys, f"lm score DIR/marked DIR/marked.txt{form}")[0] == 0
+
+
 def test_options_of_the_embedding_and_the_targets(folder, capsys):
     command = "lm train DIR/text.txt -o DIR/tied --epochs 1 --hidden-size 8 --embedding-size 8 --tie-weights"
     assert run(folder, capsys, command + " --label-smoothing 0.1")[0] == 0

@@ -255,7 +255,8 @@ class RNNLanguageModel(BaseRNN):
         X : str, Path, list of str, or token sequences
             - str: one stream of characters; array of integers of shape (n_steps,): one stream of codes;
             - Path: a file in UTF-8, one stream of characters; it is read in parts and need not fit in memory.
-              Line ends are those of the file, so that the same text is ``path.read_bytes().decode()``;
+              Line ends are those of the file, and a byte order mark is left out, so that the same text is
+              ``path.read_bytes().decode("utf-8-sig")``;
             - list of str: independent texts, a token a character;
             - list of lists of str, list of 1-D integer arrays, `Sequences`: independent sequences of tokens.
         y : None
