@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_rnn.data.validation import as_codes
+
 _BLOCK = 2**15  # bytes that are decoded at once; where each such block begins is remembered
 _N_CODE_POINTS = 0x110000
 
@@ -18,7 +20,7 @@ class TextFile:
 
     The file is mapped block by block, and each window is let go of at once. A first pass checks the encoding,
     counts the characters and notes where blocks begin, so that any part can be read later. A byte order mark
-    at the beginning is no character of the text. Line ends are those of the file: a carriage return stays one.
+    at the beginning is no character of it. Line ends are those of the file: a carriage return stays one.
 
     Parameters
     ----------
@@ -72,7 +74,10 @@ class TextFile:
             raise ValueError(f"{name} is empty; there is nothing to read: {self.path} has no bytes of text.")
         counts, first_steps = np.zeros(_N_CODE_POINTS, dtype=np.int64), {}
         digest = hashlib.blake2b(digest_size=8)
-        offsets, steps = [begin], [0]  # of the beginning of each block, and of the end: in bytes, in characters
+        offsets, steps = (
+            [begin],
+            [0],
+        )  # of the beginning of each block, and of the end: in bytes, in characters
         while offsets[-1] < self._size:
             points, n_bytes = self._decode_block(offsets[-1], name)
             digest.update(points)
@@ -194,7 +199,7 @@ def gather_parts(chunks, n_least, name="X"):
     ['to be or n', 'ot to be:']
     """
     kept, gathered, n_steps, kind = None, [], 0, None
-    for k, chunk in enumerate(chunks):
+    for k, chunk in enumerate(map(as_codes, chunks)):
         is_codes = isinstance(chunk, np.ndarray) and chunk.ndim == 1 and chunk.dtype.kind in "iu"
         if not (is_codes or isinstance(chunk, str)):
             raise TypeError(

@@ -143,6 +143,10 @@ class SequenceNet(NeuralNet):
             one = flattened(self.optimizer_, self._weights) if is_plain else nullcontext()
             with self.stream.active(), one as self._flat:
                 self.partial_fit(dataset, epochs=epochs - self.epochs_done)
+        except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+            if checkpoint is None:
+                raise
+            raise checkpoint.explain(error) from error
         finally:
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights

@@ -1,5 +1,7 @@
 """Long sequences, which are read chunk by chunk: the answers are those of the whole."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -45,7 +47,7 @@ def test_hidden_states_are_those_of_the_whole(form, cell, bidirectional, num_lay
         model = RNNClassifier(pooling=pooling, **layers, **SMALL).fit(X[form], Y)
         whole = model.hidden_states(X[form])
         np.testing.assert_array_equal(
-            in_chunks(model, lambda: model.hidden_states(X[form]), monkeypatch), whole
+            in_chunks(model, partial(model.hidden_states, X[form]), monkeypatch), whole
         )
     whole = model.hidden_states(X[form], per_step=True)
     parts = in_chunks(model, lambda: model.hidden_states(X[form], per_step=True), monkeypatch)
@@ -72,7 +74,7 @@ def test_tagger(form, head, bidirectional, monkeypatch):
     model = RNNTagger(head=head, bidirectional=bidirectional, num_layers=2, **SMALL).fit(X[form], y)
     for ask in (model.predict, model.predict_proba):
         for ours, theirs in zip(
-            in_chunks(model, lambda: ask(X[form]), monkeypatch), ask(X[form]), strict=True
+            in_chunks(model, partial(ask, X[form]), monkeypatch), ask(X[form]), strict=True
         ):
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
     states = in_chunks(model, lambda: model.hidden_states(X[form], per_step=False), monkeypatch)
