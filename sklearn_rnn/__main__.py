@@ -5,9 +5,11 @@ It trains character-level language models, scores texts with them, and draws tex
 
 import argparse
 import os
+import re
 import sys
 import tempfile
-from contextlib import nullcontext
+import warnings
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +19,34 @@ import numpy as np
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.nn import CELLS
 from sklearn_rnn.persistence import replacing
+
+_OPTIONS = {
+    **{f"{name}_size": f"--{name}-size" for name in ("hidden", "embedding", "batch")},
+    **{"num_layers": "--num-layers", "label_smoothing": "--label-smoothing", "max_iter": "--epochs"},
+    **{"bptt_steps": "--bptt-steps", "learning_rate": "--learning-rate", "min_frequency": "--min-frequency"},
+    **{"random_state": "--seed", "max_length": "--length", "top_k": "--top-k", "top_p": "--top-p"},
+    "tie_weights": "--tie-weights",
+}
+# What messages of the library say, which speak of parameters and of X, and how it is said here.
+_WORDS = [
+    (
+        r"a fit with handle_unknown='unknown' lets such tokens pass, and vocabulary= can name it",
+        "a model that was trained with --min-frequency 2 or more reads such characters as unknown",
+    ),
+    (r"handle_unknown was 'error' and is now 'unknown'", "--min-frequency was 1 and is now more"),
+    (r"handle_unknown was 'unknown' and is now 'error'", "--min-frequency was more than 1 and is now 1"),
+    (r"; set handle_unknown='unknown'", ""),
+    (r", a smaller clip_norm \(now [^)]*\), or scale the inputs", ""),
+    (r"random_state was one with the seed (\d+) and is now one with the seed", r"--seed was \1 and is now"),
+    (r"or tie_weights=False", "or leave out --tie-weights"),
+    (r"tie_weights=True", "--tie-weights"),
+    (r"(?m)(?<![\w'])X\[(\d+)\]", lambda match: f"text {int(match[1]) + 1} of the file"),
+    (r"(?m)^X(?=[ :])|(?<=another training: )X(?= was)", "the file"),
+    (r"(?m)^(cell|dropout|temperature|prime|checkpoint)(?=[ \[])", r"--\1"),
+    (r"(?<=another training: )(cell|dropout)(?= was)", r"--\1"),
+    *((rf"(?<![\w/'.-]){name}=(\w+)", rf"{option} \1") for name, option in _OPTIONS.items()),
+    *((rf"(?<![\w/'.-]){name}(?![\w/'-]|\.\w)", option) for name, option in _OPTIONS.items()),
+]
 
 
 def main(arguments=None):
@@ -32,7 +62,36 @@ def main(arguments=None):
     int
         0 if all went well, 2 if something was wrong with what was given, 130 if it was interrupted.
     """
-    options = _make_parser().parse_args(arguments)
+    with _speaking():
+        return _run(_make_parser().parse_args(arguments))
+
+
+@contextmanager
+def _speaking():
+    """Print what an output cannot encode as escapes, and warnings in a line, inside a ``with`` block."""
+    streams = [s for s in (sys.stdout, sys.stderr) if hasattr(s, "reconfigure")]
+    before = warnings.formatwarning, [s.errors for s in streams]
+    warnings.formatwarning = lambda message, *_: f"sklearn_rnn: {_in_options(str(message))}\n"
+    for stream in streams:
+        if stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before[0]
+        for stream, errors in zip(streams, before[1], strict=True):
+            if not stream.closed:
+                stream.reconfigure(errors=errors)
+
+
+def _in_options(message):
+    """Say a message of the library in the words of the command line."""
+    for pattern, words in _WORDS:
+        message = re.sub(pattern, words, message)
+    return message
+
+
+def _run(options):
     try:
         options.run(options)
     except BrokenPipeError:  # whoever read the output has enough
@@ -41,7 +100,7 @@ def main(arguments=None):
         print(f"sklearn_rnn: interrupted. {interrupt}", file=sys.stderr)
         return 130
     except (OSError, TypeError, ValueError) as error:
-        print(f"sklearn_rnn: {error}", file=sys.stderr)
+        print(f"sklearn_rnn: {_in_options(str(error))}", file=sys.stderr)
         return 2
     return 0
 

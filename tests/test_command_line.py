@@ -153,7 +153,7 @@ def test_options_of_the_embedding_and_the_targets(folder, capsys):
 def test_unknown_characters(folder, capsys):
     (folder / "odd.txt").write_text("the Ω.", encoding="utf8")
     status, _, err = run(folder, capsys, "lm score DIR/made/text DIR/odd.txt")
-    assert status == 2 and "a fit with handle_unknown='unknown' lets such tokens pass" in err
+    assert status == 2 and "trained with --min-frequency 2 or more reads such characters as unknown" in err
     command = "lm train DIR/text.txt -o DIR/open --epochs 1 --hidden-size 8 --min-frequency 50"
     assert run(folder, capsys, command)[0] == 0
     model = joblib.load(folder / "open")
@@ -187,8 +187,8 @@ def test_score(folder, capsys):
         ("lm train DIR/nothing.txt", "No such file"),
         ("lm train DIR/made/text", "is no text in UTF-8"),
         ("lm train DIR/empty.txt", "holds no text"),
-        ("lm train DIR/text.txt --hidden-size 0", "hidden_size must be an int of at least 1"),
-        ("lm train DIR/text.txt --tie-weights --embedding-size 3", "embedding_size must be the width"),
+        ("lm train DIR/text.txt --hidden-size 0", "--hidden-size must be an int of at least 1"),
+        ("lm train DIR/text.txt --tie-weights --embedding-size 3", "--embedding-size must be the width"),
         ("lm train DIR/text.txt -o DIR/made", "Is a directory"),
         ("lm sample DIR/text.txt", "is no model that train made"),
         ("lm sample DIR/empty.txt", "is no model that train made"),
@@ -196,8 +196,8 @@ def test_score(folder, capsys):
         ("lm score DIR/told.joblib DIR/text.txt", "or of texts under a condition"),
         ("lm sample DIR/other.joblib", "holds no language model, but an object of type dict"),
         ("lm sample DIR/made/text --prime X", "'X' at step 0, a token that training never saw"),
-        ("lm sample DIR/made/text --temperature -1", "temperature must be at least 0"),
-        ("lm sample DIR/made/text --top-p 2", "top_p must be greater than 0 and at most 1"),
+        ("lm sample DIR/made/text --temperature -1", "--temperature must be at least 0"),
+        ("lm sample DIR/made/text --top-p 2", "--top-p must be greater than 0 and at most 1"),
     ],
 )
 def test_what_is_wrong_is_said(folder, capsys, command, message):
@@ -344,3 +344,97 @@ def test_the_input_is_not_written_over(folder, capsys):
     status, _, err = run(folder, capsys, "lm train DIR/text.txt -o DIR/dangling --epochs 1")
     assert (status, "dangling is a link to nothing" in err) == (2, True)
     assert (folder / "text.txt").read_bytes() == text and not (folder / "nowhere").exists()
+
+
+# In the words of the command line
+
+
+PARAMETERS = set(RNNLanguageModel().get_params()) - {"cell", "dropout", "checkpoint", "vocabulary", "device"}
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("lm train DIR/names.txt", "the file has 260 steps, fewer than a chunk of --bptt-steps 512"),
+        ("lm train DIR/names.txt --num-layers 0 --lines", "--num-layers must be"),
+        ("lm train DIR/names.txt --epochs 0 --lines", "--epochs must be"),
+        ("lm train DIR/names.txt --batch-size 0 --lines", "--batch-size must be"),
+        ("lm train DIR/names.txt --learning-rate -1 --lines", "--learning-rate must be"),
+        ("lm train DIR/names.txt --label-smoothing 1 --lines", "--label-smoothing must be"),
+        ("lm train DIR/names.txt --dropout 1 --lines", "--dropout must be"),
+        ("lm train DIR/names.txt --min-frequency 0 --lines", "--min-frequency must be"),
+        ("lm train DIR/names.txt --min-frequency 999 --lines", "--min-frequency"),
+        ("lm train DIR/names.txt --seed -1 --lines", "--seed"),
+        ("lm train DIR/names.txt --tie-weights --cell jordan --lines", "or leave out --tie-weights"),
+        ("lm train DIR/names.txt --lines --checkpoint DIR/none/run", "--checkpoint '"),
+        ("lm train DIR/names.txt --lines --checkpoint DIR/hidden_size.txt", "hidden_size.txt' is damaged"),
+        ("lm train DIR/names.txt --lines --learning-rate 1e30", "Try a smaller --learning-rate (now 1e+30)."),
+        ("lm score DIR/made/names DIR/omega.txt --lines", "text 2 of the file has 'Ω' at step 0"),
+        ("lm score DIR/made/text DIR/omega.txt", "the file has"),
+        ("lm sample DIR/made/text --length 0", "--length must be"),
+        ("lm sample DIR/made/text --top-k 0", "--top-k must be"),
+        ("lm sample DIR/made/text --prime Ω", "--prime has 'Ω' at step 0"),
+        ("lm sample DIR/made/text --seed -1", "--seed"),
+    ],
+)
+def test_messages_speak_of_options(folder, capsys, command, message):
+    (folder / "omega.txt").write_text("anna\nΩmega\n", encoding="utf8")
+    (folder / "hidden_size.txt").write_text("no checkpoint")
+    small = " --hidden-size 4 --bptt-steps 512 -o DIR/never" if "train" in command else ""
+    command = command if "--num" in command else command.replace(".txt", ".txt" + small, 1)
+    status, out, err = run(folder, capsys, command)
+    assert (status, out) == (2, "")
+    assert message in err
+    said = err.replace("hidden_size.txt", "")
+    assert not [name for name in (*PARAMETERS, "max_length", "top_k", "top_p", "X[") if name in said]
+
+
+def test_another_training_speaks_of_options(folder, capsys, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_INTERVAL", 0)
+    command = (
+        "lm train DIR/names.txt --lines --hidden-size 4 -o DIR/other --checkpoint DIR/other.run --seed 0"
+    )
+    with monkeypatch.context() as patch:
+        interrupt_in_epoch(2, patch)
+        with pytest.warns(UserWarning, match="interrupted"):
+            assert run(folder, capsys, command)[0] == 130
+    for changed, message in {
+        "--hidden-size 5": "of another training: --hidden-size was 4 and is now 5",
+        "--cell gru": "of another training: --cell was 'lstm' and is now 'gru'",
+        "--min-frequency 2": "of another training: --min-frequency was 1 and is now more",
+        "--epochs 1": "but --epochs is 1. Give a larger --epochs",
+        "--seed 1": "of another training: --seed was",
+    }.items():
+        status, _, err = run(folder, capsys, f"{command} {changed}")
+        assert (status, message in err) == (2, True), err
+
+
+# Outputs that cannot say everything
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+def test_an_output_that_is_not_utf_8(folder, environment):
+    (folder / "wide.txt").write_text("ÄΩ☃ " * 200, encoding="utf8")
+    base = {name: v for name, v in os.environ.items() if name not in ("PYTHONIOENCODING", "LC_ALL")}
+
+    def run_in(*command):
+        return subprocess.run(
+            [sys.executable, "-m", "sklearn_rnn", "lm", *command],
+            env=base | environment,
+            capture_output=True,
+        )
+
+    model = os.fsencode(folder / "möd☃l")
+    done = run_in("train", folder / "wide.txt", "-o", model, "--epochs", "1", "--hidden-size", "4")
+    assert done.returncode == 0 and b"saved as " in done.stdout and b"l\n" in done.stdout
+    assert b"Traceback" not in done.stderr
+    done = run_in("sample", model, "--length", "50", "--seed", "0")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u2603" in done.stdout and len(done.stdout) >= 50
