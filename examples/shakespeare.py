@@ -51,6 +51,7 @@ def main(arguments=None):
         dropout=options.dropout,
         learning_rate=0.005,
         random_state=0,
+        verbose=1,
     )
     print("\nepoch  training loss  held out          time")
     start = time.perf_counter()
