@@ -38,6 +38,7 @@ _WORDS = [
     (r"; set handle_unknown='unknown'", ""),
     (r", a smaller clip_norm \(now [^)]*\), or scale the inputs", ""),
     (r"random_state was one with the seed (\d+) and is now one with the seed", r"--seed was \1 and is now"),
+    (r"^Seed must", "--seed must"),
     (r"or tie_weights=False", "or leave out --tie-weights"),
     (r"tie_weights=True", "--tie-weights"),
     (r"(?m)(?<![\w'])X\[(\d+)\]", lambda match: f"text {int(match[1]) + 1} of the file"),
