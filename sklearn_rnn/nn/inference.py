@@ -8,7 +8,7 @@ import torch
 from sklearn_rnn.data.batching import Carry, PackedBatch, Packing, plan_prediction
 from sklearn_rnn.nn.pooling import AttentionPooling, LastPooling, MaxPooling
 
-_CHUNK = 16384  # steps of one sequence that are read at once
+_CHUNK = 16384  # steps up to which one sequence is read at once; a longer one in parts of a quarter
 # A network that also reads from the end runs longer in chunks: one sequence is read at once up to as many
 # numbers of the top layer.
 _MOST_OUTPUTS = 2**23
@@ -180,7 +180,7 @@ class _LongSequence:
         self.n_steps = int(dataset.lengths[i])
         start = int(dataset.sequences.offsets[self.row])
         self.index = slice(start, start + self.n_steps)
-        self._borders = [*range(start, start + self.n_steps, _CHUNK), start + self.n_steps]
+        self._borders = [*range(start, start + self.n_steps, max(1, _CHUNK // 4)), start + self.n_steps]
         self._condition = None
         if dataset.condition is not None:
             self._condition = self._place(dataset.condition[[self.row]])
