@@ -30,7 +30,7 @@ def main(arguments=None):
 
     X, y = load_japanese_vowels(subset="train", return_X_y=True)
     X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
-    network = RNNClassifier(max_iter=options.epochs, random_state=0)
+    network = RNNClassifier(max_iter=options.epochs, random_state=0, verbose=1)
     forest = RandomForestClassifier(300, random_state=0)
     models = {
         "forest on means, spreads, first and last steps": make_pipeline(

@@ -22,7 +22,13 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
 
     X, y = make_person_sentences(options.sentences, bio=True, random_state=0)
-    settings = {"max_iter": options.epochs, "learning_rate": 0.01, "batch_size": 16, "random_state": 0}
+    settings = {
+        "max_iter": options.epochs,
+        "learning_rate": 0.01,
+        "batch_size": 16,
+        "random_state": 0,
+        "verbose": 1,
+    }
     taggers = {
         "left to right": RNNTagger(**settings),
         "both directions": RNNTagger(bidirectional=True, **settings),

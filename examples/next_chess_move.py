@@ -51,7 +51,7 @@ def main(arguments=None):
     train, test = split_lines(options.lines)
     after, book = count(train)
     model = RNNLanguageModel(
-        cell="gru", dropout=0.3, learning_rate=0.005, max_iter=options.epochs, random_state=0
+        cell="gru", dropout=0.3, learning_rate=0.005, max_iter=options.epochs, random_state=0, verbose=1
     ).fit(train)
 
     def best(probabilities):

@@ -25,7 +25,7 @@ def main(arguments=None):
 
     X, y = load_japanese_vowels(subset="train", return_X_y=True)
     X_test, y_test = load_japanese_vowels(subset="test", return_X_y=True)
-    settings = {"max_iter": options.epochs, "random_state": 0}
+    settings = {"max_iter": options.epochs, "random_state": 0, "verbose": 1}
 
     # NaN as padding can never be mistaken for data.
     as_they_are = make_pipeline(StepTransformer(StandardScaler()), RNNClassifier(**settings))

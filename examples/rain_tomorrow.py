@@ -40,7 +40,7 @@ def main(arguments=None):
 
     model = make_pipeline(
         StepTransformer(PowerTransformer()),  # precipitation and wind are skewed
-        RNNClassifier(hidden_size=16, dropout=0.5, max_iter=options.epochs, random_state=0),
+        RNNClassifier(hidden_size=16, dropout=0.5, max_iter=options.epochs, random_state=0, verbose=1),
     )
     names = ["always dry", "as today", "network"]
     accuracy, area = ({name: [] for name in names} for _ in range(2))

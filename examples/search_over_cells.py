@@ -37,7 +37,7 @@ def main(arguments=None):
         "network__hidden_size": [16, 64],
     }
     folds = StratifiedKFold(3, shuffle=True, random_state=0)
-    search = GridSearchCV(pipeline, grid, cv=folds, n_jobs=options.jobs).fit(X, y)
+    search = GridSearchCV(pipeline, grid, cv=folds, n_jobs=options.jobs, verbose=2).fit(X, y)
 
     print("accuracy  cell    hidden  scaled")
     results = search.cv_results_

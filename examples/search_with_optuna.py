@@ -50,12 +50,12 @@ def main(arguments=None):
         sampler=optuna.samplers.TPESampler(seed=0),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=3),
     )
-    study.optimize(objective, n_trials=options.trials)
+    study.optimize(objective, n_trials=options.trials, show_progress_bar=True)
     n_pruned = sum(trial.state == optuna.trial.TrialState.PRUNED for trial in study.trials)
     print(f"{len(study.trials)} trials, of which {n_pruned} were given up early")
     print(f"best: {study.best_value:.3f} on the data to validate on, with {study.best_params}")
 
-    best = RNNClassifier(max_iter=options.epochs, random_state=0, **study.best_params)
+    best = RNNClassifier(max_iter=options.epochs, random_state=0, verbose=1, **study.best_params)
     model = make_pipeline(StepTransformer(StandardScaler()), best).fit(X, y)
     score = model.score(*load_japanese_vowels(subset="test", return_X_y=True))
     print(f"trained on all training data: {score:.3f} on the test data")

@@ -34,7 +34,7 @@ def main(arguments=None):
             : options.characters or 100_000
         ]
     else:
-        text = options.file.read_text(encoding="utf-8")[: options.characters]
+        text = options.file.read_text(encoding="utf-8-sig")[: options.characters]
     text, end = text[: -len(text) // 10], text[-len(text) // 10 :]
     known = set(text)
     unknown = sorted(set(end) - known)
@@ -51,6 +51,7 @@ def main(arguments=None):
         dropout=options.dropout,
         learning_rate=0.005,
         random_state=0,
+        verbose=1,
     )
     print("\nepoch  training loss  held out          time")
     start = time.perf_counter()

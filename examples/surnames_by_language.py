@@ -34,7 +34,7 @@ def main(arguments=None):
         f"({(~is_known).sum()} left out, with a letter that training never saw)"
     )
 
-    settings = {"max_iter": options.epochs, "learning_rate": 0.005, "random_state": 0}
+    settings = {"max_iter": options.epochs, "learning_rate": 0.005, "random_state": 0, "verbose": 1}
     model = RNNLanguageModel(**settings).fit(X, condition=y)
     classifier = RNNClassifier(hidden_size=128, **settings).fit(X, y)
     values, counts = np.unique(y, return_counts=True)

@@ -33,9 +33,9 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
 
     text = "\n".join(topics.topics[name] for name in sorted(topics.topics))[:100_000]
-    model = RNNLanguageModel(batch_size=16, max_iter=options.epochs, learning_rate=0.005, random_state=0).fit(
-        text
-    )
+    model = RNNLanguageModel(
+        batch_size=16, max_iter=options.epochs, learning_rate=0.005, random_state=0, verbose=1
+    ).fit(text)
 
     bits = {}
     for name, sentence in SENTENCES.items():

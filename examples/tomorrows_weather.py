@@ -64,6 +64,7 @@ def main(arguments=None):
         dropout=0.5,
         max_iter=options.epochs,
         random_state=0,
+        verbose=1,
     )
     model.fit(heat[:begin], exogenous=calendar[:begin])
     came = sliding_window_view(heat[begin:], options.days)

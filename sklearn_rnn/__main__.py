@@ -5,7 +5,11 @@ It trains character-level language models, scores texts with them, and draws tex
 
 import argparse
 import os
+import re
 import sys
+import tempfile
+import warnings
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +18,36 @@ import numpy as np
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.nn import CELLS
+from sklearn_rnn.persistence import replacing
+
+_OPTIONS = {
+    **{f"{name}_size": f"--{name}-size" for name in ("hidden", "embedding", "batch")},
+    **{"num_layers": "--num-layers", "label_smoothing": "--label-smoothing", "max_iter": "--epochs"},
+    **{"bptt_steps": "--bptt-steps", "learning_rate": "--learning-rate", "min_frequency": "--min-frequency"},
+    **{"random_state": "--seed", "max_length": "--length", "top_k": "--top-k", "top_p": "--top-p"},
+    "tie_weights": "--tie-weights",
+}
+# What messages of the library say, which speak of parameters and of X, and how it is said here.
+_WORDS = [
+    (
+        r"a fit with handle_unknown='unknown' lets such tokens pass, and vocabulary= can name it",
+        "a model that was trained with --min-frequency 2 or more reads such characters as unknown",
+    ),
+    (r"handle_unknown was 'error' and is now 'unknown'", "--min-frequency was 1 and is now more"),
+    (r"handle_unknown was 'unknown' and is now 'error'", "--min-frequency was more than 1 and is now 1"),
+    (r"; set handle_unknown='unknown'", ""),
+    (r", a smaller clip_norm \(now [^)]*\), or scale the inputs", ""),
+    (r"random_state was one with the seed (\d+) and is now one with the seed", r"--seed was \1 and is now"),
+    (r"^Seed must", "--seed must"),
+    (r"or tie_weights=False", "or leave out --tie-weights"),
+    (r"tie_weights=True", "--tie-weights"),
+    (r"(?m)(?<![\w'])X\[(\d+)\]", lambda match: f"text {int(match[1]) + 1} of the file"),
+    (r"(?m)^X(?=[ :])|(?<=another training: )X(?= was)", "the file"),
+    (r"(?m)^(cell|dropout|temperature|prime|checkpoint)(?=[ \[])", r"--\1"),
+    (r"(?<=another training: )(cell|dropout)(?= was)", r"--\1"),
+    *((rf"(?<![\w/'.-]){name}=(\w+)", rf"{option} \1") for name, option in _OPTIONS.items()),
+    *((rf"(?<![\w/'.-]){name}(?![\w/'-]|\.\w)", option) for name, option in _OPTIONS.items()),
+]
 
 
 def main(arguments=None):
@@ -29,7 +63,36 @@ def main(arguments=None):
     int
         0 if all went well, 2 if something was wrong with what was given, 130 if it was interrupted.
     """
-    options = _make_parser().parse_args(arguments)
+    with _speaking():
+        return _run(_make_parser().parse_args(arguments))
+
+
+@contextmanager
+def _speaking():
+    """Print what an output cannot encode as escapes, and warnings in a line, inside a ``with`` block."""
+    streams = [s for s in (sys.stdout, sys.stderr) if hasattr(s, "reconfigure")]
+    before = warnings.formatwarning, [s.errors for s in streams]
+    warnings.formatwarning = lambda message, *_: f"sklearn_rnn: {_in_options(str(message))}\n"
+    for stream in streams:
+        if stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before[0]
+        for stream, errors in zip(streams, before[1], strict=True):
+            if not stream.closed:
+                stream.reconfigure(errors=errors)
+
+
+def _in_options(message):
+    """Say a message of the library in the words of the command line."""
+    for pattern, words in _WORDS:
+        message = re.sub(pattern, words, message)
+    return message
+
+
+def _run(options):
     try:
         options.run(options)
     except BrokenPipeError:  # whoever read the output has enough
@@ -38,7 +101,7 @@ def main(arguments=None):
         print(f"sklearn_rnn: interrupted. {interrupt}", file=sys.stderr)
         return 130
     except (OSError, TypeError, ValueError) as error:
-        print(f"sklearn_rnn: {error}", file=sys.stderr)
+        print(f"sklearn_rnn: {_in_options(str(error))}", file=sys.stderr)
         return 2
     return 0
 
@@ -108,11 +171,17 @@ def _train(options):
         checkpoint=options.checkpoint,
         verbose=1,
     )
-    _check_output(options.output)  # before training, not when all of it would be lost
-    model.fit(text)
-    if model.n_iter_ == 0:
-        raise KeyboardInterrupt("Nothing is saved: not one epoch was done.")
-    joblib.dump(model, options.output)
+    output = _check_output(options)  # before training, not when all of it would be lost
+    model._fit_text(  # what `fit` does, but the checkpoint stays until the model is saved
+        text,
+        None,
+        None,
+        None,
+        goes_on=False,
+        epochs=options.epochs,
+        checkpoint=options.checkpoint,
+        save=partial(_save, model, output, options.checkpoint),
+    )
     after = "After" if model.n_iter_ == options.epochs else "Interrupted after"
     print(
         f"{after} {model.n_iter_} epoch(s): {model.loss_curve_[-1]:.3f} nats a character in training; "
@@ -124,13 +193,47 @@ def _train(options):
         )
 
 
-def _check_output(file):
-    """Raise an OSError if nothing can be written to a file, which is left as it is."""
+def _check_output(options):
+    """Raise an error if a model cannot be written where it is to go; return where that is."""
+    file = options.output
     file.parent.mkdir(parents=True, exist_ok=True)
-    is_there = file.exists()
-    file.open("ab").close()
-    if not is_there:
-        file.unlink()
+    if file.is_dir():
+        raise IsADirectoryError(f"Is a directory: {file}; -o must name a file.")
+    if file.is_symlink() and not file.exists():
+        raise FileNotFoundError(f"-o must name a file, but {file} is a link to nothing; remove it first.")
+    file = file.resolve()  # a link stays one
+    if file.exists() and not file.is_file():
+        return file  # such as /dev/null
+    for name, other in {"FILE": options.file, "--checkpoint": options.checkpoint}.items():
+        if other is not None and _is_same_file(file, Path(other)):
+            raise ValueError(
+                f"-o and {name} must be different files, but both are {options.output}; the model would be "
+                "written over it."
+            )
+    if file.exists():
+        file.open("ab").close()  # one that is protected is not replaced
+    with tempfile.TemporaryFile(dir=file.parent):  # as `replacing` will need
+        return file
+
+
+def _is_same_file(a, b):
+    """Whether two paths lead to one file, by whatever names; or would, if it were there."""
+    return a.samefile(b) if a.exists() and b.exists() else a.resolve() == b.resolve()
+
+
+def _save(model, file, checkpoint):
+    """Write a model beside what may stand there, and replace it only then."""
+    if model.n_iter_ == 0:
+        raise KeyboardInterrupt("Nothing is saved: not one epoch was done.")
+    try:
+        is_device = file.exists() and not file.is_file()
+        with nullcontext(file) if is_device else replacing(file) as new:
+            joblib.dump(model, new)
+    except OSError as error:
+        rest = "training is lost, for want of a --checkpoint"
+        if checkpoint is not None:
+            rest = f"the same command goes on from {checkpoint}"
+        raise OSError(f"{file} cannot be written: {error}. It is as it was before; {rest}.") from error
 
 
 def _sample(options):
@@ -163,7 +266,7 @@ def _read(file, splits):
                 raise ValueError(f"{file} holds no text.")
         return file
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # without a byte order mark
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is no text in UTF-8: {error}.") from error
     if not text.strip():

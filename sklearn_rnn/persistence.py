@@ -1,11 +1,16 @@
-"""Saving and loading: the version that a state records, and the types that skops may trust.
+"""Saving and loading: files that are whole, the version that a state records, the types that skops may trust.
 
 An estimator's state is NumPy arrays and plain Python (see `sklearn_rnn.estimators.base`), so it can be stored
 in any format that knows these: by `pickle` and joblib, which run whatever a file tells them to, and by
 `skops.io`, which makes only objects of types that it was told to trust.
 """
 
+import os
+import shutil
+import tempfile
 import warnings
+from contextlib import contextmanager
+from pathlib import Path
 
 from sklearn_rnn import __version__
 
@@ -103,3 +108,38 @@ class Versioned:
                 stacklevel=2,
             )
         super().__setstate__(state)
+
+
+@contextmanager
+def replacing(path):
+    """Write a file as a whole: beside the old one, which it replaces when all is written.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which need not exist. Its folder must.
+
+    Yields
+    ------
+    Path
+        Where to write. If writing fails or is interrupted, `path` is as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_rnn.persistence import replacing
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder, "a.txt")) as new:
+    ...         n = new.write_text("whole")
+    ...     Path(folder, "a.txt").read_text()
+    'whole'
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{path.name}.", suffix=".tmp") as folder:
+        new = Path(folder, path.name)  # the name says how joblib compresses
+        yield new
+        with new.open("rb+") as file:
+            os.fsync(file.fileno())  # the new file is whole before it takes the place of the old one
+        if path.exists():
+            shutil.copymode(path, new)
+        os.replace(new, path)

@@ -1,5 +1,6 @@
 """The command line, as it is typed."""
 
+import os
 import subprocess
 import sys
 
@@ -8,8 +9,8 @@ import pytest
 import torch
 
 from sklearn_rnn import RNNLanguageModel
-from sklearn_rnn.__main__ import main
-from sklearn_rnn.training import SequenceNet
+from sklearn_rnn.__main__ import _in_options, main
+from sklearn_rnn.training import SequenceNet, checkpoint
 
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 40
 SMALL = [
@@ -130,6 +131,15 @@ def test_a_file_is_a_text_for_a_model_of_lines(folder, capsys):
     assert out == run(folder, capsys, "lm score DIR/made/names DIR/one.txt --lines")[1]
 
 
+@pytest.mark.parametrize("form", ["", " --lines"])
+def test_a_byte_order_mark_is_no_character(form, folder, capsys):
+    (folder / "marked.txt").write_text("the cat\nsat on\n" * 40, encoding="utf-8-sig")
+    command = f"lm train DIR/marked.txt{form} -o DIR/marked --epochs 1 --hidden-size 4"
+    assert run(folder, capsys, command)[0] == 0
+    assert "\ufeff" not in joblib.load(folder / "marked").vocabulary_
+    assert run(folder, capsys, f"lm score DIR/marked DIR/marked.txt{form}")[0] == 0
+
+
 def test_options_of_the_embedding_and_the_targets(folder, capsys):
     command = "lm train DIR/text.txt -o DIR/tied --epochs 1 --hidden-size 8 --embedding-size 8 --tie-weights"
     assert run(folder, capsys, command + " --label-smoothing 0.1")[0] == 0
@@ -143,7 +153,7 @@ def test_options_of_the_embedding_and_the_targets(folder, capsys):
 def test_unknown_characters(folder, capsys):
     (folder / "odd.txt").write_text("the Ω.", encoding="utf8")
     status, _, err = run(folder, capsys, "lm score DIR/made/text DIR/odd.txt")
-    assert status == 2 and "a fit with handle_unknown='unknown' lets such tokens pass" in err
+    assert status == 2 and "trained with --min-frequency 2 or more reads such characters as unknown" in err
     command = "lm train DIR/text.txt -o DIR/open --epochs 1 --hidden-size 8 --min-frequency 50"
     assert run(folder, capsys, command)[0] == 0
     model = joblib.load(folder / "open")
@@ -177,8 +187,8 @@ def test_score(folder, capsys):
         ("lm train DIR/nothing.txt", "No such file"),
         ("lm train DIR/made/text", "is no text in UTF-8"),
         ("lm train DIR/empty.txt", "holds no text"),
-        ("lm train DIR/text.txt --hidden-size 0", "hidden_size must be an int of at least 1"),
-        ("lm train DIR/text.txt --tie-weights --embedding-size 3", "embedding_size must be the width"),
+        ("lm train DIR/text.txt --hidden-size 0", "--hidden-size must be an int of at least 1"),
+        ("lm train DIR/text.txt --tie-weights --embedding-size 3", "--embedding-size must be the width"),
         ("lm train DIR/text.txt -o DIR/made", "Is a directory"),
         ("lm sample DIR/text.txt", "is no model that train made"),
         ("lm sample DIR/empty.txt", "is no model that train made"),
@@ -186,8 +196,8 @@ def test_score(folder, capsys):
         ("lm score DIR/told.joblib DIR/text.txt", "or of texts under a condition"),
         ("lm sample DIR/other.joblib", "holds no language model, but an object of type dict"),
         ("lm sample DIR/made/text --prime X", "'X' at step 0, a token that training never saw"),
-        ("lm sample DIR/made/text --temperature -1", "temperature must be at least 0"),
-        ("lm sample DIR/made/text --top-p 2", "top_p must be greater than 0 and at most 1"),
+        ("lm sample DIR/made/text --temperature -1", "--temperature must be at least 0"),
+        ("lm sample DIR/made/text --top-p 2", "--top-p must be greater than 0 and at most 1"),
     ],
 )
 def test_what_is_wrong_is_said(folder, capsys, command, message):
@@ -223,3 +233,229 @@ def test_a_reader_that_has_enough_is_no_error(folder):
         check=True,
     )
     assert (len(done.stdout), done.stderr) == (10, "")
+
+
+# Where the model goes
+
+
+def full(file, *args, **kwargs):
+    """As if the disk were full: a part is written."""
+    file.write_bytes(b"a part")
+    raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_leaves_the_old_model_and_the_checkpoint(folder, capsys, monkeypatch):
+    home = folder / "full"
+    home.mkdir()
+    (home / "model").write_text("an older model")
+    monkeypatch.setattr(checkpoint, "_INTERVAL", 0)
+    command = "lm train DIR/text.txt -o DIR/full/model --epochs 1 --hidden-size 8"
+    with monkeypatch.context() as patch:
+        patch.setattr("sklearn_rnn.__main__.joblib.dump", lambda model, file: full(file))
+        status, out, err = run(folder, capsys, command + " --checkpoint DIR/full/run")
+    assert (status, out) == (2, "")
+    assert "No space left on device. It is as it was before; the same command goes on from" in err
+    assert (home / "model").read_text() == "an older model"
+    assert sorted(os.listdir(home)) == ["model", "run"]
+    status, out, err = run(folder, capsys, command + " --checkpoint DIR/full/run")
+    assert status == 0 and "going on from" in err
+    assert os.listdir(home) == ["model"] and joblib.load(home / "model").n_iter_ == 1
+
+
+@pytest.mark.parametrize("where", ["sklearn_rnn.__main__.joblib.dump", "os.fsync", "os.replace"])
+def test_what_is_killed_while_it_saves_leaves_the_old_model(folder, capsys, monkeypatch, where):
+    home = folder / f"killed {where}"
+    home.mkdir()
+    (home / "model").write_text("an older model")
+    monkeypatch.setattr(checkpoint, "_INTERVAL", 1e9)  # written once, at the first batch
+    replace, n = os.replace, []
+
+    def kill(*args):
+        n.append(1)
+        if where == "os.replace" and len(n) == 1:
+            return replace(*args)  # the checkpoint's
+        if where == "os.fsync" and len(n) == 1:
+            return None
+        raise Killed
+
+    monkeypatch.setattr(where, kill)
+    command = ["lm", "train", f"{folder}/text.txt", "-o", f"{home}/model", "--checkpoint", f"{home}/run"]
+    with pytest.raises(Killed):
+        main([*command, "--epochs", "1", "--hidden-size", "4"])
+    assert (home / "model").read_text() == "an older model"
+    assert sorted(os.listdir(home)) == ["model", "run"]
+
+
+def test_a_real_limit_on_the_size_of_a_file(folder):
+    resource = pytest.importorskip("resource")
+    home = folder / "limited"
+    home.mkdir()
+    (home / "model").write_text("an older model")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sklearn_rnn",
+            "lm",
+            "train",
+            str(folder / "text.txt"),
+            "-o",
+            str(home / "model"),
+        ]
+        + ["--epochs", "1", "--hidden-size", "64"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONFAULTHANDLER": ""},
+    )
+    assert done.returncode == 2
+    assert "model cannot be written: [Errno 27] File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (home / "model").read_text() == "an older model"
+    assert os.listdir(home) == ["model"]
+
+
+def test_a_model_is_written_as_it_was(folder, capsys):
+    home = folder / "kept"
+    home.mkdir()
+    (home / "real.joblib.gz").write_text("an older model")
+    (home / "real.joblib.gz").chmod(0o640)
+    (home / "link").symlink_to("real.joblib.gz")
+    small = "--epochs 1 --hidden-size 4"
+    assert run(folder, capsys, f"lm train DIR/text.txt -o DIR/kept/link {small}")[0] == 0
+    assert (home / "link").is_symlink()
+    assert (home / "real.joblib.gz").stat().st_mode & 0o777 == 0o640
+    assert (home / "real.joblib.gz").read_bytes()[:2] == b"\x1f\x8b"  # compressed, as the name says
+    assert joblib.load(home / "link").n_iter_ == 1
+    assert run(folder, capsys, f"lm train DIR/text.txt -o /dev/null {small}")[0] == 0
+
+
+def test_the_input_is_not_written_over(folder, capsys):
+    text = (folder / "text.txt").read_bytes()
+    for name, make in {"hard": os.link, "soft": os.symlink}.items():
+        make(folder / "text.txt", folder / name)
+    os.symlink(folder / "nowhere", folder / "dangling")
+    names = ["text.txt", "made/../text.txt", "hard", "soft"]
+    for name in names:
+        status, _, err = run(folder, capsys, f"lm train DIR/text.txt -o DIR/{name} --epochs 1")
+        assert (status, "-o and FILE must be different files" in err) == (2, True)
+    command = "lm train DIR/text.txt --epochs 1 -o DIR/same --checkpoint DIR/made/../same"
+    assert "-o and --checkpoint must be different files" in run(folder, capsys, command)[2]
+    status, _, err = run(folder, capsys, "lm train DIR/text.txt -o DIR/dangling --epochs 1")
+    assert (status, "dangling is a link to nothing" in err) == (2, True)
+    assert (folder / "text.txt").read_bytes() == text and not (folder / "nowhere").exists()
+
+
+# In the words of the command line
+
+
+PARAMETERS = set(RNNLanguageModel().get_params()) - {"cell", "dropout", "checkpoint", "vocabulary", "device"}
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("lm train DIR/names.txt", "the file has 200 steps, fewer than a chunk of --bptt-steps 512"),
+        ("lm train DIR/names.txt --num-layers 0 --lines", "--num-layers must be"),
+        ("lm train DIR/names.txt --epochs 0 --lines", "--epochs must be"),
+        ("lm train DIR/names.txt --batch-size 0 --lines", "--batch-size must be"),
+        ("lm train DIR/names.txt --learning-rate -1 --lines", "--learning-rate must be"),
+        ("lm train DIR/names.txt --label-smoothing 1 --lines", "--label-smoothing must be"),
+        ("lm train DIR/names.txt --dropout 1 --lines", "--dropout must be"),
+        ("lm train DIR/names.txt --min-frequency 0 --lines", "--min-frequency must be"),
+        ("lm train DIR/names.txt --min-frequency 999 --lines", "--min-frequency"),
+        ("lm train DIR/names.txt --seed -1 --lines", "--seed"),
+        ("lm train DIR/names.txt --tie-weights --cell jordan --lines", "or leave out --tie-weights"),
+        ("lm train DIR/names.txt --lines --checkpoint DIR/none/run", "--checkpoint '"),
+        ("lm train DIR/names.txt --lines --checkpoint DIR/hidden_size.txt", "hidden_size.txt' is damaged"),
+        ("lm score DIR/made/names DIR/omega.txt --lines", "text 2 of the file has 'Ω' at step 0"),
+        ("lm score DIR/made/text DIR/omega.txt", "the file has"),
+        ("lm sample DIR/made/text --length 0", "--length must be"),
+        ("lm sample DIR/made/text --top-k 0", "--top-k must be"),
+        ("lm sample DIR/made/text --prime Ω", "--prime has 'Ω' at step 0"),
+        ("lm sample DIR/made/text --seed -1", "--seed"),
+    ],
+)
+def test_messages_speak_of_options(folder, capsys, command, message):
+    (folder / "omega.txt").write_text("anna\nΩmega\n", encoding="utf8")
+    (folder / "hidden_size.txt").write_text("no checkpoint")
+    small = " --hidden-size 4 --bptt-steps 512 -o DIR/never" if "train" in command else ""
+    command = command if "--num" in command else command.replace(".txt", ".txt" + small, 1)
+    status, out, err = run(folder, capsys, command)
+    assert (status, out) == (2, "")
+    assert message in err
+    said = err.replace("hidden_size.txt", "")
+    assert not [name for name in (*PARAMETERS, "max_length", "top_k", "top_p", "X[") if name in said]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (
+            "Try a smaller learning_rate (now 3.0), a smaller clip_norm (now 1.0), or scale the inputs.",
+            "Try a smaller --learning-rate (now 3.0).",
+        ),
+        (
+            "checkpoint 'a' is in epoch 2, but max_iter is 1. Give a larger max_iter, or delete the file.",
+            "--checkpoint 'a' is in epoch 2, but --epochs is 1. Give a larger --epochs, or delete the file.",
+        ),
+        ("checkpoint '/a/top_k.run' is damaged", "--checkpoint '/a/top_k.run' is damaged"),
+        ("X: /a/X.txt is no text in UTF-8", "the file: /a/X.txt is no text in UTF-8"),
+        (
+            "X[0] has 'X' at step 1\nX[10] has 'Y'",
+            "text 1 of the file has 'X' at step 1\ntext 11 of the file has 'Y'",
+        ),
+    ],
+)
+def test_words(said, words):
+    assert _in_options(said) == words
+
+
+def test_another_training_speaks_of_options(folder, capsys, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_INTERVAL", 0)
+    command = (
+        "lm train DIR/names.txt --lines --hidden-size 4 -o DIR/other --checkpoint DIR/other.run --seed 0"
+    )
+    with monkeypatch.context() as patch:
+        interrupt_in_epoch(2, patch)
+        with pytest.warns(UserWarning, match="interrupted"):
+            assert run(folder, capsys, command)[0] == 130
+    for changed, message in {
+        "--hidden-size 5": "of another training: --hidden-size was 4 and is now 5",
+        "--cell gru": "of another training: --cell was 'lstm' and is now 'gru'",
+        "--min-frequency 2": "of another training: --min-frequency was 1 and is now more",
+        "--seed 1": "of another training: --seed was",
+    }.items():
+        status, _, err = run(folder, capsys, f"{command} {changed}")
+        assert (status, message in err) == (2, True), err
+
+
+# Outputs that cannot say everything
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+)
+def test_an_output_that_is_not_utf_8(folder, environment):
+    (folder / "wide.txt").write_text("ÄΩ☃ " * 200, encoding="utf8")
+    base = {name: v for name, v in os.environ.items() if name not in ("PYTHONIOENCODING", "LC_ALL")}
+
+    def run_in(*command):
+        return subprocess.run(
+            [sys.executable, "-m", "sklearn_rnn", "lm", *command],
+            env=base | environment,
+            capture_output=True,
+        )
+
+    model = os.fsencode(folder / "möd☃l")
+    done = run_in("train", folder / "wide.txt", "-o", model, "--epochs", "1", "--hidden-size", "4")
+    assert done.returncode == 0 and b"saved as " in done.stdout and b"l\n" in done.stdout
+    assert b"Traceback" not in done.stderr
+    done = run_in("sample", model, "--length", "50", "--seed", "0")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u2603" in done.stdout and len(done.stdout) >= 50

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_rnn.data.validation import as_codes
+
 _BLOCK = 2**15  # bytes that are decoded at once; where each such block begins is remembered
 _N_CODE_POINTS = 0x110000
 
@@ -17,8 +19,8 @@ class TextFile:
     """The characters of a file in UTF-8, of which no more is held than is read.
 
     The file is mapped block by block, and each window is let go of at once. A first pass checks the encoding,
-    counts the characters and notes where blocks begin, so that any part can be read later. Line ends are
-    those of the file: a carriage return stays one.
+    counts the characters and notes where blocks begin, so that any part can be read later. A byte order mark
+    at the beginning is no character of it. Line ends are those of the file: a carriage return stays one.
 
     Parameters
     ----------
@@ -66,12 +68,16 @@ class TextFile:
         if not stat.S_ISREG(status.st_mode):
             kind = "a directory" if stat.S_ISDIR(status.st_mode) else "neither a file on a disk nor a text"
             raise ValueError(f"{name} must be the path of a file of text, but {self.path} is {kind}.")
-        if status.st_size == 0:
-            raise ValueError(f"{name} is empty; there is nothing to read: {self.path} has no bytes.")
         self._size, self._changed = status.st_size, status.st_mtime_ns
+        begin = len(codecs.BOM_UTF8) if self._begins_with(codecs.BOM_UTF8) else 0
+        if self._size == begin:
+            raise ValueError(f"{name} is empty; there is nothing to read: {self.path} has no bytes of text.")
         counts, first_steps = np.zeros(_N_CODE_POINTS, dtype=np.int64), {}
         digest = hashlib.blake2b(digest_size=8)
-        offsets, steps = [0], [0]  # of the beginning of each block, and of the end: in bytes, in characters
+        offsets, steps = (
+            [begin],
+            [0],
+        )  # of the beginning of each block, and of the end: in bytes, in characters
         while offsets[-1] < self._size:
             points, n_bytes = self._decode_block(offsets[-1], name)
             digest.update(points)
@@ -95,6 +101,9 @@ class TextFile:
     def __len__(self):
         return int(self._steps[-1])
 
+    def _begins_with(self, mark):
+        return self._size >= len(mark) and self._map(0, len(mark)) == mark
+
     def _decode_block(self, offset, name):
         """Give the code points from a place on, and how many bytes they take: whole characters only."""
         stop = min(offset + _BLOCK, self._size)
@@ -102,9 +111,11 @@ class TextFile:
             text, n_bytes = codecs.utf_8_decode(self._map(offset, stop), "strict", stop == self._size)
         except UnicodeDecodeError as error:
             byte = error.object[error.start]
+            is_wide = self._begins_with(codecs.BOM_UTF16_LE) or self._begins_with(codecs.BOM_UTF16_BE)
+            hint = " It is in UTF-16; save it in UTF-8." if is_wide else ""
             raise ValueError(
                 f"{name}: {self.path} is no text in UTF-8: {error.reason} at byte {offset + error.start:,} "
-                f"(0x{byte:02x})."
+                f"(0x{byte:02x}).{hint}"
             ) from None
         return _as_points(text), n_bytes
 
@@ -188,7 +199,7 @@ def gather_parts(chunks, n_least, name="X"):
     ['to be or n', 'ot to be:']
     """
     kept, gathered, n_steps, kind = None, [], 0, None
-    for k, chunk in enumerate(chunks):
+    for k, chunk in enumerate(map(as_codes, chunks)):
         is_codes = isinstance(chunk, np.ndarray) and chunk.ndim == 1 and chunk.dtype.kind in "iu"
         if not (is_codes or isinstance(chunk, str)):
             raise TypeError(

@@ -209,6 +209,34 @@ def _to_array(X, name):
     return X.astype(object) if is_string_dtype else X
 
 
+def as_codes(X):
+    """Make an array of integers with one axis, in whatever container, and leave all else as it is.
+
+    Parameters
+    ----------
+    X : object
+        Such as a Series, an index, or a tensor.
+
+    Returns
+    -------
+    ndarray of int of shape (n_steps,), or object
+        One stream of codes; else `X` itself.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_rnn.data.validation import as_codes
+    >>> as_codes(torch.tensor([2, 0, 1]))
+    array([2, 0, 1])
+    """
+    if isinstance(X, np.ndarray) or len(getattr(X, "shape", ())) != 1 or not hasattr(X, "__array__"):
+        return X
+    codes = _to_array(X, "X")
+    if codes.dtype.kind == "O" and all(type(code) is int for code in codes):  # a nullable type of pandas
+        codes = codes.astype(np.int64)
+    return codes if codes.dtype.kind in "iu" else X
+
+
 def _read_array(X, padding_value, name, dtype):
     """Sequences of equal length, or of different lengths behind a padding value."""
     is_text = X.dtype.kind == "U" or (X.dtype.kind == "O" and X.size and isinstance(X.flat[0], str))

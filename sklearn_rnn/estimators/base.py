@@ -382,7 +382,9 @@ class BaseRNN(Versioned, BaseEstimator):
             )
         self.module_ = network.eval()
 
-    def _train(self, dataset, validation, groups, epochs, checkpoint=None, given=None, everything=None):
+    def _train(
+        self, dataset, validation, groups, epochs, checkpoint=None, given=None, everything=None, save=None
+    ):
         """Train the network; to stop early, find out first for how many epochs.
 
         Parameters
@@ -399,6 +401,8 @@ class BaseRNN(Versioned, BaseEstimator):
             Sequences and targets in the user's form, for scorers.
         everything : SequenceDataset or the like, optional
             What to train on at last, where `validation` is a part of it that `dataset` lacks.
+        save : callable, optional
+            Called when all is done but the checkpoint removed.
         """
         if checkpoint is not None:
             checkpoint = self._open_checkpoint(checkpoint, dataset, validation, groups, epochs)
@@ -439,6 +443,10 @@ class BaseRNN(Versioned, BaseEstimator):
         self.__dict__.pop("best_epoch_", None)
         if best is not None:
             self.best_epoch_ = n_before + best.best_epoch_
+        if save is not None:
+            save()
+        if checkpoint is not None and not net.was_interrupted:
+            checkpoint.remove()  # last: if the model cannot be saved, training goes on from it
 
     def _set_up(self, dataset, callbacks):
         n = len(dataset)

@@ -22,7 +22,7 @@ from sklearn_rnn.data.batching import (
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
-from sklearn_rnn.data.validation import Problems, as_sequences, check_unit, object_array
+from sklearn_rnn.data.validation import Problems, as_codes, as_sequences, check_unit, object_array
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS, TEXT_SCORING
@@ -274,9 +274,10 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         X : str, Path, list of str, or token sequences
-            - str: one stream of characters; array of integers of shape (n_steps,): one stream of codes;
+            - str: one stream of characters; array, Series or tensor of integers, (n_steps,): one of codes;
             - Path: a file in UTF-8, one stream of characters; it is read in parts and need not fit in memory.
-              Line ends are those of the file, so that the same text is ``path.read_bytes().decode()``;
+              Line ends are those of the file, and a byte order mark is left out, so that the same text is
+              ``path.read_bytes().decode("utf-8-sig")``;
             - list of str: independent texts, a token a character;
             - list of lists of str, list of 1-D integer arrays, `Sequences`: independent sequences of tokens.
         y : None
@@ -325,7 +326,7 @@ class RNNLanguageModel(BaseRNN):
 
         Parameters
         ----------
-        X : str, Path, list of str, token sequences, or iterator of str or of arrays of integers
+        X : str, Path, list of str, token sequences, or iterator of str or of codes
             See :meth:`fit`. The first call says which tokens there are, if `vocabulary` does not. An
             iterator, such as a generator, gives one stream in chunks of any lengths, of which only as many
             are held as make a part that all lanes can read: at least ``batch_size * bptt_steps * 16`` steps.
@@ -351,7 +352,7 @@ class RNNLanguageModel(BaseRNN):
         return self._fit_text(X, None, condition, None, goes_on=True, epochs=1)
 
     @fair_threads()
-    def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs, checkpoint=None):
+    def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs, checkpoint=None, save=None):
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
             self._check_parameters()
@@ -373,7 +374,8 @@ class RNNLanguageModel(BaseRNN):
                 raise ValueError("condition_val belongs to X_val, which is not given.")
             self._prepare(device, None, goes_on)
             dataset = self._as_stream(dataset) if is_stream else dataset
-            self._train(dataset, held_out, None, epochs, checkpoint, Given(X if X_val is None else X_val))
+            given = Given(X if X_val is None else X_val)
+            self._train(dataset, held_out, None, epochs, checkpoint, given, save=save)
         return self
 
     def _read_source(self, X, *, reset, name="X"):
@@ -428,6 +430,7 @@ class RNNLanguageModel(BaseRNN):
                 f"pathlib.Path({name}).",
                 stacklevel=2,
             )
+        X = as_codes(X)
         is_stream = _is_stream(X)
         if is_stream and len(X) == 0:
             raise ValueError(f"{name} is empty; there is nothing to read.")
@@ -1181,6 +1184,7 @@ def _is_stream(X):
     """Whether X is one sequence of tokens, and not a list of several."""
     if isinstance(X, (str, os.PathLike)):
         return True
+    X = as_codes(X)
     return isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "iu"
 
 

@@ -4,8 +4,11 @@ import html
 import math
 import numbers
 import re
+import unicodedata
 
 import numpy as np
+
+from sklearn_rnn.data.validation import as_codes
 
 MAX_LINES = 100  # each character is an object of its own: drawing these takes some seconds
 _RED = np.array([244, 109, 67])  # as background of black letters it has a contrast above 4.5
@@ -22,7 +25,8 @@ class SurprisalDisplay:
     ----------
     text : str or sequence of tokens
         The text, of n_steps tokens. The characters of a str stand side by side, other tokens, such as words,
-        apart.
+        apart. Characters that are shown as one, such as an emoji and its skin tone, or a letter and an accent
+        behind it, are coloured as one, by the sum of their bits.
     surprisal : array-like of shape (n_steps,)
         The surprisal of each token in nats, as `RNNLanguageModel.surprisal` gives it.
 
@@ -121,8 +125,8 @@ class SurprisalDisplay:
         """
         import matplotlib.pyplot as plt
 
-        bits = self._bits()
-        lines, columns, owners, characters = _lay_out(self.text, width)
+        bits = self._join_marks()[1]
+        lines, columns, owners, characters = _lay_out(as_codes(self.text), width)
         if lines[-1] >= MAX_LINES:
             raise ValueError(
                 f"text fills {lines[-1] + 1} lines of {width} characters, but at most {MAX_LINES} are drawn; "
@@ -176,17 +180,26 @@ class SurprisalDisplay:
         >>> SurprisalDisplay("<", [1.4]).to_html()
         '<pre style="..."><span title="2.0 bits" style="background: #f46d43">&lt;</span></pre>'
         """
-        bits = self._bits()
+        text, bits = self._join_marks()
         shares = np.clip(bits / ((bits.max() if vmax is None else vmax) or 1), 0, 1)[:, np.newaxis]
         colors = np.rint(255 + shares * (_RED - 255)).astype(int).tolist()
         spans = []
-        for token, n_bits, (r, g, b) in zip(self.text, bits, colors, strict=True):
+        for token, n_bits, (r, g, b) in zip(text, bits, colors, strict=True):
             shown = html.escape(str(token)).replace("\n", "↵\n")
             spans.append(
                 f'<span title="{n_bits:.1f} bits" style="background: #{r:02x}{g:02x}{b:02x}">{shown}</span>'
             )
         text = ("" if isinstance(self.text, str) else " ").join(spans)
         return f'<pre style="white-space: pre-wrap; color: #000; background: #fff">{text}</pre>'
+
+    def _join_marks(self):
+        """Join the characters of a str that are shown as one, and add their bits."""
+        bits = self._bits()
+        if not isinstance(self.text, str):
+            return as_codes(self.text), bits
+        text = split_graphemes(self.text)
+        starts = np.cumsum([0, *map(len, text[:-1])])
+        return text, np.add.reduceat(bits, starts)
 
     def _bits(self):
         bits = np.asarray(self.surprisal, dtype=np.float64) / math.log(2)
@@ -200,15 +213,65 @@ class SurprisalDisplay:
         return bits
 
 
+def split_graphemes(text):
+    r"""Split a text into what readers take for one character each.
+
+    These are the most common of Unicode's extended grapheme clusters (UAX 29): a character with the marks,
+    joiners, skin tones and tags behind it, and two letters that are a flag.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    list of str
+        Its parts, none of them empty.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.inspection.surprisal import split_graphemes
+    >>> [len(part) for part in split_graphemes("e\u0301a")]
+    [2, 1]
+    """
+    parts = []
+    for character in text:
+        before = parts[-1] if parts else ""
+        is_flag = len(before) == 1 and _is_flag_letter(before) and _is_flag_letter(character)
+        is_joined = before.endswith("\u200d") and len(before) > 1 and ord(character) >= 0x203C
+        if before and (is_flag or is_joined or (_extends(character) and not before.isspace())):
+            parts[-1] += character
+        else:
+            parts.append(character)
+    return parts
+
+
+def _is_flag_letter(character):
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
+
+
+def _extends(character):
+    """Whether a character changes how the one before it is shown: marks, joiners, skin tones, tags."""
+    if character < "\u0300":
+        return False
+    if "\U0001f3fb" <= character <= "\U0001f3ff" or "\U000e0020" <= character <= "\U000e007f":
+        return True
+    # The vowels and final consonants of a Korean syllable that is written in parts.
+    is_jamo = "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb"
+    return character in "\u200c\u200d" or is_jamo or unicodedata.category(character)[0] == "M"
+
+
 def _lay_out(text, width):
     """Give line, column, token and form of each character; lines end between words where they can."""
     if not isinstance(width, numbers.Integral) or width < 1:
         raise ValueError(f"width must be an integer of at least 1, but it is {width!r}.")
     is_text = isinstance(text, str)
     words = re.findall(r"\S+\s?|\s", text) if is_text else [str(token) or " " for token in text]
+    words = map(split_graphemes, words)
     places, line, column, owner = [], 0, 0, 0
     for word in words:
-        if column > 0 and column + len(word.rstrip()) > width:
+        if column > 0 and column + len(word) - word[-1].isspace() > width:
             line, column = line + 1, 0
         for character in word:
             if column >= width + character.isspace():  # a blank may stand beyond the edge

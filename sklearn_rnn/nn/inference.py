@@ -5,10 +5,14 @@ from functools import partial
 import numpy as np
 import torch
 
-from sklearn_rnn.data.batching import StreamDataset, plan_prediction
-from sklearn_rnn.nn.pooling import LastPooling
+from sklearn_rnn.data.batching import Carry, PackedBatch, Packing, plan_prediction
+from sklearn_rnn.nn.pooling import AttentionPooling, LastPooling, MaxPooling
+from sklearn_rnn.nn.rows import exp_of_negative
 
-_CHUNK = 16384  # steps of one sequence that are read at once, where it can be read in parts
+_CHUNK = 16384  # steps up to which one sequence is read at once; a longer one in parts of a quarter
+# A network that also reads from the end runs longer in chunks: one sequence is read at once up to as many
+# numbers of the top layer.
+_MOST_OUTPUTS = 2**23
 
 
 def answer(network, dataset, method):
@@ -29,7 +33,19 @@ def answer(network, dataset, method):
         One entry a sequence; or one a step of all sequences, laid end to end.
     """
     ask = getattr(network.head, method)
-    return _gather(network, dataset, lambda batch: ask(network(batch), batch.packing))
+    finish = None if network.head.rates_steps else ask  # a path of labels is that of a whole sequence
+    if network.pooling is not None:
+
+        def finish(outputs, packing):
+            return ask(network.read_out(outputs), packing)
+
+    return _gather(
+        network,
+        dataset,
+        lambda batch: ask(network(batch), batch.packing),
+        pooling=network.pooling,
+        finish=finish,
+    )
 
 
 def hidden_states(network, dataset):
@@ -49,15 +65,18 @@ def hidden_states(network, dataset):
         and as `LastPooling` does it by a network without a pooling; or one row a step of all sequences, laid
         end to end.
     """
+    if dataset.per_step:
+        return _gather(network, dataset, lambda batch: network.run_layers(batch).float())
     pooling = network.pooling
     if pooling is None:
         pooling = LastPooling(network.recurrence.output_size, 2 if network.bidirectional else 1)
-
-    def look(batch):
-        outputs = network.run_layers(batch)
-        return (outputs if dataset.per_step else pooling(outputs, batch.packing)).float()
-
-    return _gather(network, dataset, look)
+    return _gather(
+        network,
+        dataset,
+        lambda batch: pooling(network.run_layers(batch), batch.packing).float(),
+        pooling=pooling,
+        finish=lambda outputs, packing: outputs.float(),
+    )
 
 
 def log_probabilities(network, dataset):
@@ -75,7 +94,7 @@ def log_probabilities(network, dataset):
     ndarray of float32 of shape (n_steps_total,)
         In nats, laid end to end.
     """
-    return _gather_in_chunks(network, dataset, partial(_look_up_targets, network))
+    return _gather(network, dataset, partial(_look_up_targets, network))
 
 
 def stream_log_probabilities(network, dataset):
@@ -112,39 +131,125 @@ def next_probabilities(network, dataset):
     ndarray of float32 of shape (n_steps_total, n_outputs)
         Laid end to end.
     """
-    return _gather_in_chunks(network, dataset, lambda batch: torch.softmax(network(batch).float(), dim=1))
+    return _gather(network, dataset, lambda batch: torch.softmax(network(batch).float(), dim=1))
 
 
-def _gather_in_chunks(network, dataset, ask):
-    """Ask about batch after batch, sequences that are longer than a batch chunk by chunk."""
-    is_long = dataset.lengths > _CHUNK
-    parts = [None] * len(dataset)
-    if not is_long.all():
-        short = dataset.subset(np.flatnonzero(~is_long))
-        flat = _gather(network, short, ask)
-        for i, part in zip(
-            np.flatnonzero(~is_long), np.split(flat, short.sequences.offsets[1:-1]), strict=True
-        ):
-            parts[i] = part
-    for i in np.flatnonzero(is_long):
-        one = dataset.subset(np.array([i]))
-        targets = np.zeros_like(one.sequences.values) if one.targets is None else one.targets
-        stream = StreamDataset(one.sequences.values, targets, _CHUNK, one.condition)
-        with torch.inference_mode():
-            answers = [ask(batch).cpu().numpy() for batch in stream.batches(1, None, network.like)]
-        parts[i] = np.concatenate(answers)
-    return np.concatenate(parts)
+def _gather(network, dataset, ask, *, pooling=None, finish=None):
+    """Ask about batch after batch, and put the rows of the answers back in the user's order.
 
-
-def _gather(network, dataset, ask):
-    """Ask about batch after batch, and put the rows of the answers back in the user's order."""
+    A long sequence is read chunk by chunk. With a `pooling` or `finish` the chunks have one answer: what
+    ``finish(rows, packing)`` makes of what their outputs are pooled to, or else of the scores of all steps.
+    """
+    n_answers = len(dataset.sequences.values if dataset.per_step else dataset.sequences)
     answers = None
+
+    def put(index, part):
+        nonlocal answers
+        part = part.cpu().numpy()
+        if answers is None:
+            answers = np.empty((n_answers, *part.shape[1:]), part.dtype)
+        answers[index] = part
+
+    longest = _CHUNK
+    if network.bidirectional:
+        longest = max(longest, _MOST_OUTPUTS // network.recurrence.output_size)
+    is_long = dataset.lengths > longest
     with torch.inference_mode():
-        for members in plan_prediction(dataset.lengths):
-            batch = dataset.gather(members, like=network.like)
-            part = ask(batch).cpu().numpy()
-            if answers is None:
-                n_answers = len(dataset.sequences.values if dataset.per_step else dataset.sequences)
-                answers = np.empty((n_answers, *part.shape[1:]), part.dtype)
-            answers[batch.index] = part
+        short = np.flatnonzero(~is_long)
+        for members in plan_prediction(dataset.lengths[short]):
+            batch = dataset.gather(short[members], like=network.like)
+            put(batch.index, ask(batch))
+        for i in np.flatnonzero(is_long):
+            sequence = _LongSequence(network, dataset, i)
+            if pooling is not None:
+                put([sequence.row], finish(_pool(pooling, sequence), sequence.make_packing()))
+            elif finish is not None:
+                scores = torch.cat([network(batch) for batch in sequence])
+                put(sequence.index, finish(scores, sequence.make_packing()))
+            else:
+                for batch in sequence:
+                    put(batch.index, ask(batch))
     return answers
+
+
+class _LongSequence:
+    """The chunks of one sequence as batches of a network, which has to run each before the next is drawn."""
+
+    def __init__(self, network, dataset, i):
+        self.network, self._dataset = network, dataset
+        self.row = i if dataset.rows is None else dataset.rows[i]
+        self.n_steps = int(dataset.lengths[i])
+        start = int(dataset.sequences.offsets[self.row])
+        self.index = slice(start, start + self.n_steps)
+        self._borders = [*range(start, start + self.n_steps, max(1, _CHUNK // 4)), start + self.n_steps]
+        self._condition = None
+        if dataset.condition is not None:
+            self._condition = self._place(dataset.condition[[self.row]])
+        self._starts = None
+        if network.bidirectional:
+            self._starts = network.recurrence.find_states(self._read, len(self), self._make_state())
+
+    def __len__(self):
+        return len(self._borders) - 1
+
+    def __iter__(self):
+        carry = Carry()
+        for k in range(len(self)):
+            if self._starts is not None:
+                ahead = (self._starts[0] if carry.state is None else carry.state)[::2]
+                carry.state = [s for pair in zip(ahead, self._starts[k][1::2], strict=True) for s in pair]
+            index = slice(*self._borders[k : k + 2])
+            values, targets = self._dataset.sequences.values, self._dataset.targets
+            yield PackedBatch(
+                self._place(values[index]),
+                Packing(np.array([index.stop - index.start]), self.network.like.device),
+                None if targets is None or not self._dataset.per_step else self._place(targets[index]),
+                index=index,
+                carry=carry,
+                condition=self._condition,
+            )
+
+    def make_packing(self):
+        """Make the packing of the whole."""
+        return Packing(np.array([self.n_steps]), self.network.like.device)
+
+    def _place(self, array):
+        like, tensor = self.network.like, torch.from_numpy(array.copy())
+        return tensor.to(like.device, like.dtype if tensor.is_floating_point() else tensor.dtype)
+
+    def _make_state(self):
+        network = self.network
+        if network.initial_state is not None:
+            return network.initial_state(self._condition, network.recurrence.cells)
+        return [cell.initial_state(1) for cell in network.recurrence.cells]
+
+    def _read(self, k):
+        values = self._place(self._dataset.sequences.values[slice(*self._borders[k : k + 2])])
+        joins = self.network.joins_condition
+        return self.network.read(values, self._condition.expand(len(values), -1) if joins else None)
+
+
+def _pool(pooling, sequence):
+    """Pool the outputs of a long sequence, (1, D), as `pooling` would pool them all."""
+    network, device = sequence.network, sequence.network.like.device
+    outputs = (network.run_layers(batch) for batch in sequence)
+    if isinstance(pooling, LastPooling):
+        ends = [part[[0, -1]] for part in outputs]
+        return pooling(torch.stack([ends[0][0], ends[-1][1]]), Packing(np.array([2]), device))
+    if isinstance(pooling, MaxPooling):
+        highest = torch.cat([part.amax(dim=0, keepdim=True) for part in outputs])
+        return pooling(highest, Packing(np.array([len(highest)]), device))
+    rows = torch.zeros(sequence.n_steps, dtype=torch.int64, device=device)
+    n_steps = torch.full((1, 1), sequence.n_steps, device=device)
+    weights = None
+    if isinstance(pooling, AttentionPooling):
+        energy = torch.cat([pooling.rate(part) for part in outputs])
+        weights = exp_of_negative(energy - energy.max())
+        weights = weights / weights.new_zeros(1).index_add(0, rows, weights)
+        outputs = (network.run_layers(batch) for batch in sequence)  # once more, instead of keeping them
+    total, start = network.like.new_zeros(1, network.recurrence.output_size), 0
+    for part in outputs:
+        here = slice(start, start + len(part))
+        total = total.index_add(0, rows[here], part if weights is None else weights[here, None] * part)
+        start = here.stop
+    return total / n_steps if weights is None else total

@@ -367,6 +367,21 @@ class RecurrentNetwork(RecurrentLayers, Network):
         outputs = self.run_layers(batch)
         if self.pooling is not None:
             outputs = self.pooling(outputs, batch.packing)
+        return self.read_out(outputs)
+
+    def read_out(self, outputs):
+        """Compute scores from what `run_layers` puts out, or from what it is pooled to.
+
+        Parameters
+        ----------
+        outputs : Tensor of shape (n, output_size of the recurrence)
+            One row a step, or a sequence.
+
+        Returns
+        -------
+        Tensor of shape (n, n_scores)
+            Scores.
+        """
         if not self.emits_scores:
             outputs = self.dropout(outputs) if self.training else outputs
         elif self.bidirectional:

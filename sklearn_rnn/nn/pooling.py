@@ -86,9 +86,13 @@ class AttentionPooling(nn.Module):
         self.key = Linear(input_size, input_size)
         self.context = nn.Parameter(torch.empty(input_size).uniform_(-1, 1) / input_size**0.5)
 
+    def rate(self, outputs):
+        """Rate the steps: the energies (S_b,) of outputs (S_b, D)."""
+        return dot(tanh(self.key(outputs)), self.context)
+
     def forward(self, outputs, packing):
         """Pool outputs (S_b, D) to (B, D)."""
-        energy = dot(tanh(self.key(outputs)), self.context)  # (S_b,)
+        energy = self.rate(outputs)  # (S_b,)
         highest = energy.new_full((len(packing),), -torch.inf).scatter_reduce(0, packing.row, energy, "amax")
         weight = exp_of_negative(energy - highest.detach()[packing.row])
         total = weight.new_zeros(len(packing)).index_add(0, packing.row, weight)

@@ -158,6 +158,48 @@ class Recurrence(nn.Module):
         finished.append(state)
         return torch.cat(outputs), _join(finished)
 
+    def find_states(self, read, n_chunks, state):
+        """Find the states with which the chunks of one long sequence begin, in both directions.
+
+        What comes from the end has to be known before the first chunk can be answered. No more than a chunk
+        and the states are held, so that the lower layers are run again for each layer above.
+
+        Parameters
+        ----------
+        read : callable
+            ``read(k)`` gives the inputs of chunk k, as `forward` takes them.
+        n_chunks : int
+            Number of chunks.
+        state : list of tuple of Tensor
+            The state to start from, one entry for each layer and direction.
+
+        Returns
+        -------
+        list of list of tuple of Tensor
+            The states of each chunk, as `forward` takes them. Those of the top layer's forward direction are
+            left as in `state`: they are what `forward` returns for the chunk before.
+        """
+        starts = [list(state) for _ in range(n_chunks)]
+
+        def run(cell, inputs, state):
+            return _run(cell, inputs, None, [1] * len(inputs), state, True, self.kernel_dtype)
+
+        def read_below(depth, k):
+            inputs = read(k)
+            for i, (ahead, back) in enumerate(self.layers[:depth]):
+                outputs = run(ahead, inputs, starts[k][2 * i])[0]
+                from_end = run(back, inputs.flip(0), starts[k][2 * i + 1])[0].flip(0)
+                inputs = torch.cat([outputs, from_end], dim=1)
+            return inputs
+
+        for depth, (ahead, back) in enumerate(self.layers):
+            for k in range(n_chunks - 1, 0, -1):
+                inputs, i = read_below(depth, k).flip(0), 2 * depth + 1
+                starts[k - 1][i] = run(back, inputs, starts[k][i])[1]
+            for k in range(n_chunks - 1 if depth < len(self.layers) - 1 else 0):
+                starts[k + 1][2 * depth] = run(ahead, read_below(depth, k), starts[k][2 * depth])[1]
+        return starts
+
 
 def _check(layers, inputs, packing, state):
     """Check shapes: torch's own kernels read past the end of what is too small."""

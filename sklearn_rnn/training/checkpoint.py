@@ -5,9 +5,10 @@ import hashlib
 import io
 import math
 import os
-import tempfile
+import shutil
 import time
 import warnings
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import torch
 from skorch.callbacks import EpochTimer, PrintLog
 
 from sklearn_rnn.data.batching import digest
+from sklearn_rnn.persistence import replacing
 from sklearn_rnn.training.callbacks import Progress
 
 _FORMAT, _VERSION = "sklearn_rnn checkpoint", 1
@@ -25,6 +27,27 @@ _SHARE = 0.02
 _SIMPLE = (bool, int, float, str, type(None))
 _OF_THIS_PROCESS = (EpochTimer, PrintLog, Progress)  # callbacks that begin anew with each
 _MARK = 16  # bytes
+# What a state consists of, and the types of what an epoch records.
+_PARTS = {
+    "version": int,
+    "seed": int,
+    "identity": dict,
+    "order": tuple,
+    "n_batches": int,
+    "carry": (list, type(None)),
+    "validation": (tuple, type(None)),
+    "losses": np.ndarray,
+    "counts": np.ndarray,
+    "weights": dict,
+    "optimizer": list,
+    "torch": list,
+    "history": list,
+    "callbacks": dict,
+}
+_IN_EPOCH = {"epoch": int, "dur": float, "batches": list, "valid_score": float}
+_IN_EPOCH |= {f"{part}_batch_count": int for part in ("train", "valid")}
+_IN_EPOCH |= {f"{part}_loss": float for part in ("train", "valid")}
+_IN_EPOCH |= {f"{part}_loss_best": bool for part in ("train", "valid")}
 _ARRAY = "ndarray"  # marks an array among plain Python
 
 
@@ -119,16 +142,49 @@ class Checkpoint:
             raise self._refuse("is damaged, or no checkpoint") from error
         if not isinstance(state, dict) or state.get("format") != _FORMAT:
             raise self._refuse("is no checkpoint")
-        if state["version"] > _VERSION:
+        version = state.get("version")
+        if type(version) is int and version > _VERSION:
             raise self._refuse(
-                f"has format {state['version']}, of a later version of sklearn_rnn; this one reads up to "
-                f"{_VERSION}"
+                f"has format {version}, of a later version of sklearn_rnn; this one reads up to {_VERSION}"
             )
-        return _from_plain(state)
+        with self._refusing():
+            state = _from_plain(state)
+            _check(state)
+        return state
 
     def _refuse(self, why):
         return ValueError(
             f"checkpoint {str(self.path)!r} {why}. Give another path, or delete the file to begin anew."
+        )
+
+    @contextmanager
+    def _refusing(self):
+        """Refuse a file whose contents make an error, of whatever kind, inside a ``with`` block."""
+        try:
+            yield
+        except Exception as error:
+            raise self._refuse(f"is damaged ({type(error).__name__}: {error})") from error
+
+    def explain(self, error):
+        """Make the error of training that went on from the file and failed.
+
+        Parameters
+        ----------
+        error : Exception
+            What failed: what the file holds for the optimizer or a callback, which only these can judge, or
+            one of these by itself.
+
+        Returns
+        -------
+        Exception
+            What to raise.
+        """
+        if not self.goes_on or isinstance(error, torch.OutOfMemoryError):
+            return error
+        return ValueError(
+            f"Training that went on from checkpoint {str(self.path)!r} failed: {type(error).__name__}: "
+            f"{error}. The file is damaged, or the optimizer or a callback is at fault. If it is the file, "
+            "delete it to begin anew."
         )
 
     def _compare(self, before):
@@ -159,13 +215,16 @@ class Checkpoint:
         if self._n_before is None:
             self._n_before = len(net.history) - 1
         if state is not None:
-            _restore(net, state, self._n_before)
+            _check_way(net, state)
+            with self._refusing():
+                _restore(net, state, self._n_before)
         order = net.stream.get_state()["order"]  # what the batches of this epoch are drawn from
         for i, batch in enumerate(iterator):
             if i < n_done:
                 continue
-            if state is not None and i == n_done and batch.carry is not None:
-                batch.carry.state = state["carry"]
+            if state is not None and i == n_done:
+                with self._refusing():
+                    _restore_carry(net, state, batch)
             if time.monotonic() >= self._due:
                 carry = None if batch.carry is None else batch.carry.state
                 position = {"order": order, "n_batches": i, "carry": carry, "validation": self._validation}
@@ -208,28 +267,18 @@ class Checkpoint:
         self._due = now + max(_INTERVAL, (now - began) / _SHARE)
 
     def _replace(self, state):
-        file = tempfile.NamedTemporaryFile(
-            dir=self.path.parent, prefix=f"{self.path.name}.", suffix=".tmp", delete=False
-        )
-        try:
-            content = io.BytesIO()
-            torch.save(state, content)
-            content = content.getvalue()
-            with file:
-                file.write(content)
-                file.write(_mark(content))
-                file.flush()
-                os.fsync(file.fileno())  # the new file is whole before it takes the place of the old one
-            os.replace(file.name, self.path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+        content = io.BytesIO()
+        torch.save(state, content)
+        content = content.getvalue()
+        with replacing(self.path) as new, new.open("wb") as file:
+            file.write(content)
+            file.write(_mark(content))
 
     def remove(self):
         """Remove the file, since training is done, and what was left where writing it was killed."""
         try:
             for part in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.tmp"):
-                part.unlink(missing_ok=True)
+                shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
         except OSError as error:
             warnings.warn(
@@ -312,8 +361,48 @@ def _gather(net, n_before):
     }
 
 
-def _restore(net, state, n_before):
-    """Give a net what `_gather` copied."""
+def _check(state):
+    """Check what can be said of a state by itself; an error of some kind if something is missing or wrong."""
+    for name, kinds in _PARTS.items():
+        _check_type(name, state[name], kinds)
+    losses, counts, history = (state[name] for name in ("losses", "counts", "history"))
+    if not losses.shape == counts.shape == (state["n_batches"],):
+        raise ValueError("n_batches is not the number of losses")
+    if not (np.isfinite(losses).all() and (counts > 0).all()):
+        raise ValueError("a loss is not finite, or is one of nothing")
+    for epoch in history:
+        _check_type("history", epoch, dict)
+        if any(type(batch) is not dict for batch in epoch["batches"]):
+            raise TypeError("a batch in history is no dict")
+        for name, kind in _IN_EPOCH.items():
+            if name in epoch:
+                _check_type(name, epoch[name], kind)
+    if not all(math.isfinite(epoch["train_loss"]) for epoch in history[:-1]) or not history:
+        raise ValueError("an epoch in history has no loss")
+    for name in ("random_state", *state["identity"]):
+        _check_type("identity", state["identity"][name], str)
+    for options, states in state["optimizer"]:
+        _check_type("optimizer", options, dict)
+        for of_weight in states:
+            _check_type("optimizer", of_weight, dict)
+    for of_callback in state["callbacks"].values():
+        if not all(name == "state_dict" or name.endswith("_") for name in of_callback):
+            raise ValueError("callbacks has attributes that are no state")
+    for order in (state["order"], state["validation"]):
+        if order is not None:
+            np.random.RandomState().set_state(order)
+    for tensor in state["torch"]:
+        if tensor.dtype != torch.uint8:
+            raise TypeError("torch is no state of random numbers")
+    torch.Generator().set_state(state["torch"][0])
+
+
+def _check_type(name, value, kinds):
+    if type(value) not in (kinds if isinstance(kinds, tuple) else (kinds,)):
+        raise TypeError(f"{name} is of type {type(value).__name__}")
+
+
+def _check_way(net, state):
     groups = net.optimizer_.param_groups
     if [len(group["params"]) for group in groups] != [len(states) for _, states in state["optimizer"]]:
         # All weights as one parameter, or each by itself: see `flattened`.
@@ -321,11 +410,23 @@ def _restore(net, state, n_before):
             "The checkpoint was written by training in another way, with the compiled loops or without "
             "them. Train as before, or delete the file to begin anew."
         )
+
+
+def _restore(net, state, n_before):
+    """Give a net what `_gather` copied."""
+    for name, w in net.module_.state_dict().items():
+        if state["weights"][name].dtype != w.dtype:
+            raise TypeError(f"{name} is {state['weights'][name].dtype}, not {w.dtype}")
     net.module_.load_state_dict(state["weights"])
     # Not by load_state_dict, which changes types and makes new groups: others hold the ones that are there.
     for group, (options, states) in zip(net.optimizer_.param_groups, state["optimizer"], strict=True):
+        for name, value in options.items():
+            _check_like(group.get(name, value), value, f"{name} of the optimizer")
         group.update(options)
         for w, of_weight in zip(group["params"], states, strict=True):
+            for name, value in of_weight.items():
+                if isinstance(value, torch.Tensor) and value.numel() > 1 and value.shape != w.shape:
+                    raise ValueError(f"{name} of the optimizer has shape {tuple(value.shape)}")
             net.optimizer_.state[w] = of_weight
     for values, name in zip(net.of_batches, ("losses", "counts"), strict=True):
         values.extend(state[name].tolist())
@@ -333,6 +434,30 @@ def _restore(net, state, n_before):
     for name, callback in net.callbacks_:
         _give_state(callback, state["callbacks"].get(name, {}))
     net.stream.set_state({"order": state["order"], "torch": state["torch"]})
+
+
+def _restore_carry(net, state, batch):
+    """Give a batch of a stream the state that the one before it left."""
+    if batch.carry is None or state["n_batches"] == 0:
+        return
+    cells = net.module_.recurrence.cells
+    expected = [[(s.shape, s.dtype) for s in cell.initial_state(len(batch))] for cell in cells]
+    if [[(s.shape, s.dtype) for s in part] for part in state["carry"]] != expected:
+        raise ValueError("carry has other shapes")
+    batch.carry.state = state["carry"]
+
+
+def _check_like(before, now, name):
+    """Check that an option is of the kind that it was; schedules move numbers, and pairs of numbers."""
+    if isinstance(before, (tuple, list)):
+        if not isinstance(now, (tuple, list)) or len(now) != len(before):
+            raise TypeError(f"{name} is {now!r}, not like {before!r}")
+        for a, b in zip(before, now, strict=True):
+            _check_like(a, b, name)
+    elif type(before) in (bool, int, float):
+        is_like = type(now) is type(before) or (type(before) is int and type(now) is float)
+        if not is_like or not math.isfinite(now):
+            raise TypeError(f"{name} is {now!r}, not like {before!r}")
 
 
 def _state_of(callback):
@@ -351,6 +476,8 @@ def _state_of(callback):
 def _give_state(callback, state):
     for name, value in state.items():
         owner = callback if name == "state_dict" else getattr(callback, name, None)
+        if type(owner) in (bool, int, float) and type(value) not in (bool, int, float):
+            raise TypeError(f"{name} of {type(callback).__name__} is {value!r}")
         if hasattr(owner, "load_state_dict"):
             owner.load_state_dict(value)
         else:

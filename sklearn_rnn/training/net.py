@@ -130,8 +130,7 @@ class SequenceNet(NeuralNet):
             ``score_validation(module)`` gives the score on the validation set, larger being better. It is
             written into the history as "valid_score".
         checkpoint : Checkpoint, optional
-            The file that training goes on from, if it is there, and that is written meanwhile. When training
-            is done it is removed.
+            The file that training goes on from, if it is there, and that is written meanwhile.
         """
         self.checkpoint, self.epochs_to_come = checkpoint, epochs
         self.epochs_done, self.terms_done = (
@@ -160,6 +159,10 @@ class SequenceNet(NeuralNet):
             one = flattened(self.optimizer_, self._weights) if is_plain else nullcontext()
             with self.stream.active(), one as self._flat:
                 self.partial_fit(dataset, epochs=epochs - self.epochs_done)
+        except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+            if checkpoint is None:
+                raise
+            raise checkpoint.explain(error) from error
         finally:
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
@@ -168,8 +171,6 @@ class SequenceNet(NeuralNet):
         self._remember_schedules()
         self._stop_unless_finite(self._find_largest_weight(), "a weight")
         self.module_.eval()
-        if checkpoint is not None and not self.was_interrupted:
-            checkpoint.remove()
 
     def resume(self, learning_rate):
         """Make ready to train on, with another learning rate or where the schedules were.

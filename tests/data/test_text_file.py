@@ -14,7 +14,7 @@ TEXTS = {
     "ascii": "the cat sat on the mat. " * 9,
     "wide": "ähm ☃ 😀 na ja\r\n" * 9 + "ß",
     "one": "x",
-    "byte order mark": "\ufeffab",
+    "no byte order mark": "a\ufeffb",
     "4 bytes each": "😀😃" * 11,
 }
 every_text = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -77,9 +77,24 @@ def test_the_digest_is_that_of_all_characters(tmp_path):
     assert digests[0] == digests[2] != digests[1]
 
 
-def test_an_empty_file(tmp_path):
+@pytest.mark.parametrize("content", ["", "\ufeff"])
+def test_an_empty_file(content, tmp_path):
     with pytest.raises(ValueError, match=r"X is empty; there is nothing to read: .*text.txt has no bytes"):
-        TextFile(write(tmp_path, b""))
+        TextFile(write(tmp_path, content))
+
+
+@every_text
+def test_a_byte_order_mark_is_not_read(text, block, tmp_path):
+    plain = TextFile(write(tmp_path, text).rename(tmp_path / "plain.txt"))
+    file = TextFile(write(tmp_path, "\ufeff" + text))
+    assert (file.characters, file.digest, len(file)) == (plain.characters, plain.digest, len(text))
+    assert file.read_all() == text and file.first_steps.tolist() == plain.first_steps.tolist()
+    assert file.read(0, 1).tolist() == [ord(text[0])]
+
+
+def test_a_file_in_utf_16_is_called_so(tmp_path):
+    with pytest.raises(ValueError, match="It is in UTF-16; save it in UTF-8"):
+        TextFile(write(tmp_path, "abc".encode("utf-16")))
 
 
 def test_a_folder(tmp_path):

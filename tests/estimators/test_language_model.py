@@ -8,6 +8,8 @@ from itertools import islice
 
 import joblib
 import numpy as np
+import pandas as pd
+import polars
 import pytest
 import skops.io
 import torch
@@ -1059,3 +1061,39 @@ def test_sampling_options_at_the_edges(option):
     model = RNNLanguageModel(hidden_size=4, bptt_steps=5, max_iter=1).fit("abcab")
     with pytest.raises(ValueError, match=r"finite, but it is inf|at most 1, but it is True"):
         model.sample(**option)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pd.Series,
+        pd.Index,
+        torch.tensor,
+        polars.Series,
+        lambda codes: pd.Series(codes, dtype="Int64"),
+        lambda codes: pd.Series(codes, index=np.arange(len(codes))[::-1]),
+        lambda codes: torch.tensor(codes).to(torch.uint8),
+    ],
+)
+def test_a_stream_of_codes_in_any_container(make):
+    codes = np.tile([1, 5, 9], 40)
+    X, options = make(codes), {"bptt_steps": 8, "batch_size": 2, "hidden_size": 4, "max_iter": 1}
+    model, expected = make_model(X, options), make_model(codes, options)
+    assert model.loss_curve_ == expected.loss_curve_
+    assert model.validation_scores_ == expected.validation_scores_
+    assert model.score(X) == expected.score(codes)
+    for name in ("surprisal", "predict_proba", "hidden_states"):
+        ours, theirs = getattr(model, name)(X), getattr(expected, name)(codes)
+        np.testing.assert_array_equal(ours, theirs)
+    assert model.sample(prime=make(codes[:4]), random_state=0) == model.sample(
+        prime=codes[:4], random_state=0
+    )
+    losses = [
+        RNNLanguageModel(**options, random_state=0).partial_fit(iter(chunks)).loss_curve_
+        for chunks in ([X, X], [codes, codes])
+    ]
+    assert losses[0] == losses[1]
+
+
+def make_model(X, options):
+    return RNNLanguageModel(**options, random_state=0).fit(X, X_val=X)

@@ -1,6 +1,7 @@
 """Training that is killed goes on from its checkpoint, and ends as if nothing had happened."""
 
 import io
+import itertools
 import os
 import pickle
 import subprocess
@@ -595,6 +596,71 @@ def test_a_file_that_is_cut_short(path, n_bytes):
     path.write_bytes(path.read_bytes()[:n_bytes])
     with pytest.raises(ValueError, match=r"run.ckpt' is damaged, or no checkpoint"):
         make(checkpoint=path).fit(TEXTS)
+
+
+LEFT_OUT = object()
+
+
+def exchange(state, place, value):
+    """Copy a state with another value at a place, or without one."""
+    if not place:
+        return value
+    key, *rest = place
+    items = dict(state if isinstance(state, dict) else enumerate(state))
+    if value is LEFT_OUT and not rest:
+        del items[key]
+    else:
+        items[key] = exchange(items[key], rest, value)
+    return items if isinstance(state, dict) else type(state)(items.values())
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *itertools.product(
+            [
+                *(["version"], ["seed"], ["identity"], ["order"], ["n_batches"], ["carry"], ["losses"]),
+                *(["counts"], ["weights"], ["optimizer"], ["torch"], ["history"], ["callbacks"]),
+                *(["history", 0], ["history", 0, "train_loss"], ["optimizer", 0], ["optimizer", 0, 0, "lr"]),
+                *(["optimizer", 0, 0, "betas"], ["optimizer", 0, 1, 0], ["torch", 0], ["order", 1]),
+                *(["weights", "head.output.bias"], ["carry", 0], ["carry", 0, 1]),
+            ],
+            ["x", LEFT_OUT, {"a": 1}, torch.zeros(3)],
+        ),
+        (["n_batches"], 5),
+        (["carry"], None),
+        (["weights", "head.output.bias"], torch.zeros(9, dtype=torch.float64)),
+        (["callbacks"], {"a": {"on_batch_end": 1}}),
+        (["history"], []),
+    ],
+)
+def test_a_file_that_was_made_anew(path, place, value):
+    if value is LEFT_OUT and place in (
+        ["history", 0],
+        ["optimizer", 0, 0, "lr"],
+        ["optimizer", 0, 0, "betas"],
+    ):
+        pytest.skip("what is left is whole")
+    fit_until(9, make(checkpoint=path), STREAM)
+    state = torch.load(path, weights_only=True)
+    content = io.BytesIO()
+    torch.save(exchange(state, place, value), content)
+    path.write_bytes(content.getvalue() + checkpoint._mark(content.getvalue()))
+    model = make(checkpoint=path)
+    with pytest.raises(ValueError, match="is damaged|is of another training|in another way"):
+        model.fit(STREAM)
+    assert not hasattr(model, "module_")
+
+
+def test_an_error_of_a_callback_is_not_hidden(path):
+    class Wrong(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyError("mine")
+
+    fit_until(2, make(checkpoint=path, callbacks=[Wrong()]), TEXTS)
+    with pytest.raises(ValueError, match="failed: KeyError: 'mine'.*or a callback is at fault") as caught:
+        make(checkpoint=path, callbacks=[Wrong()]).fit(TEXTS)
+    assert isinstance(caught.value.__cause__, KeyError)
 
 
 def test_a_file_of_a_later_version(path):

@@ -443,3 +443,13 @@ def test_the_name_of_a_file_as_a_text_is_told(tmp_path):
         warnings.simplefilter("error")
         make().fit(path)
         make().fit("to be or not to be " * 10)
+
+
+def test_a_byte_order_mark_is_no_character(tmp_path):
+    marked = write(tmp_path / "marked.txt", "\ufeff" + TEXT)
+    model, plain = make().fit(marked, X_val=marked), make().fit(TEXT, X_val=TEXT)
+    assert_same(model, plain)
+    assert model.vocabulary_.tolist() == plain.vocabulary_.tolist()
+    np.testing.assert_array_equal(model.surprisal(marked), plain.surprisal(TEXT))
+    assert model.score(marked) == pytest.approx(plain.score(TEXT))
+    assert_same(make().partial_fit(marked), make().partial_fit(TEXT))

@@ -2,17 +2,21 @@
 
 import math
 import re
+import warnings
 
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_rnn import RNNClassifier, RNNLanguageModel
 from sklearn_rnn.inspection import SurprisalDisplay
+from sklearn_rnn.inspection.surprisal import split_graphemes
 from sklearn_rnn.preprocessing import SequenceTruncator, TokenEncoder
 
 matplotlib.use("Agg")
@@ -262,3 +266,43 @@ def test_not_fitted():
 
 def test_100_lines_are_drawn():
     assert len(show(SurprisalDisplay("a\n" * 100, np.ones(200)).plot())) == 100
+
+
+FAMILY = "👩\u200d👩\u200d👧"
+GRAPHEMES = ["e\u0301", FAMILY, "👍\U0001f3fd", "🇩🇪", "🇫🇷", "❤\ufe0f", "1\ufe0f\u20e3", "한", "x"]
+
+
+@pytest.mark.parametrize(
+    "parts", [GRAPHEMES, ["a", " ", "\u0301", "b"], ["\u0301", "a"], ["🏴\U000e0067\U000e007f"]]
+)
+def test_graphemes(parts):
+    assert split_graphemes("".join(parts)) == parts
+
+
+def test_what_is_shown_as_one_character_is_coloured_as_one():
+    text = f"a{FAMILY}b🇩🇪e\u0301"
+    bits = np.arange(1.0, len(text) + 1)
+    page = SurprisalDisplay(text, bits * np.log(2)).to_html()
+    spans = re.findall('<span title="([0-9.]+) bits" style="[^"]*">([^<]*)</span>', page)
+    assert [shown for _, shown in spans] == ["a", FAMILY, "b", "🇩🇪", "e\u0301"]
+    assert [float(n) for n, _ in spans] == [1, sum(range(2, 7)), 7, 8 + 9, 10 + 11]
+
+
+def test_what_is_shown_as_one_character_is_drawn_as_one():
+    for text in (f"a {FAMILY}b\n🇩🇪", ["a", f"{FAMILY}b", "🇩🇪"]):
+        display = SurprisalDisplay(text, np.ones(len(text)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the font may lack emoji
+            display.plot()
+        assert [character.get_text() for character in display.text_ if character.get_text() != "↵"] == [
+            *("a", FAMILY, "b", "🇩🇪")
+        ]
+
+
+@pytest.mark.parametrize("make", [np.array, torch.tensor, pd.Series])
+def test_codes_in_any_container(make):
+    codes = np.tile([1, 5, 9], 30)
+    model = RNNLanguageModel(hidden_size=4, max_iter=1, bptt_steps=8, batch_size=2, random_state=0).fit(codes)
+    display = SurprisalDisplay.from_estimator(model, make(codes[:6]))
+    assert [character.get_text() for character in display.text_] == list("159159")
+    assert re.findall(">([0-9])<", display.to_html()) == list("159159")
