@@ -517,12 +517,20 @@ def is_missing(value):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_rnn.data.sequences import is_missing
-    >>> [is_missing(value) for value in (None, float("nan"), "", 0)]
-    [True, True, False, False]
+    >>> [is_missing(value) for value in (None, float("nan"), "", 0, np.zeros(2))]
+    [True, True, False, False, False]
     """
     equals_itself = value == value
-    return value is None or not (isinstance(equals_itself, (bool, np.bool_)) and equals_itself)
+    if value is None or equals_itself is True:
+        return value is None
+    if getattr(equals_itself, "shape", ()):  # an array
+        return False
+    try:
+        return not equals_itself
+    except TypeError:  # pandas' NA
+        return True
 
 
 def _missing_rows(table, column):

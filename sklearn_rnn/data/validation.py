@@ -55,8 +55,9 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
         - list of DataFrames, one a sequence, of the same columns in the same order: their names are kept;
         - `Sequences`: itself, without a copy;
         - masked array: trailing masked steps are padding.
-    padding_value : float, optional
-        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    padding_value : float or str, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
+        str is the padding of text: a word, or a character.
     allow_nan : bool, default=False
         Whether NaN may stand for missing values, as for a transformer that imputes them.
     allow_empty : bool, default=False
@@ -105,6 +106,8 @@ def _read(X, padding_value, allow_nan, name):
         raise TypeError(f"{name} is a sparse matrix, but dense data is required; call {name}.toarray().")
     if hasattr(X, "batch_sizes") and hasattr(X, "sorted_indices"):  # a tuple, but not of sequences
         raise TypeError(f"{name} is a PackedSequence; torch.nn.utils.rnn.unpack_sequence({name}) is a list.")
+    if getattr(X, "is_nested", False):
+        raise TypeError(f"{name} is a nested tensor; list({name}.unbind()) is a list of sequences.")
     if not _is_list(X) and not hasattr(X, "__array__"):
         raise TypeError(
             f"{name} must be a collection of sequences (list of arrays, list of str, array, ...), "
@@ -119,7 +122,7 @@ def _read(X, padding_value, allow_nan, name):
         )
     if isinstance(X, np.ma.MaskedArray):
         return _read_masked(X, name)
-    is_frame = hasattr(X, "columns")
+    given, is_frame = X, hasattr(X, "columns")
     X = _to_array(X, name)
     if is_frame and X.dtype.kind in "OU" and any(isinstance(value, str) for value in X.flat):
         raise TypeError(
@@ -128,14 +131,56 @@ def _read(X, padding_value, allow_nan, name):
         )
     if isinstance(X, np.ndarray) and _is_column(X):
         X = X[:, 0]
+    elif is_panel(given) and (is_frame or X.dtype.kind not in "OUS"):
+        levels = _level_names(given)
+        raise ValueError(
+            f"{name} has an index of several levels, {levels}, as a long table with a row a step has, but "
+            "rows are read as sequences. If it is one, give X, ids = Sequences.from_long("
+            f"{name}.reset_index(), {levels[0]!r}, sort_by={levels[-1]!r}); if each row is a sequence, "
+            f"{name}.reset_index(drop=True)."
+        )
+    is_stacked = isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2 and not is_frame
+    if is_stacked and X.size and all(map(_is_whole, X.flat)):
+        X = object_array(X)  # sequences of codes, which NumPy made one array of as they have one length
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OUS"):
         return _read_array(X, padding_value, name)
     return _read_list(list(X), padding_value, allow_nan, name)
 
 
+def _is_whole(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def _is_column(X):
     """Whether an array is a column with a sequence in each cell."""
     return X.shape[1:] == (1,) and X.dtype.kind == "O" and len(X) > 0 and _is_list(X[0, 0])
+
+
+def is_panel(X):
+    """Whether X is a DataFrame or a Series whose index has several levels, such as an id and a time.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        False for all else.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.validation import is_panel
+    >>> is_panel([[1.0, 2.0]])
+    False
+    """
+    return getattr(getattr(X, "index", None), "nlevels", 1) > 1
+
+
+def _level_names(X):
+    """Return the names that `reset_index` gives to the levels of an index."""
+    return [f"level_{k}" if name is None else name for k, name in enumerate(X.index.names)]
 
 
 def as_column(X):
@@ -195,10 +240,13 @@ def _read_sequences(X, name):
 def _to_array(X, name):
     """Make an array of a DataFrame, a Series or a tensor; leave lists alone."""
     try:
-        if hasattr(X, "to_numpy") and hasattr(X, "columns"):  # a DataFrame of pandas or polars
+        if _is_frame(X):
+            _refuse_dates(X)
             return X.to_numpy()
         elif not isinstance(X, (list, tuple)) and hasattr(X, "__array__"):
             X = np.asarray(X)
+    except ValueError as error:  # sequences of different lengths, as an array of awkward
+        raise TypeError(f"{name} cannot be read as an array: {error} Give list({name}).") from error
     except (TypeError, RuntimeError) as error:  # a tensor that requires its gradient, or lies on a GPU
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
     is_string_dtype = isinstance(X, np.ndarray) and X.dtype.kind == "T"  # NumPy's StringDType
@@ -207,9 +255,12 @@ def _to_array(X, name):
 
 def _read_array(X, padding_value, name):
     """Sequences of equal length, or of different lengths behind a padding value."""
-    is_text = X.dtype.kind == "U" or (X.dtype.kind == "O" and X.size and isinstance(X.flat[0], str))
+    is_text = X.dtype.kind == "U" or (X.dtype.kind == "O" and any(isinstance(x, str) for x in X.flat))
     if X.ndim == 2 and X.size and is_text:
-        return _check_all_str(_equal_lengths(X.reshape(-1), X), name)
+        sequences = _check_all_str(_equal_lengths(X.reshape(-1), X), name)
+        if isinstance(padding_value, str):
+            return Sequences.from_padded(X, padding_value=padding_value)
+        return sequences
     if X.ndim not in (2, 3):
         advice = (
             f"{name}.reshape(1, -1) is one series, {name}.reshape(-1, 1) many series of one step."
@@ -225,10 +276,41 @@ def _read_array(X, padding_value, name):
         what = ("sample(s)", "feature(s)" if X.ndim == 2 else "step(s)", "feature(s)")[empty_axis]
         raise ValueError(f"{name} has 0 {what} (shape={X.shape}) while a minimum of 1 is required.")
     X3 = X[:, :, np.newaxis] if X.ndim == 2 else X
+    if X.dtype.kind == "O":
+        _refuse_no_numbers(X, name)
     if padding_value is not None:
+        _check_padding(padding_value, name)
         padded = _as_float32(X3, name)
         return Sequences.from_padded(padded, padding_value=np.float32(padding_value))
     return _equal_lengths(_as_float32(X3.reshape(-1, X3.shape[2]), name), X3)
+
+
+def _refuse_no_numbers(X, name):
+    """Refuse cells of an object array that hold text, or several numbers."""
+    for place, cell in zip(np.ndindex(X.shape), X.flat, strict=True):
+        if isinstance(cell, str):
+            raise TypeError(f"{name}{list(place)} is {cell!r}, but must be a number: encode text as numbers.")
+        if _is_list(cell) and np.ndim(cell):
+            raise ValueError(
+                f"{name}{list(place)} is a {type(cell).__name__}, but in a table of several columns a "
+                "cell must be one number. If rows are sequences and columns their features, give "
+                f"[np.column_stack(row) for row in np.asarray({name})]."
+            )
+
+
+def _check_padding(padding_value, name):
+    if isinstance(padding_value, str):
+        raise TypeError(
+            f"padding_value={padding_value!r} is a str, but {name} holds numbers; it must be a number, as "
+            "padding among these is."
+        )
+
+
+def _refuse_dates(frame):
+    """Refuse columns of dates in a DataFrame of polars, which makes numbers of them beside numbers."""
+    for c, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if getattr(dtype, "is_temporal", bool)():
+            raise TypeError(f"column {c!r} holds {dtype}, not numbers; make numbers of it, or leave it out.")
 
 
 def _equal_lengths(values, X):
@@ -302,6 +384,9 @@ def _read_list(X, padding_value, allow_nan, name):
                 f"{name}[{i}] has the character NUL at step {X[i].index(chr(0))}, which is no part of a text "
                 "and which arrays of NumPy do not keep; take it out, or give codes: [ord(c) for c in text]."
             )
+        if isinstance(padding_value, str) and len(padding_value) == 1:
+            X = [x.rstrip(padding_value) for x in X]
+            joined = "".join(X)
         characters = joined.encode("utf-32-le", "surrogatepass")
         return Sequences.from_lengths(np.frombuffer(characters, dtype="<U1"), [len(x) for x in X])
     if any(isinstance(x, (str, bytes)) for x in X):
@@ -332,7 +417,13 @@ def _read_list(X, padding_value, allow_nan, name):
     problems.raise_if_any()
     kinds = {a.dtype.kind for a in arrays if len(a)}
     if kinds & set("UO"):
+        if isinstance(padding_value, str):
+            arrays = [
+                _drop_padding(a[:, np.newaxis], padding_value)[:, 0] if a.ndim == 1 else a for a in arrays
+            ]
         return _read_tokens(arrays, kinds, name)
+    if padding_value is not None:
+        _check_padding(padding_value, name)
     if kinds <= set("iu") and all(a.ndim == 1 for a in arrays):
         if padding_value is not None:
             arrays = [_drop_padding(a[:, np.newaxis], padding_value)[:, 0] for a in arrays]
@@ -349,7 +440,7 @@ def _read_list(X, padding_value, allow_nan, name):
 
 def _is_frame(x):
     """Whether something, or a type, is a DataFrame of pandas or polars."""
-    return hasattr(x, "columns") and hasattr(x, "to_numpy")
+    return hasattr(x, "to_numpy") and hasattr(x, "columns")
 
 
 def _is_pair(x):
@@ -398,6 +489,8 @@ def _step_array(x):
     if not _is_list(x):
         raise TypeError(f"it is of type {type(x).__name__}.")
     try:
+        if _is_frame(x):
+            _refuse_dates(x)
         a = np.asarray(x)
     except ValueError:  # steps of different widths
         a = object_array(x)
@@ -406,9 +499,11 @@ def _step_array(x):
         ends = isinstance(x, (list, tuple)) and a.ndim == 1 and "\0" in "".join(x)
         return np.array(x, dtype=object) if ends or a.dtype.kind == "T" else a
     if a.dtype.kind == "O":
-        if a.ndim == 1 and any(np.ndim(v) for v in a):
-            raise ValueError("its steps have different numbers of features.")
-        a = a.astype(np.float64)
+        if any(np.ndim(v) for v in a.flat):
+            what = "its steps have different numbers of features." if a.ndim == 1 else "a cell is no number."
+            raise ValueError(what)
+        a = np.array([np.nan if is_missing(v) else v for v in a.flat]).reshape(a.shape)
+        a = a.astype(np.float64) if a.dtype.kind == "O" else a
     if a.ndim not in (1, 2):
         raise ValueError(f"it has shape {a.shape}, but a sequence has the shape (n_steps, n_features).")
     if a.dtype.kind not in "biufcU":
@@ -515,7 +610,7 @@ def _find_problems(arrays, padding_value, allow_nan, problems):
             )
             continue
         a = _as_float32(a, problems.name)
-        if padding_value is not None:
+        if padding_value is not None and not isinstance(padding_value, str):
             a = _drop_padding(a, np.float32(padding_value))
         if len(a):
             _find_non_finite(Sequences(a, [0, len(a)]), allow_nan, problems, first=i)
@@ -524,7 +619,7 @@ def _find_problems(arrays, padding_value, allow_nan, problems):
 
 
 def _drop_padding(a, padding_value):
-    is_padding = np.isnan(a) if np.isnan(padding_value) else a == padding_value
+    is_padding = a != a if padding_value != padding_value else a == padding_value
     return a[: trailing_lengths(~is_padding.all(axis=1)[np.newaxis])[0]]
 
 
