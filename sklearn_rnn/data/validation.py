@@ -1,6 +1,9 @@
 """The one door: every form in which users hold sequences, targets and weights, made into arrays."""
 
 import numbers
+import re
+import string
+import sys
 import warnings
 from collections import Counter
 
@@ -883,9 +886,8 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
         which then holds at each of its steps.
     lengths : array of int of shape (n_sequences,)
         Number of steps of each sequence of X.
-    padded_steps : int, optional
-        Number of steps with padding, if X came as a padded array: an array `y` with as many steps is
-        cut as X was.
+    padded_steps : int, or array of int of shape (n_sequences,), optional
+        Number of steps with padding, if X came with such: `y` with as many steps is cut as X was.
     splits_text : bool, default=False
         Whether a str in `y` holds one target a character, as where X is texts; else it is one target.
     name : str, default="y"
@@ -916,8 +918,9 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
     check_same_number(rows, lengths, name)
     if np.ma.is_masked(rows) and rows.ndim > 1:
         rows = [row[:n] for row, n in zip(rows.data, masked_lengths(rows, name), strict=True)]
-    if isinstance(rows, np.ndarray) and rows.ndim > 1 and rows.shape[1] == padded_steps:
-        return np.asarray(rows)[np.arange(padded_steps) < lengths[:, np.newaxis]]
+    padded = np.broadcast_to(-1 if padded_steps is None else padded_steps, lengths.shape)
+    if isinstance(rows, np.ndarray) and rows.ndim > 1 and (rows.shape[1] == padded).all():
+        return np.asarray(rows)[np.arange(rows.shape[1]) < lengths[:, np.newaxis]]
     is_split = splits_text and isinstance(rows, np.ndarray) and rows.dtype.kind == "U"
     if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind != "O" and not is_split:
         return np.repeat(rows, lengths)
@@ -934,6 +937,7 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
     problems.raise_if_any()
     if all(a.ndim == 0 for a in arrays):
         return np.repeat(np.asarray(arrays), lengths)
+    arrays = [a[:n] if a.ndim and len(a) == m else a for a, n, m in zip(arrays, lengths, padded, strict=True)]
     for i, (a, length) in enumerate(zip(arrays, lengths, strict=True)):
         wanted = f"but X[{i}] has {_number(length, 'step')}."
         if a.ndim == 0:
@@ -950,6 +954,26 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
 
 def _number(n, noun):
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def find_caller():
+    """Count the calls between a warning and whoever called this package, for its `stacklevel`.
+
+    Returns
+    -------
+    int
+        1 for whoever called this function.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.validation import find_caller
+    >>> find_caller() >= 1
+    True
+    """
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in ("sklearn_rnn", "contextlib"):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def warn_of_padding_before(sequences, padding_value):
@@ -991,8 +1015,162 @@ def warn_of_padding_before(sequences, padding_value):
             "with steps of it and none ends so: padding seems to stand at the start, where it is read as "
             "data. Put it at the end, as SequencePadder(side='end') does, or give sequences without padding; "
             "if these steps are data, leave padding_value out.",
-            stacklevel=6,
+            stacklevel=find_caller(),
         )
+
+
+def warn_of_padding(sequences, name="X", *, by_name_only=False):
+    """Warn if tokens seem to be padded, as padding is then learnt as a token.
+
+    That is so if a token that is called padding ("", "<pad>", "[PAD]", ...) ends sequences and stands nowhere
+    else; or, whatever it is called, if it ends half of many sequences of one length, in runs of different
+    lengths, and stands nowhere else.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Tokens, or numbers, which are not looked at.
+    name : str, default="X"
+        What the message calls them.
+    by_name_only : bool, default=False
+        Whether to look only for what is called padding.
+
+    Warns
+    -----
+    UserWarning
+        If they seem to be padded.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.validation import warn_of_padding
+    >>> warn_of_padding(as_sequences([["to", "be"], ["not"]]))
+    """
+    lengths = sequences.lengths
+    if not sequences.is_tokens or not len(sequences.values) or not lengths.all():
+        return
+    values, starts = sequences.values, sequences.offsets[:-1]
+    counts = Counter(values[sequences.offsets[1:] - 1].tolist())
+    named = [token for token in counts if isinstance(token, str) and _PADDING.fullmatch(token)]
+    token, n_ends = (named[0], len(sequences)) if named else counts.most_common(1)[0]
+    if not named and (by_name_only or (lengths != lengths[0]).any() or 2 * n_ends < len(sequences)):
+        return
+    is_token = values == token
+    last_other = np.maximum.reduceat(np.where(is_token, -1, np.arange(len(values))), starts)
+    runs = sequences.offsets[1:] - 1 - np.maximum(last_other, starts - 1)
+    if runs.sum() != is_token.sum():
+        return
+    if not named and (len(set(runs[runs > 0].tolist())) < 2 or len(set(values.tolist())) <= _FEW_TOKENS):
+        return
+    warnings.warn(
+        f"{name} seems to be padded: {np.count_nonzero(runs)} of {len(sequences)} sequences end with "
+        f"{token!r}, which would be learnt like any other. Cut it off, {name} = [[t for t in x if t != "
+        f"{token!r}] for x in {name}], or set padding_value={token!r} of the estimator.",
+        stacklevel=find_caller(),
+    )
+
+
+_PADDING = re.compile(r"|[<\[_]+pad(ding)?[>\]_]+", re.IGNORECASE)
+_FEW_TOKENS = 8  # of so few, one may well be where all sequences end
+
+
+def warn_of_numbers_as_text(X, sequences):
+    """Warn if texts are numbers, or lists of numbers as they are printed, which are read by the character.
+
+    Parameters
+    ----------
+    X : text in any form
+        What `sequences` were read from.
+    sequences : Sequences
+        Tokens, or numbers, which are not looked at.
+
+    Warns
+    -----
+    UserWarning
+        If all texts (or all words) are numbers, some with a decimal point, or lists of numbers.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.validation import warn_of_numbers_as_text
+    >>> X = ["Rome", "Pisa"]
+    >>> warn_of_numbers_as_text(X, as_sequences(X))
+    """
+    if sequences.values.dtype.kind not in "UO":
+        return
+    are_texts = not isinstance(X, Sequences) and isinstance(next(iter(X)), str)
+    texts = [str(x) for x in X] if are_texts else sequences.values.tolist()
+    if not all(map(_is_printed, texts)) or not any("." in x or "[" in x for x in texts):
+        return
+    if not are_texts:
+        what, fix = "words that are numbers, which are read as tokens", "[[float(v) for v in x] for x in X]"
+    elif all(x.strip().startswith("[") for x in texts):
+        what, fix = "lists as they are printed, which are read by the character", "[json.loads(x) for x in X]"
+    elif any(len(x.split()) > 1 or "," in x for x in texts):
+        what, fix = (
+            "lists of numbers as text, which are read by the character",
+            '[[float(v) for v in x.replace(",", " ").split()] for x in X]',
+        )
+    else:
+        what, fix = (
+            "numbers as text, which are read by the character",
+            "[float(x) for x in X] (which are the steps of one sequence, [X], or many of one step)",
+        )
+    warnings.warn(
+        f"X holds {what}, such as {texts[0][:50]!r}. If they are measurements, make numbers of them: "
+        f"X = {fix}.",
+        stacklevel=find_caller(),
+    )
+
+
+def _is_printed(text):
+    """Whether a text is a number, or numbers between brackets, spaces and commas."""
+    try:
+        return bool(list(map(float, re.sub(r"[\[\](),;]", " ", text).split())))
+    except ValueError:
+        return False
+
+
+def warn_of_feature_names(X):
+    """Warn if a table is read as series of one feature, but its columns have names that are no time.
+
+    Names with a number in them may be times (t0, 2026-01-01), or numbered features (x0), which look alike.
+
+    Parameters
+    ----------
+    X : DataFrame or array
+        Of two axes.
+
+    Warns
+    -----
+    UserWarning
+        If more than half of the columns of a DataFrame have names that are no time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import warn_of_feature_names
+    >>> warn_of_feature_names(np.zeros((2, 3)))
+    """
+    names = [str(name) for name in getattr(X, "columns", ())]
+    no_time = [name for name in names if not _MAY_BE_TIME.search(name)]
+    are_in_order = len(names) > 1 and "".join(names) in string.ascii_letters  # a, b, c
+    if 2 * len(no_time) <= len(names) or are_in_order:
+        return
+    warnings.warn(
+        f"X is a DataFrame whose columns {no_time[:5]} have names that are no time, but each row is read as "
+        f"a sequence of {_number(len(names), 'step')} of one feature. If rows are steps with such features, "
+        "give X, ids = Sequences.from_long(table, id_column, sort_by=time_column), and a y for each id; if each "
+        "row is a sequence of one step, X.to_numpy()[:, np.newaxis]; if columns are steps, X.to_numpy().",
+        stacklevel=find_caller(),
+    )
+
+
+# A number, or the name of a month or of a day.
+_MAY_BE_TIME = re.compile(
+    r"\d|^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)(uary|ruary|ch|il|e|y|ust|t|tember|ober|ember|day|sday|s|nesday|rsday|r|rs|urday)?$",
+    re.IGNORECASE,
+)
 
 
 def check_same_number(y, X, name):

@@ -72,8 +72,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Weight of each label; "balanced" makes all labels weigh the same in total.
     warm_start : bool, default=False
         Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
-    padding_value : float, optional
-        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    padding_value : float or str, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
+        str is the padding of text: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"

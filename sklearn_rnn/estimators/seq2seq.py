@@ -18,6 +18,7 @@ from sklearn_rnn.data.validation import (
     check_sample_weight,
     check_unit,
     object_array,
+    warn_of_padding,
 )
 from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
 from sklearn_rnn.estimators.parameters import DECODER
@@ -118,8 +119,9 @@ class RNNSeq2Seq(BaseRNN):
         An improvement of the validation score by less than this is none.
     warm_start : bool, default=False
         Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
-    padding_value : float, optional
-        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    padding_value : float or str, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
+        str is the padding of text, in `X` and `y`: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
@@ -319,7 +321,8 @@ class RNNSeq2Seq(BaseRNN):
                 f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
             )
         sources = self._read_sources(X, reset=reset)
-        targets = as_sequences(y, allow_empty=True, name=names[1])
+        padding = self.padding_value if isinstance(self.padding_value, str) else None  # text, in both
+        targets = as_sequences(y, padding_value=padding, allow_empty=True, name=names[1])
         check_same_number(targets, sources, names[1])
         kind = "numbers"
         if targets.is_tokens:
@@ -417,7 +420,8 @@ class RNNSeq2Seq(BaseRNN):
             self.target_mean_, self.target_scale_ = measure(targets.values.astype(np.float64), rows)
         else:
             self.target_vocabulary_, counts = np.unique(targets.values, return_counts=True)
-            warn_of_integers(y, self.target_vocabulary_, counts.sum(), "y")
+            warn_of_integers(y, targets, "y")
+            warn_of_padding(targets, "y", by_name_only=True)
             if self._copies:
                 rare_inputs = np.concatenate([[False], counts == 1, [False]])
         return self._learn_vocabulary(sources, X) if self._is_sequence else None, rare_inputs
