@@ -860,9 +860,11 @@ def is_ragged(y):
         return True
     if isinstance(y, np.ma.MaskedArray):
         return y.ndim > 1
+    is_frame = _is_frame(y)
     y = _to_array(y, "y")
     if isinstance(y, np.ndarray) and (y.dtype.kind != "O" or y.ndim != 1):
-        return y.ndim == 3
+        # Objects with two axes are sequences of one length that NumPy made one array of.
+        return y.ndim == 3 or (y.ndim == 2 and y.dtype.kind == "O" and not is_frame)
     if not _is_list(y) or len(y) == 0:
         return False
     first = y[0]
@@ -1160,7 +1162,7 @@ def warn_of_feature_names(X):
     warnings.warn(
         f"X is a DataFrame whose columns {no_time[:5]} have names that are no time, but each row is read as "
         f"a sequence of {_number(len(names), 'step')} of one feature. If rows are steps with such features, "
-        "give X, ids = Sequences.from_long(table, id_column, sort_by=time_column), and a y for each id; if each "
+        "give X, ids = Sequences.from_long(table, id_column, sort_by=time_column) and a y for each id; if a "
         "row is a sequence of one step, X.to_numpy()[:, np.newaxis]; if columns are steps, X.to_numpy().",
         stacklevel=find_caller(),
     )
@@ -1260,6 +1262,8 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     check_not_masked(sample_weight, "sample_weight")
     if isinstance(sample_weight, numbers.Number):
         sample_weight = np.full(len(lengths), sample_weight)
+    if per_step and isinstance(sample_weight, np.ndarray) and sample_weight.dtype.kind == "O":
+        sample_weight = list(sample_weight)
     if not isinstance(sample_weight, (list, tuple)) or not per_step:
         sample_weight = np.asarray(sample_weight)
         if sample_weight.ndim != 1:
@@ -1272,13 +1276,41 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     else:
         check_same_number(sample_weight, lengths, "sample_weight")
         weights = sample_weight
+    if weights.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: sample_weight has dtype {weights.dtype}.")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
         weights = weights.astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("sample_weight must hold finite numbers that are not negative.")
     if not weights.any():
         raise ValueError("sample_weight is zero for every sequence; at least one must count.")
-    return weights
+    return bound_weights(weights)
+
+
+def bound_weights(weights):
+    """Scale weights down (or up) if they are so large (or small) that sums and products of them overflow.
+
+    What counts is how they compare.
+
+    Parameters
+    ----------
+    weights : ndarray of float64
+        Finite numbers, not all zero.
+
+    Returns
+    -------
+    ndarray of float64
+        The same, or multiplied by a power of two.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import bound_weights
+    >>> bound_weights(np.array([0.5, 2.0])), bound_weights(np.array([2.0**1020, 0]))
+    (array([0.5, 2. ]), array([0.5, 0. ]))
+    """
+    largest = weights.max()
+    return weights if 1e-100 < largest < 1e100 else np.ldexp(weights, -np.frexp(largest)[1])
 
 
 def object_array(arrays):

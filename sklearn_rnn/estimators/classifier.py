@@ -367,11 +367,11 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             From 0 to 1.
         """
         predicted = self.predict(X)
+        sample_weight = check_sample_weight(sample_weight, np.ones(len(predicted)), per_step=False)
         if predicted.ndim == 1:
             return accuracy_score(y, predicted, sample_weight=sample_weight)
         if np.shape(y) != predicted.shape:
             raise ValueError(f"y has shape {np.shape(y)}, but the predictions have {predicted.shape}.")
-        sample_weight = check_sample_weight(sample_weight, np.ones(len(predicted)), per_step=False)
         return float(np.average((predicted == np.asarray(y)).all(axis=1), weights=sample_weight))
 
     def __sklearn_tags__(self):

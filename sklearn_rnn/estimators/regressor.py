@@ -245,7 +245,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
                 y = flatten_steps(y, sequences.lengths, padded_steps=padded)
             except ValueError as error:
                 is_rectangle = len(y) == len(sequences) and len({np.shape(row) for row in y}) == 1
-                hint = "For several numbers a sequence, give an array: np.asarray(y).\n"
+                hint = "For several numbers a sequence, give an array: np.asarray(y, dtype=float).\n"
                 raise ValueError(f"{hint if is_rectangle else ''}{error}") from error
         else:
             check_not_masked(y, "y")
@@ -261,6 +261,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             raise ValueError(
                 f"y has {y.ndim - 1} axes a term; one target is a number or a vector of numbers."
             )
+        if y.dtype.kind == "c":
+            raise ValueError(f"Complex data not supported: y has dtype {y.dtype}.")
         if y.dtype.kind in "mM":
             raise ValueError(f"y must hold numbers, but it holds {y.dtype}.")
         try:
