@@ -74,8 +74,8 @@ _RECORDED = frozenset(
 def warn_of_integers(X, sequences, name="X"):
     """Warn if integers that are read as tokens look like measurements.
 
-    These change little from step to step, beside how much any two of them differ. Codes of tokens do not,
-    save those of a few states; these are small, and most numbers up to the largest are there.
+    These change little from step to step, beside how much any two of them differ, or hardly repeat. Codes of
+    tokens do not, save those of a few states; these are small, and most numbers up to the largest are there.
     """
     values = sequences.values
     if values.dtype.kind != "i" or isinstance(X, Sequences):  # whoever made these knew what integers mean
@@ -92,7 +92,10 @@ def warn_of_integers(X, sequences, name="X"):
     change = np.abs(np.diff(values.astype(np.float64), prepend=0))[follows].mean()
     is_sparse = tokens[-1] + 1 > 2 * n_tokens
     is_smooth = change < (0.7 - n_steps**-0.5) * spread  # few steps may look smooth by chance
-    if tokens[0] < -1 or (is_smooth and (is_sparse or 20 < n_tokens <= n_steps / 2)):
+    repeats = np.sum(counts * (counts - 1.0)) / n_steps / (n_steps - 1)  # of two steps, how often they agree
+    hardly_repeat = n_tokens > 50 and repeats * n_tokens < 0.3  # 1 if all tokens come equally often
+    is_many = 20 < n_tokens <= n_steps / 2
+    if tokens[0] < -1 or (is_smooth and (is_sparse or is_many)) or (hardly_repeat and is_sparse):
         warnings.warn(
             f"{name} holds integers, which are read as tokens, but they look like measurements: "
             f"{n_tokens} different ones from {tokens[0]:.0f} to {tokens[-1]:.0f} in {n_steps} steps. If they "

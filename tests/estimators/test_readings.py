@@ -74,7 +74,16 @@ def walks(n, start, seed=0):
 
 
 @pytest.mark.parametrize(
-    "X", [HEARTS, walks(3, 100), walks(100, 100), walks(50, 0), [[-5, 3, 7], [2, 0]], walks(20, 10**12)]
+    "X",
+    [
+        HEARTS,
+        walks(3, 100),
+        walks(100, 100),
+        walks(50, 0),
+        [[-5, 3, 7], [2, 0]],
+        walks(20, 10**12),
+        [np.random.default_rng(k).integers(0, 1000, 30) for k in range(5)],
+    ],
 )
 def test_integers_that_look_like_measurements_are_warned_of(X):
     y = [k % 2 for k in range(len(X))]
