@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 
 import numpy as np
+from sklearn.utils.validation import validate_data
 
 from sklearn_rnn.data.sequences import Sequences, is_missing, trailing_lengths
 
@@ -784,6 +785,44 @@ def check_width(sequences, expected, owner):
         f"X has {sequences.n_features} features, but {type(owner).__name__} is expecting "
         f"{expected} features as input.{hint}"
     )
+
+
+def check_columns(X, owner, *, reset):
+    """Learn the number and the names of a table's columns, or check them, as scikit-learn does.
+
+    Parameters
+    ----------
+    X : array or DataFrame of shape (n_sequences, n_steps)
+        Series of one feature.
+    owner : estimator
+        Who learns or knows them, as `n_features_in_` and `feature_names_in_`.
+    reset : bool
+        Whether to learn them.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn import RNNClassifier
+    >>> from sklearn_rnn.data.validation import check_columns
+    >>> owner = RNNClassifier()
+    >>> check_columns(np.zeros((2, 3)), owner, reset=True)
+    >>> owner.n_features_in_
+    3
+    """
+    try:
+        validate_data(owner, X, reset=reset, skip_check_array=True)
+    except ValueError as error:
+        if reset or X.shape[1] == owner.n_features_in_:
+            raise
+        raise ValueError(
+            f"{error} Columns are steps here; sequences of other lengths than in fit are answered as a list: "
+            "list(np.asarray(X))."
+        ) from error
 
 
 def check_names(sequences, owner, *, reset):

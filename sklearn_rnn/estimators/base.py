@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.sequences import Sequences, is_missing
@@ -18,6 +18,7 @@ from sklearn_rnn.data.validation import (
     Problems,
     array_shape,
     as_sequences,
+    check_columns,
     check_names,
     check_same_number,
     check_sample_weight,
@@ -133,8 +134,7 @@ class BaseRNN(Versioned, BaseEstimator):
             warn_of_padding(sequences)
         is_table = _is_table(X, sequences)
         if is_table and (reset or self._was_table):
-            # scikit-learn's own bookkeeping of columns: n_features_in_, feature_names_in_.
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            check_columns(X, self, reset=reset)
         elif reset or not self._was_table:  # the names of a table are those of steps
             check_names(sequences, self, reset=reset)
         kind = _KINDS[sequences.values.dtype.kind]

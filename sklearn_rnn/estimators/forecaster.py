@@ -133,7 +133,8 @@ class RNNForecaster(BaseRNN):
     -----
     A list of series and an array with three axes are several series. Anything else is one, so that
     `sklearn.model_selection.TimeSeriesSplit` cuts it in time. Steps are taken as they follow one another; of
-    an index of dates it is only checked that they increase, and that those of `X` and `exogenous` agree.
+    an index of dates it is only checked that they increase, that none stands twice, and that those of `X` and
+    `exogenous` agree; a warning says if some are missing among regular ones.
     Numbers are read as float32, which has seven digits: take a large constant off series that change little
     beside it. Several features are predicted side by side: given what was read, draws of `sample_paths` are
     independent between the features of one step.

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 from sklearn_rnn.data.validation import (
     array_shape,
     as_sequences,
+    check_columns,
     check_names,
     check_width,
     warn_of_feature_names,
@@ -118,7 +119,7 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
                 )
             sequences = _as_numbers(sequences)
         if is_table and self._was_table:
-            validate_data(self, X, reset=False, skip_check_array=True)
+            check_columns(X, self, reset=False)
             return sequences, shape
         if not self._was_table:  # the names of a table are those of steps
             check_names(sequences, self, reset=False)

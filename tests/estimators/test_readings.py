@@ -63,6 +63,19 @@ def test_a_table_of_times_is_not(names):
         StepTransformer("passthrough").fit(table)
 
 
+@pytest.mark.parametrize("form", [np.array, pd.DataFrame])
+@pytest.mark.parametrize("model", [RNNClassifier(**FAST), StepTransformer("passthrough")])
+def test_a_table_of_another_width_is_answered_as_a_list(model, form):
+    model.fit(form(np.ones((4, 3))), [0, 1, 0, 1])
+    other = form(np.ones((2, 5), dtype=int))
+    answer = model.predict if hasattr(model, "predict") else model.transform
+    with pytest.raises(
+        ValueError, match=r"X has 5 features, but .*as input\. .* a list: list\(np\.asarray\(X\)\)"
+    ):
+        answer(other)
+    assert len(answer(list(np.asarray(other)))) == 2
+
+
 # Integers
 
 HEARTS = [np.array([71, 72, 75]), np.array([90, 88])]
