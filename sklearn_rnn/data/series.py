@@ -1,6 +1,8 @@
 """Series of numbers to be forecast: one, or several."""
 
+import datetime
 import numbers
+import re
 import warnings
 from collections import Counter
 
@@ -250,13 +252,22 @@ def _warn_of_holes(index, name):
 
 
 def _sortable_index(series):
-    """Give the index of a Series or a DataFrame, if it holds dates, periods or numbers; else None."""
+    """Return the index of a Series or a DataFrame, if it holds dates, periods or numbers; else None."""
     index = getattr(series, "index", None)
     if not hasattr(index, "is_monotonic_increasing"):
         return None
     if index.nlevels > 1:
         index = index.droplevel(list(range(index.nlevels - 1)))  # of one series
-    return index if index.dtype.kind in "iufM" or hasattr(index, "asfreq") else None
+    is_sortable = index.dtype.kind in "iufmM" or hasattr(index, "asfreq")
+    return index if is_sortable or all(map(_is_date, index)) else None
+
+
+def _is_date(value):
+    """Whether a value is a date, or begins as such in ISO's form, in which text is ordered like time."""
+    return isinstance(value, datetime.date) or (isinstance(value, str) and bool(_ISO_DATE.match(value)))
+
+
+_ISO_DATE = re.compile(r"\d{4}-\d\d(-\d\d|$)")
 
 
 def _has_one_axis(series):

@@ -1317,6 +1317,8 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
         weights = sample_weight
     if weights.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: sample_weight has dtype {weights.dtype}.")
+    if weights.dtype.kind in "mM":
+        raise ValueError(f"sample_weight must hold numbers, but it holds {weights.dtype}.")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is reported as that
         weights = weights.astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():

@@ -732,10 +732,14 @@ def test_panels_are_no_single_series(form):
     RNNForecaster(**QUICK).fit(X.loc[["a"]])
 
 
-@pytest.mark.parametrize("period", [False, True])
-def test_dates_that_stand_twice_are_refused(period):
+@pytest.mark.parametrize("form", ["times", "periods", "text", "objects"])
+def test_dates_that_stand_twice_are_refused(form):
     X = pd.concat([hourly(n=40), hourly(n=40)]).sort_index()
-    X = X.to_period("h") if period else X
+    X = X.to_period("h") if form == "periods" else X
+    if form in ("text", "objects"):
+        X.index = X.index.astype(str) if form == "text" else X.index.astype(object)
+        with pytest.raises(ValueError, match="X has an index that does not increase"):
+            RNNForecaster(**QUICK).fit(X[::-1])
     with pytest.raises(
         ValueError, match=r"X has 2026-01-01 00:00.* in its index twice: .*groupby\(id_column\)\]"
     ):

@@ -1,7 +1,10 @@
 """Targets and weights that would be read otherwise than they were meant, or train nothing."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 
@@ -79,6 +82,18 @@ def test_targets_that_numpy_stacked_are_read_like_others():
 
 
 # Weights
+
+
+@pytest.mark.parametrize("weights", [np.arange(6).astype("m8[s]"), pd.date_range("2026-01-01", periods=6)])
+def test_times_are_no_weights(weights):
+    with pytest.raises(ValueError, match="sample_weight must hold numbers, but it holds"):
+        RNNRegressor(**FAST).fit(X, np.arange(6.0), sample_weight=weights)
+
+
+def test_dates_of_polars_are_no_targets():
+    y = pl.DataFrame({"day": [datetime.date(2026, 1, 1)] * 6, "v": [1.0] * 6})
+    with pytest.raises(TypeError, match="column 'day' holds Date, not numbers"):
+        RNNRegressor(**FAST).fit(X, y)
 
 
 @pytest.mark.parametrize("factor", [1e308, 1e300, 1e-300, 5e-324 * 2**20, 2.0**700])
