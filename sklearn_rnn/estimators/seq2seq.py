@@ -121,7 +121,7 @@ class RNNSeq2Seq(BaseRNN):
         Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
     padding_value : float or str, optional
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
-        str is the padding of text, in `X` and `y`: a word such as "<pad>", or a character.
+        str is the padding of text: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
@@ -254,10 +254,11 @@ class RNNSeq2Seq(BaseRNN):
         X : sequences in any form, or array of shape (n_pairs, n_features) or (n_pairs,)
             The sources: numbers or tokens; see `RNNClassifier`. One to many: an array of numbers (or a
             DataFrame), one vector a row; or of integers with one axis, each of which is a label. An array
-            with two axes holds sequences of one feature if it is masked, or there is a `padding_value`.
+            with two axes holds sequences of one feature if it is masked, or `padding_value` is a number.
         y : list of str, list of lists of str, list of arrays, or Sequences
             The targets, of any lengths, also empty: a token a character, a word or a code (1-D integer
-            arrays); or numbers, float arrays of shape (n_steps_i,) or (n_steps_i, n_outputs).
+            arrays); or numbers, float arrays of shape (n_steps_i,) or (n_steps_i, n_outputs). A
+            `padding_value` that is a str is cut off text here, too.
         sample_weight : array of shape (n_pairs,), optional
             Weights of the pairs.
         X_val, y_val : like `X` and `y`, optional
@@ -357,7 +358,8 @@ class RNNSeq2Seq(BaseRNN):
         shape, is_frame = array_shape(X), hasattr(X, "columns")
         is_text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "T", "O")
         is_table = shape is not None and len(shape) == 2 and (is_frame or not is_text)
-        is_table = is_table and self.padding_value is None  # which only steps can have
+        # Only steps can have padding; a str is that of text.
+        is_table = is_table and (self.padding_value is None or isinstance(self.padding_value, str))
         labels = _as_labels(X) if shape is None else None
         is_sequence = not is_table and labels is None
         if reset:

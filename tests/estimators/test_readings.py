@@ -203,6 +203,8 @@ def test_sources_and_targets_of_padded_words():
     model = RNNSeq2Seq(padding_value="<pad>", **FAST).fit(PADDED, PADDED)
     assert "<pad>" not in model.vocabulary_
     assert "<pad>" not in model.target_vocabulary_
+    model = RNNSeq2Seq(padding_value="<pad>", **FAST).fit(np.eye(3), PADDED)  # of vectors
+    assert model.target_vocabulary_.tolist() == ["be", "is", "it", "not", "or", "to"]
 
 
 @pytest.mark.parametrize("padding", ["", "<pad>", "<PAD>", "[PAD]", "_PAD_"])
