@@ -1,12 +1,11 @@
 """Numbers on a scale that recurrent networks hardly learn from, which is warned of."""
 
-import sys
 import warnings
 
 import numpy as np
 
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import as_numbers, as_sequences
+from sklearn_rnn.data.validation import as_numbers, as_sequences, find_caller
 
 # Measured, see docs/benchmarks.md: standard deviations from 0.1 to 10 and offsets up to 3 hardly matter.
 _LARGEST = 30  # typical size
@@ -81,7 +80,7 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
             " float32, which the network computes with, has seven digits and hardly tells the values of "
             f"{_enumerate('feature', listed, len(features))} apart; a scaler that comes before sees them all."
         )
-    warnings.warn(f"{message} {advice}", stacklevel=_find_caller())
+    warnings.warn(f"{message} {advice}", stacklevel=find_caller())
 
 
 def _measure(values):
@@ -119,12 +118,3 @@ def _enumerate(noun, listed, n):
     more = f" and {n - len(listed)} more" if n > len(listed) else ""
     joined = ", ".join(listed) if more else " and ".join(filter(None, [", ".join(listed[:-1]), listed[-1]]))
     return f"{noun}{'s' * (n > 1)} {joined}{more}"
-
-
-def _find_caller():
-    """Return the `stacklevel` of the first caller outside this package."""
-    frame, level = sys._getframe(1), 1
-    ours = ("sklearn_rnn", "contextlib")
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ours:
-        frame, level = frame.f_back, level + 1
-    return level

@@ -160,7 +160,8 @@ class Sequences:
             By default every column but `id_column` and `sort_by`.
         sort_by : str, optional
             The column that orders the steps of a sequence, such as a time. By default they keep the
-            table's order.
+            table's order. Ordered categories (an ordered Categorical of pandas, an Enum of polars) are in
+            their own order, not in that of their names.
 
         Returns
         -------
@@ -172,14 +173,16 @@ class Sequences:
         Raises
         ------
         TypeError
-            If `table` is no DataFrame, or if a column of several does not hold numbers.
+            If `table` is no DataFrame, if a column of several does not hold numbers, or if ids (or values of
+            `sort_by`) cannot be compared.
         ValueError
-            If a column is not there, or a row has no id.
+            If a column is not there or stands there twice, or a row has no id.
 
         Warns
         -----
         UserWarning
             If values of `sort_by` repeat within an id: steps of several sequences are then mixed, probably.
+            If they are numbers as text, which are ordered as text: "10" before "9".
 
         Examples
         --------
@@ -207,8 +210,7 @@ class Sequences:
             raise ValueError(f"No column is left for values; the table's columns are {columns}.")
         sorted_by = [] if sort_by is None else [sort_by]
         wanted = [id_column, *([value_columns] if is_tokens else value_columns), *sorted_by]
-        if missing := [c for c in wanted if c not in columns]:
-            raise ValueError(f"The table has no column {missing[0]!r}; its columns are {columns}.")
+        _check_columns(table, columns, wanted)
         if len(no_id := _missing_rows(table, id_column)):
             raise ValueError(
                 f"Row {no_id[0]} of the table has no id in column {id_column!r}; drop such rows."
@@ -218,16 +220,23 @@ class Sequences:
             raise ValueError(
                 f"Row {gaps[0]} of the table has no value in column {sort_by!r}; drop such rows."
             )
-        ids, first, code = np.unique(ids, return_index=True, return_inverse=True)
+        ids, first, code = _compare(
+            id_column, ids, lambda ids: np.unique(ids, return_index=True, return_inverse=True)
+        )
         appearance = np.argsort(first)
         rank = np.empty_like(appearance)
         rank[appearance] = np.arange(len(ids))
-        keys = (rank[code],) if sort_by is None else (np.asarray(table[sort_by]), rank[code])
-        order = np.lexsort(keys)
-        if sort_by is not None:
-            _warn_of_repeats(sort_by, *(key[order] for key in keys), ids[appearance])
+        if sort_by is None:
+            order = np.argsort(rank[code], kind="stable")
+        else:
+            order = _compare(sort_by, _order_of(table[sort_by]), lambda keys: np.lexsort((keys, rank[code])))
+            times = np.asarray(table[sort_by])
+            _warn_of_repeats(sort_by, times[order], rank[code][order], ids[appearance])
+            _warn_of_numbers_as_text(sort_by, times)
         if is_tokens:
             values = np.asarray(table[value_columns])
+            if values.dtype.kind == "c":
+                raise ValueError(f"Complex data not supported: column {value_columns!r} has {values.dtype}.")
             values = values[:, np.newaxis] if values.dtype.kind == "f" else values
         else:
             values = np.column_stack([_numbers(table, c) for c in value_columns])
@@ -425,6 +434,60 @@ def _check_names(names, values):
     return names
 
 
+def _check_columns(table, columns, wanted):
+    """Check that each of these columns stands in a table once."""
+    for c in wanted:
+        if c in columns and columns.count(c) == 1:
+            continue
+        if c in columns:
+            raise ValueError(
+                f"The table has {columns.count(c)} columns {c!r}; give each a name of its own, or keep the "
+                "first of each: table.loc[:, ~table.columns.duplicated()]."
+            )
+        if c in getattr(getattr(table, "index", None), "names", ()):
+            raise ValueError(
+                f"{c!r} is a level of the table's index, not a column; give table.reset_index()."
+            )
+        raise ValueError(f"The table has no column {c!r}; its columns are {columns}.")
+
+
+def _order_of(column):
+    """Return values that compare as those of a column of pandas or polars do."""
+    if getattr(column.dtype, "ordered", False):  # categories of pandas; as an array they would be names
+        return np.asarray(column.cat.codes)
+    if type(column.dtype).__name__ == "Enum":  # of polars
+        return np.asarray(column.to_physical())
+    return np.asarray(column)
+
+
+def _compare(column, values, sort):
+    """Sort values, or say why they cannot be."""
+    try:
+        return sort(values)
+    except TypeError as error:
+        types = sorted({type(value).__name__ for value in values.tolist()})
+        raise TypeError(
+            f"Column {column!r} holds values that cannot be compared, of the type{'s' * (len(types) > 1)} "
+            f"{' and '.join(types)}; make them of one type: table[{column!r}].astype(str)."
+        ) from error
+
+
+def _warn_of_numbers_as_text(sort_by, times):
+    """Warn if what orders the steps is text that would be in another order as numbers."""
+    if times.dtype.kind not in "OU" or not all(isinstance(time, str) for time in times):
+        return
+    try:
+        in_order = np.sort(times).astype(np.float64)
+    except ValueError:
+        return
+    if (np.diff(in_order) < 0).any():
+        warnings.warn(
+            f"Column {sort_by!r}, which orders the steps, holds numbers as text, which are ordered as text: "
+            f'"10" before "9". Make numbers of them: table[{sort_by!r}] = table[{sort_by!r}].astype(float).',
+            stacklevel=3,
+        )
+
+
 def _warn_of_repeats(sort_by, times, sequence, ids):
     """Warn if two steps of a sequence, all in order, have the same value of what orders them."""
     repeats = np.flatnonzero((times[1:] == times[:-1]) & (sequence[1:] == sequence[:-1]))
@@ -454,12 +517,20 @@ def is_missing(value):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from sklearn_rnn.data.sequences import is_missing
-    >>> [is_missing(value) for value in (None, float("nan"), "", 0)]
-    [True, True, False, False]
+    >>> [is_missing(value) for value in (None, float("nan"), "", 0, np.zeros(2))]
+    [True, True, False, False, False]
     """
     equals_itself = value == value
-    return value is None or not (isinstance(equals_itself, (bool, np.bool_)) and equals_itself)
+    if value is None or equals_itself is True:
+        return value is None
+    if getattr(equals_itself, "shape", ()):  # an array
+        return False
+    try:
+        return not equals_itself
+    except TypeError:  # pandas' NA
+        return True
 
 
 def _missing_rows(table, column):

@@ -1,12 +1,17 @@
 """Series of numbers to be forecast: one, or several."""
 
+import datetime
 import numbers
+import re
+import warnings
+from collections import Counter
 
 import numpy as np
 
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import Problems, as_numbers, as_sequences
+from sklearn_rnn.data.validation import Problems, as_numbers, as_sequences, find_caller, is_panel
 
+_DAY = 24 * 60 * 60  # seconds
 _TEXT = "{} holds something else than numbers; make it numbers, for example by a OneHotEncoder."
 
 
@@ -102,11 +107,18 @@ def _text_columns(X):
     """Give the names of the columns of a DataFrame that hold something else than numbers."""
     if not hasattr(X, "dtypes") or not hasattr(X, "columns"):
         return []
-    return [c for c, dtype in zip(X.columns, X.dtypes, strict=True) if dtype.kind not in "biuf"]
+    return [c for c, dtype in zip(X.columns, X.dtypes, strict=True) if not _is_numeric(dtype)]
+
+
+def _is_numeric(dtype):
+    """Whether a column of pandas or polars holds numbers, or True and False."""
+    if hasattr(dtype, "kind"):
+        return dtype.kind in "biuf"
+    return dtype.is_numeric() or str(dtype) == "Boolean"
 
 
 def check_dates(X, exogenous, is_one):
-    """Check that dates increase, and that those of X and of what is known ahead agree.
+    """Check that dates increase, and that those of X and of what is known ahead agree; warn of holes.
 
     Parameters
     ----------
@@ -120,7 +132,13 @@ def check_dates(X, exogenous, is_one):
     Raises
     ------
     ValueError
-        If an index of dates, or of numbers, does not increase, or dates disagree.
+        If an index of dates, or of numbers, does not increase, or dates disagree; or if an index of several
+        levels says that there are several series in one.
+
+    Warns
+    -----
+    UserWarning
+        If dates are regular, but some are missing.
 
     Examples
     --------
@@ -133,6 +151,8 @@ def check_dates(X, exogenous, is_one):
     known = [None] * len(given) if exogenous is None else [exogenous] if is_one else exogenous
     problems = Problems("X")
     for i, (series, ahead) in enumerate(zip(given, known, strict=False)):
+        for name, one in (("X", series), ("exogenous", ahead)):
+            refuse_panel(one, name if is_one else f"{name}[{i}]")
         index, index_ahead = _sortable_index(series), _sortable_index(ahead)
         row = None if is_one else i
         if index is None:
@@ -143,21 +163,111 @@ def check_dates(X, exogenous, is_one):
                 "has an index that does not increase, but steps must follow one another in time. Sort it "
                 "(sort_index), or if the order is right, reset_index(drop=True).",
             )
+        elif not index.is_unique:
+            problems.add(
+                row,
+                f"has {index[index.duplicated()][0]} in its index twice: steps of several series are "
+                "probably mixed. Give a list of series, [series for _, series in X.groupby(id_column)]; or "
+                "if it is one, and the order is right, reset_index(drop=True).",
+            )
         elif index_ahead is not None and index.dtype.kind == index_ahead.dtype.kind != "i":
             n = min(len(index), len(index_ahead))
             differ = np.flatnonzero(index[:n] != index_ahead[:n])
             if len(differ):
                 at = differ[0]
                 problems.add(row, f"is of {index[at]} at step {at}, but exogenous is of {index_ahead[at]}.")
+        else:
+            _warn_of_holes(index, "X" if is_one else f"X[{i}]")
     problems.raise_if_any()
 
 
+def refuse_panel(X, name="X"):
+    """Refuse one series whose index has several levels, which say that there are several.
+
+    Parameters
+    ----------
+    X : one series, or anything else
+        See `read_series`.
+    name : str, default="X"
+        What error messages call it.
+
+    Raises
+    ------
+    ValueError
+        If there are several series in one.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.series import refuse_panel
+    >>> refuse_panel([1.0, 2.0])
+    """
+    if not is_panel(X) or X.index.droplevel(-1).nunique() < 2:
+        return
+    names = [k if level is None else level for k, level in enumerate(X.index.names[:-1])]
+    level = names[0] if len(names) == 1 else names
+    raise ValueError(
+        f"{name} has an index of several levels, {list(X.index.names)}, and so is several series. Give a "
+        f"list of them: [series.droplevel({level!r}) for _, series in {name}.groupby(level={level!r})]."
+    )
+
+
+def _warn_of_holes(index, name):
+    """Warn if some dates are missing among regular ones.
+
+    Regular are those of which 9 in 10 follow at the same distance: of months, where all dates begin or end
+    one. Where nights are left out, as by a market, nothing is missing.
+    """
+    is_period = hasattr(index, "start_time")
+    if len(index) < 3 or not (is_period or hasattr(index, "tz")):
+        return
+    of_months = not is_period and bool(index.is_month_start.all() or index.is_month_end.all())
+    if not is_period and index.tz is not None and len(set(index.time)) == 1:
+        index = index.tz_localize(None)  # days of 23 to 25 hours
+    times = 12 * np.asarray(index.year) + np.asarray(index.month) if of_months else index.asi8
+    distances = np.diff(times)
+    values, counts = np.unique(distances, return_counts=True)
+    step = values[counts.argmax()]
+    holes = np.flatnonzero(distances >= 2 * step)
+    if counts.max() < 0.9 * len(distances) or not len(holes):
+        return
+    regular = np.argmax(distances == step)
+    seconds = 0 if is_period else (index[regular + 1] - index[regular]).total_seconds()
+    if not is_period and len(holes) > 1 and seconds < _DAY:
+        of_clock = Counter(time.time() for time in index[holes])
+        if max(of_clock.values()) >= 0.8 * len(holes):
+            return
+    if is_period:
+        fix = f"reindex(pd.period_range(series.index[0], series.index[-1], freq={index.freqstr!r}))"
+    elif of_months:
+        fix = f"asfreq('{step}{'MS' if index.is_month_start.all() else 'ME'}')"
+    else:
+        fix = f"asfreq('{seconds / _DAY:g}D')" if seconds % _DAY == 0 else f"asfreq('{seconds:g}s')"
+    warnings.warn(
+        f"{name} lacks {(distances[holes] // step - 1).sum()} step(s) of its regular dates in {len(holes)} "
+        f"place(s), first between {index[holes[0]]} and {index[holes[0] + 1]}, but steps are read as "
+        f"following one another. Fill them, series = series.{fix}.interpolate(); or if nothing is missing, "
+        "give series.reset_index(drop=True).",
+        stacklevel=find_caller(),
+    )
+
+
 def _sortable_index(series):
-    """Give the index of a Series or a DataFrame, if it holds dates, periods or numbers; else None."""
+    """Return the index of a Series or a DataFrame, if it holds dates, periods or numbers; else None."""
     index = getattr(series, "index", None)
     if not hasattr(index, "is_monotonic_increasing"):
         return None
-    return index if index.dtype.kind in "iufM" or hasattr(index, "asfreq") else None
+    if index.nlevels > 1:
+        index = index.droplevel(list(range(index.nlevels - 1)))  # of one series
+    is_sortable = index.dtype.kind in "iufmM" or hasattr(index, "asfreq")
+    return index if is_sortable or all(map(_is_date, index)) else None
+
+
+def _is_date(value):
+    """Whether a value is a date, or begins as such in ISO's form, in which text is ordered like time."""
+    return isinstance(value, datetime.date) or (isinstance(value, str) and bool(_ISO_DATE.match(value)))
+
+
+_ISO_DATE = re.compile(r"\d{4}-\d\d(-\d\d|$)")
 
 
 def _has_one_axis(series):

@@ -1,10 +1,14 @@
 """The one door: every form in which users hold sequences, targets and weights, made into arrays."""
 
 import numbers
+import re
+import string
+import sys
 import warnings
 from collections import Counter
 
 import numpy as np
+from sklearn.utils.validation import validate_data
 
 from sklearn_rnn.data.sequences import Sequences, is_missing, trailing_lengths
 
@@ -55,8 +59,9 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
         - list of DataFrames, one a sequence, of the same columns in the same order: their names are kept;
         - `Sequences`: itself, without a copy;
         - masked array: trailing masked steps are padding.
-    padding_value : float, optional
-        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    padding_value : float or str, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
+        str is the padding of text: a word, or a character.
     allow_nan : bool, default=False
         Whether NaN may stand for missing values, as for a transformer that imputes them.
     allow_empty : bool, default=False
@@ -109,6 +114,8 @@ def _read(X, padding_value, allow_nan, name, dtype):
         raise TypeError(f"{name} is a sparse matrix, but dense data is required; call {name}.toarray().")
     if hasattr(X, "batch_sizes") and hasattr(X, "sorted_indices"):  # a tuple, but not of sequences
         raise TypeError(f"{name} is a PackedSequence; torch.nn.utils.rnn.unpack_sequence({name}) is a list.")
+    if getattr(X, "is_nested", False):
+        raise TypeError(f"{name} is a nested tensor; list({name}.unbind()) is a list of sequences.")
     if not _is_list(X) and not hasattr(X, "__array__"):
         raise TypeError(
             f"{name} must be a collection of sequences (list of arrays, list of str, array, ...), "
@@ -123,7 +130,7 @@ def _read(X, padding_value, allow_nan, name, dtype):
         )
     if isinstance(X, np.ma.MaskedArray):
         return _read_masked(X, name, dtype)
-    is_frame = hasattr(X, "columns")
+    given, is_frame = X, hasattr(X, "columns")
     X = _to_array(X, name)
     if is_frame and X.dtype.kind in "OU" and any(isinstance(value, str) for value in X.flat):
         raise TypeError(
@@ -132,14 +139,56 @@ def _read(X, padding_value, allow_nan, name, dtype):
         )
     if isinstance(X, np.ndarray) and _is_column(X):
         X = X[:, 0]
+    elif is_panel(given) and (is_frame or X.dtype.kind not in "OUS"):
+        levels = _level_names(given)
+        raise ValueError(
+            f"{name} has an index of several levels, {levels}, as a long table with a row a step has, but "
+            "rows are read as sequences. If it is one, give X, ids = Sequences.from_long("
+            f"{name}.reset_index(), {levels[0]!r}, sort_by={levels[-1]!r}); if each row is a sequence, "
+            f"{name}.reset_index(drop=True)."
+        )
+    is_stacked = isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2 and not is_frame
+    if is_stacked and X.size and all(map(_is_whole, X.flat)):
+        X = object_array(X)  # sequences of codes, which NumPy made one array of as they have one length
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OUS"):
         return _read_array(X, padding_value, name, dtype)
     return _read_list(list(X), padding_value, allow_nan, name, dtype)
 
 
+def _is_whole(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def _is_column(X):
     """Whether an array is a column with a sequence in each cell."""
     return X.shape[1:] == (1,) and X.dtype.kind == "O" and len(X) > 0 and _is_list(X[0, 0])
+
+
+def is_panel(X):
+    """Whether X is a DataFrame or a Series whose index has several levels, such as an id and a time.
+
+    Parameters
+    ----------
+    X : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        False for all else.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.validation import is_panel
+    >>> is_panel([[1.0, 2.0]])
+    False
+    """
+    return getattr(getattr(X, "index", None), "nlevels", 1) > 1
+
+
+def _level_names(X):
+    """Return the names that `reset_index` gives to the levels of an index."""
+    return [f"level_{k}" if name is None else name for k, name in enumerate(X.index.names)]
 
 
 def as_column(X):
@@ -199,10 +248,13 @@ def _read_sequences(X, name, dtype):
 def _to_array(X, name):
     """Make an array of a DataFrame, a Series or a tensor; leave lists alone."""
     try:
-        if hasattr(X, "to_numpy") and hasattr(X, "columns"):  # a DataFrame of pandas or polars
+        if _is_frame(X):
+            _refuse_dates(X)
             return X.to_numpy()
         elif not isinstance(X, (list, tuple)) and hasattr(X, "__array__"):
             X = np.asarray(X)
+    except ValueError as error:  # sequences of different lengths, as an array of awkward
+        raise TypeError(f"{name} cannot be read as an array: {error} Give list({name}).") from error
     except (TypeError, RuntimeError) as error:  # a tensor that requires its gradient, or lies on a GPU
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
     is_string_dtype = isinstance(X, np.ndarray) and X.dtype.kind == "T"  # NumPy's StringDType
@@ -239,9 +291,12 @@ def as_codes(X):
 
 def _read_array(X, padding_value, name, dtype):
     """Sequences of equal length, or of different lengths behind a padding value."""
-    is_text = X.dtype.kind == "U" or (X.dtype.kind == "O" and X.size and isinstance(X.flat[0], str))
+    is_text = X.dtype.kind == "U" or (X.dtype.kind == "O" and any(isinstance(x, str) for x in X.flat))
     if X.ndim == 2 and X.size and is_text:
-        return _check_all_str(_equal_lengths(X.reshape(-1), X), name)
+        sequences = _check_all_str(_equal_lengths(X.reshape(-1), X), name)
+        if isinstance(padding_value, str):
+            return Sequences.from_padded(X, padding_value=padding_value)
+        return sequences
     if X.ndim not in (2, 3):
         advice = (
             f"{name}.reshape(1, -1) is one series, {name}.reshape(-1, 1) many series of one step."
@@ -257,10 +312,41 @@ def _read_array(X, padding_value, name, dtype):
         what = ("sample(s)", "feature(s)" if X.ndim == 2 else "step(s)", "feature(s)")[empty_axis]
         raise ValueError(f"{name} has 0 {what} (shape={X.shape}) while a minimum of 1 is required.")
     X3 = X[:, :, np.newaxis] if X.ndim == 2 else X
+    if X.dtype.kind == "O":
+        _refuse_no_numbers(X, name)
     if padding_value is not None:
+        _check_padding(padding_value, name)
         padded = as_numbers(X3, name, dtype)
         return Sequences.from_padded(padded, padding_value=padded.dtype.type(padding_value))
     return _equal_lengths(as_numbers(X3.reshape(-1, X3.shape[2]), name, dtype), X3)
+
+
+def _refuse_no_numbers(X, name):
+    """Refuse cells of an object array that hold text, or several numbers."""
+    for place, cell in zip(np.ndindex(X.shape), X.flat, strict=True):
+        if isinstance(cell, str):
+            raise TypeError(f"{name}{list(place)} is {cell!r}, but must be a number: encode text as numbers.")
+        if _is_list(cell) and np.ndim(cell):
+            raise ValueError(
+                f"{name}{list(place)} is a {type(cell).__name__}, but in a table of several columns a "
+                "cell must be one number. If rows are sequences and columns their features, give "
+                f"[np.column_stack(row) for row in np.asarray({name})]."
+            )
+
+
+def _check_padding(padding_value, name):
+    if isinstance(padding_value, str):
+        raise TypeError(
+            f"padding_value={padding_value!r} is a str, but {name} holds numbers; it must be a number, as "
+            "padding among these is."
+        )
+
+
+def _refuse_dates(frame):
+    """Refuse columns of dates in a DataFrame of polars, which makes numbers of them beside numbers."""
+    for c, dtype in zip(frame.columns, frame.dtypes, strict=True):
+        if getattr(dtype, "is_temporal", bool)():
+            raise TypeError(f"column {c!r} holds {dtype}, not numbers; make numbers of it, or leave it out.")
 
 
 def _equal_lengths(values, X):
@@ -334,6 +420,9 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
                 f"{name}[{i}] has the character NUL at step {X[i].index(chr(0))}, which is no part of a text "
                 "and which arrays of NumPy do not keep; take it out, or give codes: [ord(c) for c in text]."
             )
+        if isinstance(padding_value, str) and len(padding_value) == 1:
+            X = [x.rstrip(padding_value) for x in X]
+            joined = "".join(X)
         characters = joined.encode("utf-32-le", "surrogatepass")
         return Sequences.from_lengths(np.frombuffer(characters, dtype="<U1"), [len(x) for x in X])
     if any(isinstance(x, (str, bytes)) for x in X):
@@ -364,7 +453,13 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
     problems.raise_if_any()
     kinds = {a.dtype.kind for a in arrays if len(a)}
     if kinds & set("UO"):
+        if isinstance(padding_value, str):
+            arrays = [
+                _drop_padding(a[:, np.newaxis], padding_value)[:, 0] if a.ndim == 1 else a for a in arrays
+            ]
         return _read_tokens(arrays, kinds, name)
+    if padding_value is not None:
+        _check_padding(padding_value, name)
     if kinds <= set("iu") and all(a.ndim == 1 for a in arrays):
         if padding_value is not None:
             arrays = [_drop_padding(a[:, np.newaxis], padding_value)[:, 0] for a in arrays]
@@ -382,7 +477,7 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
 
 def _is_frame(x):
     """Whether something, or a type, is a DataFrame of pandas or polars."""
-    return hasattr(x, "columns") and hasattr(x, "to_numpy")
+    return hasattr(x, "to_numpy") and hasattr(x, "columns")
 
 
 def _is_pair(x):
@@ -431,6 +526,8 @@ def _step_array(x):
     if not _is_list(x):
         raise TypeError(f"it is of type {type(x).__name__}.")
     try:
+        if _is_frame(x):
+            _refuse_dates(x)
         a = np.asarray(x)
     except ValueError:  # steps of different widths
         a = object_array(x)
@@ -439,9 +536,11 @@ def _step_array(x):
         ends = isinstance(x, (list, tuple)) and a.ndim == 1 and "\0" in "".join(x)
         return np.array(x, dtype=object) if ends or a.dtype.kind == "T" else a
     if a.dtype.kind == "O":
-        if a.ndim == 1 and any(np.ndim(v) for v in a):
-            raise ValueError("its steps have different numbers of features.")
-        a = a.astype(np.float64)
+        if any(np.ndim(v) for v in a.flat):
+            what = "its steps have different numbers of features." if a.ndim == 1 else "a cell is no number."
+            raise ValueError(what)
+        a = np.array([np.nan if is_missing(v) else v for v in a.flat]).reshape(a.shape)
+        a = a.astype(np.float64) if a.dtype.kind == "O" else a
     if a.ndim not in (1, 2):
         raise ValueError(f"it has shape {a.shape}, but a sequence has the shape (n_steps, n_features).")
     if a.dtype.kind not in "biufcU":
@@ -548,7 +647,7 @@ def _find_problems(arrays, padding_value, allow_nan, problems, dtype):
             )
             continue
         a = as_numbers(a, problems.name, dtype)
-        if padding_value is not None:
+        if padding_value is not None and not isinstance(padding_value, str):
             a = _drop_padding(a, a.dtype.type(padding_value))
         if len(a):
             _find_non_finite(Sequences(a, [0, len(a)]), allow_nan, problems, first=i)
@@ -557,7 +656,7 @@ def _find_problems(arrays, padding_value, allow_nan, problems, dtype):
 
 
 def _drop_padding(a, padding_value):
-    is_padding = np.isnan(a) if np.isnan(padding_value) else a == padding_value
+    is_padding = a != a if padding_value != padding_value else a == padding_value
     return a[: trailing_lengths(~is_padding.all(axis=1)[np.newaxis])[0]]
 
 
@@ -757,6 +856,44 @@ def check_width(sequences, expected, owner):
     )
 
 
+def check_columns(X, owner, *, reset):
+    """Learn the number and the names of a table's columns, or check them, as scikit-learn does.
+
+    Parameters
+    ----------
+    X : array or DataFrame of shape (n_sequences, n_steps)
+        Series of one feature.
+    owner : estimator
+        Who learns or knows them, as `n_features_in_` and `feature_names_in_`.
+    reset : bool
+        Whether to learn them.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn import RNNClassifier
+    >>> from sklearn_rnn.data.validation import check_columns
+    >>> owner = RNNClassifier()
+    >>> check_columns(np.zeros((2, 3)), owner, reset=True)
+    >>> owner.n_features_in_
+    3
+    """
+    try:
+        validate_data(owner, X, reset=reset, skip_check_array=True)
+    except ValueError as error:
+        if reset or X.shape[1] == owner.n_features_in_:
+            raise
+        raise ValueError(
+            f"{error} Columns are steps here; sequences of other lengths than in fit are answered as a list: "
+            "list(np.asarray(X))."
+        ) from error
+
+
 def check_names(sequences, owner, *, reset):
     """Learn the names of features, or check that they are those that an estimator was fitted on.
 
@@ -831,9 +968,11 @@ def is_ragged(y):
         return True
     if isinstance(y, np.ma.MaskedArray):
         return y.ndim > 1
+    is_frame = _is_frame(y)
     y = _to_array(y, "y")
     if isinstance(y, np.ndarray) and (y.dtype.kind != "O" or y.ndim != 1):
-        return y.ndim == 3
+        # Objects with two axes are sequences of one length that NumPy made one array of.
+        return y.ndim == 3 or (y.ndim == 2 and y.dtype.kind == "O" and not is_frame)
     if not _is_list(y) or len(y) == 0:
         return False
     first = y[0]
@@ -857,9 +996,8 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
         which then holds at each of its steps.
     lengths : array of int of shape (n_sequences,)
         Number of steps of each sequence of X.
-    padded_steps : int, optional
-        Number of steps with padding, if X came as a padded array: an array `y` with as many steps is
-        cut as X was.
+    padded_steps : int, or array of int of shape (n_sequences,), optional
+        Number of steps with padding, if X came with such: `y` with as many steps is cut as X was.
     splits_text : bool, default=False
         Whether a str in `y` holds one target a character, as where X is texts; else it is one target.
     name : str, default="y"
@@ -890,8 +1028,9 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
     check_same_number(rows, lengths, name)
     if np.ma.is_masked(rows) and rows.ndim > 1:
         rows = [row[:n] for row, n in zip(rows.data, masked_lengths(rows, name), strict=True)]
-    if isinstance(rows, np.ndarray) and rows.ndim > 1 and rows.shape[1] == padded_steps:
-        return np.asarray(rows)[np.arange(padded_steps) < lengths[:, np.newaxis]]
+    padded = np.broadcast_to(-1 if padded_steps is None else padded_steps, lengths.shape)
+    if isinstance(rows, np.ndarray) and rows.ndim > 1 and (rows.shape[1] == padded).all():
+        return np.asarray(rows)[np.arange(rows.shape[1]) < lengths[:, np.newaxis]]
     is_split = splits_text and isinstance(rows, np.ndarray) and rows.dtype.kind == "U"
     if isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind != "O" and not is_split:
         return np.repeat(rows, lengths)
@@ -908,6 +1047,7 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
     problems.raise_if_any()
     if all(a.ndim == 0 for a in arrays):
         return np.repeat(np.asarray(arrays), lengths)
+    arrays = [a[:n] if a.ndim and len(a) == m else a for a, n, m in zip(arrays, lengths, padded, strict=True)]
     for i, (a, length) in enumerate(zip(arrays, lengths, strict=True)):
         wanted = f"but X[{i}] has {_number(length, 'step')}."
         if a.ndim == 0:
@@ -924,6 +1064,26 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
 
 def _number(n, noun):
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def find_caller():
+    """Count the calls between a warning and whoever called this package, for its `stacklevel`.
+
+    Returns
+    -------
+    int
+        1 for whoever called this function.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.validation import find_caller
+    >>> find_caller() >= 1
+    True
+    """
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in ("sklearn_rnn", "contextlib"):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def warn_of_padding_before(sequences, padding_value):
@@ -965,8 +1125,162 @@ def warn_of_padding_before(sequences, padding_value):
             "with steps of it and none ends so: padding seems to stand at the start, where it is read as "
             "data. Put it at the end, as SequencePadder(side='end') does, or give sequences without padding; "
             "if these steps are data, leave padding_value out.",
-            stacklevel=6,
+            stacklevel=find_caller(),
         )
+
+
+def warn_of_padding(sequences, name="X", *, by_name_only=False):
+    """Warn if tokens seem to be padded, as padding is then learnt as a token.
+
+    That is so if a token that is called padding ("", "<pad>", "[PAD]", ...) ends sequences and stands nowhere
+    else; or, whatever it is called, if it ends half of many sequences of one length, in runs of different
+    lengths, and stands nowhere else.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Tokens, or numbers, which are not looked at.
+    name : str, default="X"
+        What the message calls them.
+    by_name_only : bool, default=False
+        Whether to look only for what is called padding.
+
+    Warns
+    -----
+    UserWarning
+        If they seem to be padded.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.validation import warn_of_padding
+    >>> warn_of_padding(as_sequences([["to", "be"], ["not"]]))
+    """
+    lengths = sequences.lengths
+    if not sequences.is_tokens or not len(sequences.values) or not lengths.all():
+        return
+    values, starts = sequences.values, sequences.offsets[:-1]
+    counts = Counter(values[sequences.offsets[1:] - 1].tolist())
+    named = [token for token in counts if isinstance(token, str) and _PADDING.fullmatch(token)]
+    token, n_ends = (named[0], len(sequences)) if named else counts.most_common(1)[0]
+    if not named and (by_name_only or (lengths != lengths[0]).any() or 2 * n_ends < len(sequences)):
+        return
+    is_token = values == token
+    last_other = np.maximum.reduceat(np.where(is_token, -1, np.arange(len(values))), starts)
+    runs = sequences.offsets[1:] - 1 - np.maximum(last_other, starts - 1)
+    if runs.sum() != is_token.sum():
+        return
+    if not named and (len(set(runs[runs > 0].tolist())) < 2 or len(set(values.tolist())) <= _FEW_TOKENS):
+        return
+    warnings.warn(
+        f"{name} seems to be padded: {np.count_nonzero(runs)} of {len(sequences)} sequences end with "
+        f"{token!r}, which would be learnt like any other. Cut it off, {name} = [[t for t in x if t != "
+        f"{token!r}] for x in {name}], or set padding_value={token!r} of the estimator.",
+        stacklevel=find_caller(),
+    )
+
+
+_PADDING = re.compile(r"|[<\[_]+pad(ding)?[>\]_]+", re.IGNORECASE)
+_FEW_TOKENS = 8  # of so few, one may well be where all sequences end
+
+
+def warn_of_numbers_as_text(X, sequences):
+    """Warn if texts are numbers, or lists of numbers as they are printed, which are read by the character.
+
+    Parameters
+    ----------
+    X : text in any form
+        What `sequences` were read from.
+    sequences : Sequences
+        Tokens, or numbers, which are not looked at.
+
+    Warns
+    -----
+    UserWarning
+        If all texts (or all words) are numbers, some with a decimal point, or lists of numbers.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.validation import warn_of_numbers_as_text
+    >>> X = ["Rome", "Pisa"]
+    >>> warn_of_numbers_as_text(X, as_sequences(X))
+    """
+    if sequences.values.dtype.kind not in "UO":
+        return
+    are_texts = not isinstance(X, Sequences) and isinstance(next(iter(X)), str)
+    texts = [str(x) for x in X] if are_texts else sequences.values.tolist()
+    if not all(map(_is_printed, texts)) or not any("." in x or "[" in x for x in texts):
+        return
+    if not are_texts:
+        what, fix = "words that are numbers, which are read as tokens", "[[float(v) for v in x] for x in X]"
+    elif all(x.strip().startswith("[") for x in texts):
+        what, fix = "lists as they are printed, which are read by the character", "[json.loads(x) for x in X]"
+    elif any(len(x.split()) > 1 or "," in x for x in texts):
+        what, fix = (
+            "lists of numbers as text, which are read by the character",
+            '[[float(v) for v in x.replace(",", " ").split()] for x in X]',
+        )
+    else:
+        what, fix = (
+            "numbers as text, which are read by the character",
+            "[float(x) for x in X] (which are the steps of one sequence, [X], or many of one step)",
+        )
+    warnings.warn(
+        f"X holds {what}, such as {texts[0][:50]!r}. If they are measurements, make numbers of them: "
+        f"X = {fix}.",
+        stacklevel=find_caller(),
+    )
+
+
+def _is_printed(text):
+    """Whether a text is a number, or numbers between brackets, spaces and commas."""
+    try:
+        return bool(list(map(float, re.sub(r"[\[\](),;]", " ", text).split())))
+    except ValueError:
+        return False
+
+
+def warn_of_feature_names(X):
+    """Warn if a table is read as series of one feature, but its columns have names that are no time.
+
+    Names with a number in them may be times (t0, 2026-01-01), or numbered features (x0), which look alike.
+
+    Parameters
+    ----------
+    X : DataFrame or array
+        Of two axes.
+
+    Warns
+    -----
+    UserWarning
+        If more than half of the columns of a DataFrame have names that are no time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import warn_of_feature_names
+    >>> warn_of_feature_names(np.zeros((2, 3)))
+    """
+    names = [str(name) for name in getattr(X, "columns", ())]
+    no_time = [name for name in names if not _MAY_BE_TIME.search(name)]
+    are_in_order = len(names) > 1 and "".join(names) in string.ascii_letters  # a, b, c
+    if 2 * len(no_time) <= len(names) or are_in_order:
+        return
+    warnings.warn(
+        f"X is a DataFrame whose columns {no_time[:5]} have names that are no time, but each row is read as "
+        f"a sequence of {_number(len(names), 'step')} of one feature. If rows are steps with such features, "
+        "give X, ids = Sequences.from_long(table, id_column, sort_by=time_column) and a y for each id; if a "
+        "row is a sequence of one step, X.to_numpy()[:, np.newaxis]; if columns are steps, X.to_numpy().",
+        stacklevel=find_caller(),
+    )
+
+
+# A number, or the name of a month or of a day.
+_MAY_BE_TIME = re.compile(
+    r"\d|^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)(uary|ruary|ch|il|e|y|ust|t|tember|ober|ember|day|sday|s|nesday|rsday|r|rs|urday)?$",
+    re.IGNORECASE,
+)
 
 
 def check_same_number(y, X, name):
@@ -1056,6 +1370,8 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     check_not_masked(sample_weight, "sample_weight")
     if isinstance(sample_weight, numbers.Number):
         sample_weight = np.full(len(lengths), sample_weight)
+    if per_step and isinstance(sample_weight, np.ndarray) and sample_weight.dtype.kind == "O":
+        sample_weight = list(sample_weight)
     if not isinstance(sample_weight, (list, tuple)) or not per_step:
         sample_weight = np.asarray(sample_weight)
         if sample_weight.ndim != 1:
@@ -1068,13 +1384,43 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     else:
         check_same_number(sample_weight, lengths, "sample_weight")
         weights = sample_weight
+    if weights.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: sample_weight has dtype {weights.dtype}.")
+    if weights.dtype.kind in "mM":
+        raise ValueError(f"sample_weight must hold numbers, but it holds {weights.dtype}.")
     with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
         weights = weights.astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("sample_weight must hold finite numbers that are not negative.")
     if not weights.any():
         raise ValueError("sample_weight is zero for every sequence; at least one must count.")
-    return weights
+    return bound_weights(weights)
+
+
+def bound_weights(weights):
+    """Scale weights down (or up) if they are so large (or small) that sums and products of them overflow.
+
+    What counts is how they compare.
+
+    Parameters
+    ----------
+    weights : ndarray of float64
+        Finite numbers, not all zero.
+
+    Returns
+    -------
+    ndarray of float64
+        The same, or multiplied by a power of two.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import bound_weights
+    >>> bound_weights(np.array([0.5, 2.0])), bound_weights(np.array([2.0**1020, 0]))
+    (array([0.5, 2. ]), array([0.5, 0. ]))
+    """
+    largest = weights.max()
+    return weights if 1e-100 < largest < 1e100 else np.ldexp(weights, -np.frexp(largest)[1])
 
 
 def object_array(arrays):

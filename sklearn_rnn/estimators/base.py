@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.random_state import check_random_state
@@ -20,12 +20,17 @@ from sklearn_rnn.data.validation import (
     Problems,
     array_shape,
     as_sequences,
+    check_columns,
     check_names,
     check_same_number,
     check_sample_weight,
     check_unit,
     check_width,
+    find_caller,
     object_array,
+    warn_of_feature_names,
+    warn_of_numbers_as_text,
+    warn_of_padding,
     warn_of_padding_before,
 )
 from sklearn_rnn.estimators.labels import UnseenLabelsError
@@ -77,16 +82,37 @@ _RECORDED = frozenset(
 )
 
 
-def warn_of_integers(X, vocabulary, n_steps, name="X"):
-    """Warn if integers that are read as tokens look like measurements."""
-    are_codes = isinstance(X, Sequences)  # whoever made these knew what integers mean
-    n_tokens = len(vocabulary)
-    if vocabulary.dtype.kind == "i" and not are_codes and n_tokens > max(50, 0.2 * n_steps):
+def warn_of_integers(X, sequences, name="X"):
+    """Warn if integers that are read as tokens look like measurements.
+
+    These change little from step to step, beside how much any two of them differ, or hardly repeat. Codes of
+    tokens do not, save those of a few states; these are small, and most numbers up to the largest are there.
+    """
+    values = sequences.values
+    if values.dtype.kind != "i" or isinstance(X, Sequences):  # whoever made these knew what integers mean
+        return
+    tokens, counts = np.unique(values, return_counts=True)
+    n_tokens, n_steps = len(tokens), len(values)
+    follows = np.ones(n_steps, dtype=bool)
+    follows[sequences.offsets[:-1][sequences.lengths > 0]] = False
+    if n_tokens <= 3 or not follows.any():
+        return
+    tokens = tokens.astype(np.float64)
+    share = np.cumsum(counts[:-1]) / n_steps  # of what is smaller
+    spread = 2 * np.sum(share * (1 - share) * np.diff(tokens))  # mean difference of any two
+    change = np.abs(np.diff(values.astype(np.float64), prepend=0))[follows].mean()
+    is_sparse = tokens[-1] + 1 > 2 * n_tokens
+    is_smooth = change < (0.7 - n_steps**-0.5) * spread  # few steps may look smooth by chance
+    repeats = np.sum(counts * (counts - 1.0)) / n_steps / (n_steps - 1)  # of two steps, how often they agree
+    hardly_repeat = n_tokens > 50 and repeats * n_tokens < 0.3  # 1 if all tokens come equally often
+    is_many = 20 < n_tokens <= n_steps / 2
+    if tokens[0] < -1 or (is_smooth and (is_sparse or is_many)) or (hardly_repeat and is_sparse):
         warnings.warn(
-            f"{name} holds integers, which are read as tokens: {n_tokens} different ones in {n_steps} steps. "
-            "If they are measurements, make them float: "
-            f"{name} = [np.asarray(x, dtype=float) for x in {name}].",
-            stacklevel=5,
+            f"{name} holds integers, which are read as tokens, but they look like measurements: "
+            f"{n_tokens} different ones from {tokens[0]:.0f} to {tokens[-1]:.0f} in {n_steps} steps. If they "
+            f"are, make them float: {name} = [np.asarray(x, dtype=float) for x in {name}]. If they are codes "
+            f"of tokens, say so: {name} = as_sequences({name}).",
+            stacklevel=find_caller(),
         )
 
 
@@ -114,10 +140,11 @@ class BaseRNN(Versioned, BaseEstimator):
         sequences = as_sequences(X, padding_value=self.padding_value)
         if reset and self.padding_value is not None:
             warn_of_padding_before(sequences, self.padding_value)
+        if reset:
+            warn_of_padding(sequences)
         is_table = _is_table(X, sequences)
         if is_table and (reset or self._was_table):
-            # scikit-learn's own bookkeeping of columns: n_features_in_, feature_names_in_.
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            check_columns(X, self, reset=reset)
         elif reset or not self._was_table:  # the names of a table are those of steps
             check_names(sequences, self, reset=reset)
         kind = _KINDS[sequences.values.dtype.kind]
@@ -165,7 +192,7 @@ class BaseRNN(Versioned, BaseEstimator):
         if not sequences.is_tokens:
             return None
         self.vocabulary_, codes = np.unique(sequences.values, return_inverse=True)
-        warn_of_integers(X, self.vocabulary_, len(codes))
+        warn_of_integers(X, sequences)
         return np.concatenate([[False], np.bincount(codes) == 1])
 
     @property
@@ -263,6 +290,10 @@ class BaseRNN(Versioned, BaseEstimator):
             self._check_parameters()
             device = resolve_device(self.device)
             sequences = self._read(X, reset=not goes_on)
+            if not goes_on:
+                warn_of_numbers_as_text(X, sequences)
+                if _is_table(X, sequences):
+                    warn_of_feature_names(X)
             targets, per_step = self._flatten_target(y, X, sequences)
             if goes_on and per_step != self._per_step:
                 raise ValueError("y must hold one target a step, or one a sequence, as in the first fit.")
@@ -684,10 +715,14 @@ def _is_nested_table(X, sequences):
     return sequences.n_features == 1 and len(np.unique(sequences.lengths)) == 1
 
 
-def count_padded_steps(X):
-    """Count the steps, padding included, if X is one array with all sequences; else None."""
+def count_padded_steps(X, padding_value):
+    """Count the steps of sequences, padding included, of one array with all, or of each; None without any."""
     shape = getattr(X, "shape", ())
-    return shape[1] if len(shape) > 1 else None
+    if len(shape) > 1:
+        return shape[1]
+    if padding_value is None or isinstance(X, Sequences):
+        return None
+    return np.array([len(x) for x in X])
 
 
 def _are_same(a, b):

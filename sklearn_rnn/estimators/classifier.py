@@ -80,8 +80,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Weight of each label; "balanced" makes all labels weigh the same in total.
     warm_start : bool, default=False
         Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
-    padding_value : float, optional
-        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    padding_value : float or str, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
+        str is the padding of text: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
@@ -374,11 +375,11 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             From 0 to 1.
         """
         predicted = self.predict(X)
+        sample_weight = check_sample_weight(sample_weight, np.ones(len(predicted)), per_step=False)
         if predicted.ndim == 1:
             return accuracy_score(y, predicted, sample_weight=sample_weight)
         if np.shape(y) != predicted.shape:
             raise ValueError(f"y has shape {np.shape(y)}, but the predictions have {predicted.shape}.")
-        sample_weight = check_sample_weight(sample_weight, np.ones(len(predicted)), per_step=False)
         return float(np.average((predicted == np.asarray(y)).all(axis=1), weights=sample_weight))
 
     def __sklearn_tags__(self):

@@ -146,7 +146,8 @@ class RNNForecaster(BaseRNN):
     -----
     A list of series and an array with three axes are several series. Anything else is one, so that
     `sklearn.model_selection.TimeSeriesSplit` cuts it in time. Steps are taken as they follow one another; of
-    an index of dates it is only checked that they increase, and that those of `X` and `exogenous` agree.
+    an index of dates it is only checked that they increase, that none stands twice, and that those of `X` and
+    `exogenous` agree; a warning says if some are missing among regular ones.
     The network computes with float32, which has seven digits, but scales are taken off in float64 before.
     Several features are predicted side by side: given what was read, draws of `sample_paths` are independent
     between the features of one step.

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from sklearn_rnn.data.sequences import is_missing
-from sklearn_rnn.data.validation import check_not_masked
+from sklearn_rnn.data.validation import bound_weights, check_not_masked
 
 
 class UnseenLabelsError(ValueError):
@@ -71,9 +71,14 @@ def check_labels(y, name="y"):
             )
         if labels.dtype.kind != "U":
             labels = np.array(flat).reshape(objects.shape) if are_str == {False} else objects
-        return labels
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError(f"{name} contains NaN or infinity, which is no label.")
+    if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
+        raise ValueError(
+            f"Unknown label type: continuous. {name} holds numbers that are not whole, such as "
+            f"{labels[labels != np.floor(labels)][0]}, which are no classes; RNNRegressor predicts numbers, "
+            "of sequences and of steps."
+        )
     if labels.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has complex labels.")
     return labels
@@ -200,6 +205,8 @@ def balance(class_weight, codes, classes, weights):
         present = np.unique(codes)
         of_class = np.ones(len(classes))
         of_class[present] = compute_class_weight(class_weight, classes=present, y=codes)
+    if of_class.any():
+        of_class = bound_weights(of_class)
     weights = of_class[codes] if weights is None else of_class[codes] * weights
     if not weights.any():
         raise ValueError("class_weight is zero for every label that y holds; at least one must count.")

@@ -22,7 +22,14 @@ from sklearn_rnn.data.batching import (
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
-from sklearn_rnn.data.validation import Problems, as_codes, as_sequences, check_unit, object_array
+from sklearn_rnn.data.validation import (
+    Problems,
+    as_codes,
+    as_sequences,
+    check_unit,
+    object_array,
+    warn_of_padding,
+)
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS, TEXT_SCORING
@@ -446,6 +453,7 @@ class RNNLanguageModel(BaseRNN):
         if reset:
             self._kind, self.n_features_in_ = kind, 1
             self._has_unknown = self.handle_unknown == "unknown"
+            warn_of_padding(sequences, name, by_name_only=True)
             if self.vocabulary is None:
                 self.vocabulary_ = learn_vocabulary(sequences, self.min_frequency, counts)
             else:

@@ -216,7 +216,7 @@ RULES = {
         Rule(dict, _always, "'balanced' or a dict from label to weight", names=("balanced",)),
     ),
     "warm_start": _FLAG,
-    "padding_value": Optional(Rule(numbers.Real, _always, "a number")),
+    "padding_value": Optional(Rule((numbers.Real, str), _always, "a number, or a str for text")),
     "device": Rule((str, torch.device), _always, "'auto' or a torch device or its name"),
     "dtype": _one_of(("auto", "float32", "float64", "bfloat16")),
     "checkpoint": Optional(Rule((str, os.PathLike), lambda v: os.fspath(v) != "", "the path of a file")),

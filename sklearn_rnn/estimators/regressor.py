@@ -86,8 +86,9 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         An improvement of the validation score by less than this is none.
     warm_start : bool, default=False
         Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
-    padding_value : float, optional
-        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    padding_value : float or str, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
+        str is the padding of text: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
@@ -250,18 +251,18 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     def _flatten_target(self, y, X, sequences):
         if y is None:
             raise ValueError("RNNRegressor requires y to be passed, but the target y is None.")
-        per_step = is_ragged(y)
+        per_step, padded = is_ragged(y), count_padded_steps(X, self.padding_value)
         if per_step:
             try:
-                y = flatten_steps(y, sequences.lengths, padded_steps=count_padded_steps(X))
+                y = flatten_steps(y, sequences.lengths, padded_steps=padded)
             except ValueError as error:
                 is_rectangle = len(y) == len(sequences) and len({np.shape(row) for row in y}) == 1
-                hint = "For several numbers a sequence, give an array: np.asarray(y).\n"
+                hint = "For several numbers a sequence, give an array: np.asarray(y, dtype=float).\n"
                 raise ValueError(f"{hint if is_rectangle else ''}{error}") from error
         else:
             check_not_masked(y, "y")
             y = np.asarray(y)
-            if self.padding_value is not None and y.ndim == 2 and y.shape[1] == count_padded_steps(X):
+            if self.padding_value is not None and y.ndim == 2 and np.all(y.shape[1] == padded):
                 warnings.warn(
                     "y has the shape of X, padding included, and is read as several numbers a sequence. "
                     "Numbers of steps are a list of arrays, or have a third axis: y[:, :, np.newaxis].",
@@ -272,6 +273,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             raise ValueError(
                 f"y has {y.ndim - 1} axes a term; one target is a number or a vector of numbers."
             )
+        if y.dtype.kind == "c":
+            raise ValueError(f"Complex data not supported: y has dtype {y.dtype}.")
         if y.dtype.kind in "mM":
             raise ValueError(f"y must hold numbers, but it holds {y.dtype}.")
         try:

@@ -19,6 +19,7 @@ from sklearn_rnn.data.validation import (
     check_sample_weight,
     check_unit,
     object_array,
+    warn_of_padding,
 )
 from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
 from sklearn_rnn.estimators.parameters import DECODER
@@ -126,8 +127,9 @@ class RNNSeq2Seq(BaseRNN):
         An improvement of the validation score by less than this is none.
     warm_start : bool, default=False
         Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
-    padding_value : float, optional
-        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    padding_value : float or str, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
+        str is the padding of text: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
@@ -261,10 +263,11 @@ class RNNSeq2Seq(BaseRNN):
         X : sequences in any form, or array of shape (n_pairs, n_features) or (n_pairs,)
             The sources: numbers or tokens; see `RNNClassifier`. One to many: an array of numbers (or a
             DataFrame), one vector a row; or of integers with one axis, each of which is a label. An array
-            with two axes holds sequences of one feature if it is masked, or there is a `padding_value`.
+            with two axes holds sequences of one feature if it is masked, or `padding_value` is a number.
         y : list of str, list of lists of str, list of arrays, or Sequences
             The targets, of any lengths, also empty: a token a character, a word or a code (1-D integer
-            arrays); or numbers, float arrays of shape (n_steps_i,) or (n_steps_i, n_outputs).
+            arrays); or numbers, float arrays of shape (n_steps_i,) or (n_steps_i, n_outputs). A
+            `padding_value` that is a str is cut off text here, too.
         sample_weight : array of shape (n_pairs,), optional
             Weights of the pairs.
         X_val, y_val : like `X` and `y`, optional
@@ -330,7 +333,8 @@ class RNNSeq2Seq(BaseRNN):
                 f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
             )
         sources = self._read_sources(X, reset=reset)
-        targets = as_sequences(y, allow_empty=True, name=names[1], dtype=None)
+        padding = self.padding_value if isinstance(self.padding_value, str) else None  # text, in both
+        targets = as_sequences(y, padding_value=padding, allow_empty=True, name=names[1], dtype=None)
         check_same_number(targets, sources, names[1])
         kind = "numbers"
         if targets.is_tokens:
@@ -365,7 +369,8 @@ class RNNSeq2Seq(BaseRNN):
         shape, is_frame = array_shape(X), hasattr(X, "columns")
         is_text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "T", "O")
         is_table = shape is not None and len(shape) == 2 and (is_frame or not is_text)
-        is_table = is_table and self.padding_value is None  # which only steps can have
+        # Only steps can have padding; a str is that of text.
+        is_table = is_table and (self.padding_value is None or isinstance(self.padding_value, str))
         labels = _as_labels(X) if shape is None else None
         is_sequence = not is_table and labels is None
         if reset:
@@ -433,7 +438,8 @@ class RNNSeq2Seq(BaseRNN):
             self.target_mean_, self.target_scale_ = measure(targets.values.astype(np.float64), rows)
         else:
             self.target_vocabulary_, counts = np.unique(targets.values, return_counts=True)
-            warn_of_integers(y, self.target_vocabulary_, counts.sum(), "y")
+            warn_of_integers(y, targets, "y")
+            warn_of_padding(targets, "y", by_name_only=True)
             if self._copies:
                 rare_inputs = np.concatenate([[False], counts == 1, [False]])
         return self._learn_vocabulary(sources, X) if self._is_sequence else None, rare_inputs

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from sklearn_rnn.data.validation import check_sample_weight, flatten_steps, is_ragged
+from sklearn_rnn.data.validation import check_sample_weight, flatten_steps, is_ragged, warn_of_padding
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
 from sklearn_rnn.estimators.parameters import STEP_HEAD
@@ -76,8 +76,9 @@ class RNNTagger(BaseRNN):
         Weight of each label; "balanced" makes all labels weigh the same in total.
     warm_start : bool, default=False
         Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
-    padding_value : float, optional
-        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped.
+    padding_value : float or str, optional
+        Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
+        str is the padding of text: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
         Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
@@ -246,14 +247,16 @@ class RNNTagger(BaseRNN):
                 "If X is one sequence, give [X] and [y]; if sequences have labels, use RNNClassifier.",
                 stacklevel=4,
             )
-        return check_labels(labels), True
+        labels = check_labels(labels)
+        if labels.ndim == 1:
+            warn_of_padding(sequences.with_values(labels), "y", by_name_only=True)
+        return labels, True
 
     def _flatten_labels(self, y, X, sequences):
         is_text = sequences.values.dtype.kind == "U"
         try:
-            return flatten_steps(
-                y, sequences.lengths, padded_steps=count_padded_steps(X), splits_text=is_text
-            )
+            padded = count_padded_steps(X, self.padding_value)
+            return flatten_steps(y, sequences.lengths, padded_steps=padded, splits_text=is_text)
         except ValueError as error:
             if not is_text:
                 raise

@@ -9,7 +9,17 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.validation import array_shape, as_numbers, as_sequences, check_names, check_width
+from sklearn_rnn.data.validation import (
+    array_shape,
+    as_numbers,
+    as_sequences,
+    check_columns,
+    check_names,
+    check_width,
+    warn_of_feature_names,
+    warn_of_numbers_as_text,
+    warn_of_padding,
+)
 from sklearn_rnn.persistence import Versioned
 
 _KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
@@ -90,6 +100,10 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
         is_table = shape is not None and len(shape) == 2 and not is_text(sequences)
         kind = _KINDS[sequences.values.dtype.kind]
         if reset:
+            warn_of_padding(sequences)
+            warn_of_numbers_as_text(X, sequences)
+            if is_table:
+                warn_of_feature_names(X)
             self._kind = kind
             self._was_table = is_table
             # scikit-learn's bookkeeping of columns: n_features_in_ and feature_names_in_.
@@ -106,7 +120,7 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
                 )
             sequences = _as_numbers(sequences)
         if is_table and self._was_table:
-            validate_data(self, X, reset=False, skip_check_array=True)
+            check_columns(X, self, reset=False)
             return sequences, shape
         if not self._was_table:  # the names of a table are those of steps
             check_names(sequences, self, reset=False)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator
 
-from sklearn_rnn.data.series import is_one_series
+from sklearn_rnn.data.series import is_one_series, refuse_panel
 from sklearn_rnn.data.validation import Problems, as_sequences, check_not_masked, flatten_steps
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.preprocessing.base import check_count
@@ -258,6 +258,8 @@ class SlidingWindow(Versioned, BaseEstimator):
 def _read(X):
     """Bring series into one form, and tell whether X was a single one."""
     is_one = not isinstance(X, (list, tuple)) and is_one_series(X)
+    if is_one:
+        refuse_panel(X)
     if is_one and not hasattr(X, "columns"):
         X = np.asanyarray(X)  # a mask is kept, and found
         X = X if X.ndim == 2 else X[:, np.newaxis]

@@ -434,6 +434,41 @@ def test_from_long_takes_columns_whose_name_is_0():
     same(X, [[[1.0], [2.0]]])
 
 
+DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri"]
+GIVEN = ["Fri", "Wed", "Mon", "Tue", "Thu"]
+
+
+def test_from_long_sorts_ordered_categories_by_their_order():
+    places = [float(DAYS.index(day)) for day in GIVEN]
+
+    def sort(frame, column):
+        return Sequences.from_long(frame({"id": 1, "day": column, "v": places}), "id", sort_by="day")[0]
+
+    def of_polars(columns):
+        return pl.DataFrame(columns | {"id": [1] * 5})
+
+    in_order = [[[0.0], [1.0], [2.0], [3.0], [4.0]]]
+    same(sort(pd.DataFrame, pd.Categorical(GIVEN, DAYS, ordered=True)), in_order)
+    same(sort(of_polars, pl.Series(GIVEN, dtype=pl.Enum(DAYS))), in_order)
+    same(sort(pd.DataFrame, pd.PeriodIndex([f"20{20 + int(k)}" for k in places], freq="Y")), in_order)
+    by_name = [[[4.0], [0.0], [3.0], [1.0], [2.0]]]
+    same(sort(pd.DataFrame, pd.Categorical(GIVEN, DAYS)), by_name)
+    same(sort(of_polars, pl.Series(GIVEN, dtype=pl.Categorical)), by_name)
+    same(sort(pd.DataFrame, GIVEN), by_name)
+
+
+def test_from_long_warns_of_numbers_as_text():
+    table = pd.DataFrame({"id": 1, "time": ["9", "10", "8"], "v": [9.0, 10.0, 8.0]})
+    with pytest.warns(UserWarning, match=r"'time', .* \"10\" before \"9\"\. .*astype\(float\)") as caught:
+        Sequences.from_long(table, "id", sort_by="time")
+    assert caught[0].filename == __file__
+    X, _ = Sequences.from_long(table.assign(time=["09", "10", "08"]), "id", sort_by="time")
+    same(X, [[[8.0], [9.0], [10.0]]])
+
+
+LEVELS = pd.DataFrame(TABLE).set_index(["engine", "time"])
+
+
 @pytest.mark.parametrize(
     ("table", "arguments", "error", "message"),
     [
@@ -474,6 +509,33 @@ def test_from_long_takes_columns_whose_name_is_0():
             {},
             ValueError,
             "Row 0 of the table has no id",
+        ),
+        (
+            pd.DataFrame({"engine": [1, "a", 1], "v": [0, 1, 2]}),
+            {},
+            TypeError,
+            r"Column 'engine' holds values that cannot be compared, of the types int and .*astype\(str\)",
+        ),
+        (
+            pd.DataFrame({"engine": 1, "time": [1, "a", 1], "v": [0, 1, 2]}),
+            {"sort_by": "time"},
+            TypeError,
+            r"Column 'time' holds values that cannot be compared",
+        ),
+        (
+            pd.DataFrame([[1, 2.0, 3.0]], columns=["engine", "v", "v"]),
+            {},
+            ValueError,
+            r"The table has 2 columns 'v'; .*table\.loc\[:, ~table\.columns\.duplicated\(\)\]",
+        ),
+        (pd.DataFrame([[1, 2, 3.0]], columns=["engine"] * 2 + ["v"]), {}, ValueError, "2 columns 'engine'"),
+        (LEVELS, {}, ValueError, r"'engine' is a level of the table's index, .* table\.reset_index\(\)"),
+        (LEVELS.reset_index("engine"), {"sort_by": "time"}, ValueError, "'time' is a level of"),
+        (
+            pd.DataFrame({"engine": [1], "v": [1j]}),
+            {"value_columns": "v"},
+            ValueError,
+            "Complex data not supported: column 'v'",
         ),
     ],
 )

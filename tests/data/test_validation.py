@@ -809,3 +809,165 @@ def test_one_wrong_number_among_large_ones(value):
     assert are_finite(np.asfortranarray(values))
     values[4, 1] = value
     assert not are_finite(values)
+
+
+# Cells, stacked arrays, panels
+
+
+CELLS = pd.DataFrame(
+    {"a": [np.array([1.0, 2.0]), np.array([3.0])], "b": [np.array([4.0, 5.0]), np.array([6.0])]}
+)
+PANEL = pd.DataFrame(
+    {"v": [1.0, 2.0, 3.0]},
+    index=pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)], names=["id", "time"]),
+)
+
+
+@pytest.mark.parametrize("allow_nan", [False, True])
+@pytest.mark.parametrize(
+    "X", [CELLS, CELLS.to_numpy(), CELLS.map(list), CELLS.map(lambda x: torch.tensor(x))]
+)
+def test_a_cell_that_holds_an_array_is_not_missing(X, allow_nan):
+    with pytest.raises(
+        ValueError, match=r"^X\[0, 0\] is a .*np\.column_stack\(row\) for row in np\.asarray\(X\)"
+    ):
+        as_sequences(X, allow_nan=allow_nan)
+    fixed = as_sequences([np.column_stack(row) for row in np.asarray(X)])
+    assert as_lists(fixed) == [[[1.0, 4.0], [2.0, 5.0]], [[3.0, 6.0]]]
+
+
+def test_tensors_without_axes_are_not_missing():
+    X = np.empty((1, 2), object)
+    X[0, 0], X[0, 1] = torch.tensor(1.0), np.array(2.0)
+    assert as_lists(as_sequences(X)) == [[[1.0], [2.0]]]
+
+
+@pytest.mark.parametrize("padding_value", [None, 0])
+@pytest.mark.parametrize(
+    "stacked",
+    [
+        [[1, 2], [2, 3]],
+        [["a", "b"], ["c", "d"]],
+        [[1.5, 2], [2, 3]],
+        [[[1], [2]], [[3], [4]]],
+        [[True], [True]],
+    ],
+)
+def test_what_numpy_stacked_is_read_like_what_it_did_not(stacked, padding_value):
+    ragged = as_sequences([*stacked, stacked[0][:1]], padding_value=padding_value)
+    for X in (np.array(stacked, object), objects(*(np.array(x, object) for x in stacked))):
+        read = as_sequences(X, padding_value=padding_value)
+        assert read.values.dtype.kind == ragged.values.dtype.kind
+        assert as_lists(read) == as_lists(ragged[:2])
+    table = pd.DataFrame({"a": pd.array([1, 2], "Int64"), "b": np.array([1, 2], object)})
+    assert not as_sequences(table).is_tokens  # rows of a table are numbers
+
+
+@pytest.mark.parametrize("dtypes", [("Int64", "float64"), ("Int64", "Float64"), ("boolean", "Float32")])
+def test_missing_values_of_nullable_columns(dtypes):
+    frame = pd.DataFrame({"a": pd.array([1, None], dtypes[0]), "b": pd.array([0.5, 2.5], dtypes[1])})
+    for X in ([frame, frame[:1]], [frame.to_numpy(), frame[:1].to_numpy()]):
+        with pytest.raises(ValueError, match=r"^X\[0\] has NaN at step 1, feature 0; impute"):
+            as_sequences(X)
+        np.testing.assert_array_equal(
+            as_sequences(X, allow_nan=True).values, [[1, 0.5], [np.nan, 2.5], [1, 0.5]]
+        )
+
+
+@pytest.mark.parametrize(
+    "X", [PANEL, PANEL["v"], PANEL.astype("Int64").assign(w=0.5), PANEL.assign(w=[[1.0], [2.0], [3.0]])]
+)
+def test_panels_are_refused(X):
+    with pytest.raises(
+        ValueError, match=r"levels, \['id', 'time'\].*reset_index\(\), 'id', sort_by='time'\);"
+    ):
+        as_sequences(X)
+
+
+def test_what_has_levels_and_is_no_panel_is_read():
+    texts = pd.Series(["ab", "c", "d"], index=PANEL.index)
+    assert len(as_sequences(texts)) == 3
+    assert len(as_sequences(texts.map(list))) == 3
+    assert len(as_sequences([part for _, part in PANEL.groupby(level="id")])) == 2
+    assert len(as_sequences(pd.DataFrame({"x": texts.map(list)}))) == 3
+    unnamed = PANEL.rename_axis([None, None])
+    with pytest.raises(ValueError, match="'level_0', sort_by='level_1'"):
+        as_sequences(unnamed)
+
+
+DATES = [datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (pl.DataFrame({"day": DATES, "v": [1.0, 2.0]}), TypeError, "column 'day' holds Date, not numbers"),
+        ([pl.DataFrame({"day": DATES, "v": [1.0, 2.0]})], ValueError, "column 'day' holds Date, not numbers"),
+        (
+            np.array([[1, "2"], [3, "4"]], object),
+            ValueError,
+            r"X\[0\] has int at step 0, but other steps are str",
+        ),
+        (np.array([[["1.5"]]], object), TypeError, r"X\[0, 0, 0\] is '1.5', but must be a number"),
+        (
+            torch.nested.nested_tensor([torch.zeros(2, 1), torch.zeros(3, 1)], layout=torch.jagged),
+            TypeError,
+            r"nested tensor; list\(X\.unbind\(\)\) is",
+        ),
+        (np.array([[1j, 2]], object), (TypeError, ValueError), "complex"),
+        ([np.array([1j, 2], object)], ValueError, r"Complex data not supported: X\[0\]"),
+    ],
+)
+def test_other_readings_are_refused(X, error, message):
+    with pytest.raises(error, match=message):
+        as_sequences(X, allow_nan=True)
+
+
+def test_an_array_that_numpy_cannot_read_is_to_be_a_list():
+    class Awkward(list):
+        def __array__(self, dtype=None, copy=None):
+            raise ValueError("cannot convert to RegularArray because subarray lengths are not regular")
+
+    class Array:  # not a list, as an array of awkward
+        def __init__(self, rows):
+            self.rows = rows
+
+        def __len__(self):
+            return len(self.rows)
+
+        def __getitem__(self, i):
+            return self.rows[i]
+
+        __array__ = Awkward.__array__
+
+    X = Array([[1.0, 2.0], [3.0]])
+    with pytest.raises(TypeError, match=r"not regular Give list\(X\)"):
+        as_sequences(X)
+    assert len(as_sequences(list(X))) == 2
+
+
+# Padded text
+
+
+@pytest.mark.parametrize("padding", ["", "<pad>"])
+@pytest.mark.parametrize(
+    "form", [np.array, lambda x: np.array(x, object), list, lambda x: [np.array(r) for r in x]]
+)
+def test_padded_words(form, padding):
+    X = form([["to", padding, "be"], ["not", padding, padding], ["x", "y", padding]])
+    assert as_lists(as_sequences(X, padding_value=padding)) == [["to", padding, "be"], ["not"], ["x", "y"]]
+
+
+def test_padded_characters():
+    assert as_sequences(["ab__", "a_b_", "cdef"], padding_value="_").lengths.tolist() == [2, 3, 4]
+    assert as_sequences(["ab__"], padding_value="<pad>").lengths.tolist() == [4]
+    with pytest.raises(ValueError, match=r"X\[1\] is empty \(or all of its steps are padding\)"):
+        as_sequences(["ab__", "____"], padding_value="_")
+
+
+@pytest.mark.parametrize("X", [np.zeros((2, 3)), [np.zeros(3)], [[1, 2], [3]], [[1.0], "a", [2]]])
+def test_the_padding_of_numbers_is_a_number(X):
+    with pytest.raises(
+        TypeError, match=r"^padding_value='' is a str, but X holds numbers|^X\[0\] is of type"
+    ):
+        as_sequences(X, padding_value="")

@@ -101,7 +101,8 @@ def test_bad_y(cls, y, message):
         ({"device": "gpu"}, ValueError, r"Did you mean 'cuda'\? Use device='auto' or device='cpu'"),
         ({"device": "gpu:0"}, ValueError, r"Did you mean 'cuda'\?"),
         ({"dtype": "float16"}, ValueError, "did you mean 'bfloat16'"),
-        ({"padding_value": "no"}, TypeError, "padding_value must be a number, or None"),
+        ({"padding_value": [0]}, TypeError, "padding_value must be a number, or a str for text, or None"),
+        ({"padding_value": "no"}, TypeError, "padding_value='no' is a str, but X holds numbers"),
     ],
 )
 def test_bad_parameters(parameters, error, message):

@@ -9,6 +9,7 @@ import signal
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import skops.io
 import torch
@@ -23,6 +24,7 @@ from skorch.callbacks import LRScheduler
 from sklearn_rnn import RNNForecaster
 from sklearn_rnn.model_selection import backtest
 from sklearn_rnn.persistence import TRUSTED_TYPES
+from sklearn_rnn.preprocessing import SlidingWindow
 from sklearn_rnn.training.net import SequenceNet
 
 rng = np.random.RandomState(0)
@@ -644,3 +646,134 @@ def test_another_form_when_training_goes_on():
         model.partial_fit(MANY)
     with pytest.raises(ValueError, match="exogenous is given, but training had none"):
         model.partial_fit(ONE, exogenous=KNOWN[:60])
+
+
+# Indexes
+
+
+def hourly(n=500, drop=slice(0), freq="h", **kwargs):
+    index = pd.date_range("2026-01-01", periods=n, freq=freq, **kwargs)
+    series = pd.Series(np.sin(np.arange(n) / 4), index=index)
+    return series.drop(series.index[drop])
+
+
+QUICK = {"hidden_size": 4, "max_iter": 1, "random_state": 0}
+
+
+@pytest.mark.parametrize("form", [lambda x: x, lambda x: x.to_frame("v"), lambda x: [x, x[:100]]])
+def test_a_hole_in_regular_dates_is_warned_of(form):
+    series = hourly(drop=slice(200, 300))
+    with pytest.warns(
+        UserWarning, match="lacks 100 step.* 1 place.*between 2026-01-09 07:00:00 and"
+    ) as caught:
+        RNNForecaster(**QUICK).fit(form(series))
+    assert caught[0].filename == __file__
+    assert "series.asfreq('3600s').interpolate()" in str(caught[0].message)
+    RNNForecaster(**QUICK).fit(form(series.asfreq("3600s").interpolate()))
+    RNNForecaster(**QUICK).fit(form(series.reset_index(drop=True)))
+
+
+@pytest.mark.parametrize(
+    ("series", "n_missing", "fix"),
+    [
+        (hourly(freq="D", drop=slice(50, 52)), 2, "asfreq('1D')"),
+        (hourly(freq="MS", n=60, drop=[40]), 1, "asfreq('1MS')"),
+        (hourly(freq="QE", n=60, drop=[40]), 1, "asfreq('3ME')"),
+        (hourly(freq="15min", drop=[30, 70, 71]), 3, "asfreq('900s')"),
+        (hourly(freq="D", drop=[100], tz="Europe/Berlin"), 1, "asfreq('1D')"),
+        (hourly(freq="MS", n=60, drop=[40]).to_period("M"), 1, "freq='M'))"),
+    ],
+)
+def test_holes_in_other_dates(series, n_missing, fix):
+    with pytest.warns(UserWarning, match=rf"lacks {n_missing} step\(s\)") as caught:
+        RNNForecaster(**QUICK).fit(series)
+    assert fix in str(caught[0].message)
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        *(hourly(n=60, freq=freq) for freq in ("MS", "ME", "QS", "YE", "B", "W", "BME", "15D")),
+        hourly(freq="D", tz="Europe/Berlin"),
+        hourly(freq="h", n=5000, tz="Europe/Berlin"),
+        hourly(n=60, freq="MS").to_period("M"),
+        hourly(freq="5min", n=3000).between_time("9:30", "16:00"),
+        hourly(freq="h", n=2000).loc[lambda x: x.index.day_of_week < 5],
+        hourly(freq="D", n=300).loc[lambda x: x.index.day_of_week < 6],
+        hourly(n=200).reset_index(drop=True).drop(range(50, 60)),
+        hourly(n=200).iloc[np.sort(np.random.default_rng(0).permutation(200)[:100])],
+    ],
+)
+def test_calendars_without_holes(series):
+    RNNForecaster(**QUICK).fit(series)
+
+
+def panel():
+    parts = {"a": hourly(n=40), "b": hourly(n=50)}
+    return pd.concat(parts, names=["id", "time"])
+
+
+@pytest.mark.parametrize("form", [lambda x: x, lambda x: x.to_frame("v")])
+def test_panels_are_no_single_series(form):
+    X = form(panel())
+    with pytest.raises(
+        ValueError, match=r"X has an index .*series\.droplevel\('id'\) for _, series in X\.groupby"
+    ):
+        RNNForecaster(**QUICK).fit(X)
+    with pytest.raises(ValueError, match="X has an index of several levels"):
+        SlidingWindow(3).make_windows(X)
+    fixed = [series.droplevel("id") for _, series in X.groupby(level="id")]
+    model = RNNForecaster(**QUICK).fit(fixed)
+    with pytest.raises(ValueError, match="several levels"):
+        model.predict(X)
+    with pytest.raises(ValueError, match=r"^X\[1\] has an index of several levels"):
+        model.predict([fixed[0], X])
+    RNNForecaster(**QUICK).fit([series for _, series in X.groupby(level="id")])  # one id each
+    RNNForecaster(**QUICK).fit(X.loc[["a"]])
+
+
+@pytest.mark.parametrize("form", ["times", "periods", "text", "objects"])
+def test_dates_that_stand_twice_are_refused(form):
+    X = pd.concat([hourly(n=40), hourly(n=40)]).sort_index()
+    X = X.to_period("h") if form == "periods" else X
+    if form in ("text", "objects"):
+        X.index = X.index.astype(str) if form == "text" else X.index.astype(object)
+        with pytest.raises(ValueError, match="X has an index that does not increase"):
+            RNNForecaster(**QUICK).fit(X[::-1])
+    with pytest.raises(
+        ValueError, match=r"X has 2026-01-01 00:00.* in its index twice: .*groupby\(id_column\)\]"
+    ):
+        RNNForecaster(**QUICK).fit(X)
+    with pytest.raises(ValueError, match=r"X\[1\] has 2026"):
+        RNNForecaster(**QUICK).fit([hourly(n=30), X])
+    RNNForecaster(**QUICK).fit(X.reset_index(drop=True))
+
+
+# Frames of polars
+
+
+def test_frames_of_polars():
+    values = np.column_stack([np.sin(np.arange(120) / 4), np.arange(120) % 2])
+    known = np.column_stack([np.arange(125) % 7, np.arange(125) % 2 == 0])
+
+    def frame(x, names):
+        return pl.DataFrame(x, schema=names)
+
+    X, exogenous = frame(values, ["v", "w"]), pl.DataFrame({"day": known[:, 0], "even": known[:, 1] == 1})
+    model = RNNForecaster(**QUICK).fit(X, exogenous=exogenous[:120])
+    same = RNNForecaster(**QUICK).fit(values, exogenous=known[:120])
+    np.testing.assert_array_equal(
+        model.predict(5, exogenous=exogenous[120:]), same.predict(5, exogenous=known[120:])
+    )
+    assert model.feature_names_in_.tolist() == ["v", "w"]
+    model = RNNForecaster(**QUICK).fit([X, X[:50]])
+    assert model.predict([X, X[:50]], 3).shape == (2, 3, 2)
+    series = RNNForecaster(**QUICK).fit(X["v"])
+    np.testing.assert_array_equal(series.predict(3), RNNForecaster(**QUICK).fit(values[:, 0]).predict(3))
+    errors = backtest(RNNForecaster(**QUICK), X, exogenous[:120], cv=2).mean_absolute_error
+    expected = backtest(RNNForecaster(**QUICK), values, known[:120], cv=2).mean_absolute_error
+    np.testing.assert_array_equal(errors, expected)
+    with pytest.raises(TypeError, match="See 'name'"):
+        RNNForecaster(**QUICK).fit(X.with_columns(name=pl.lit("a")))
+    with pytest.raises(TypeError, match="See 'day'"):
+        RNNForecaster(**QUICK).fit(X.with_columns(day=pl.date(2026, 1, 1)))

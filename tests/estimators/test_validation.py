@@ -188,7 +188,7 @@ def test_a_thread_of_joblib_uses_one_core_and_a_fit_alone_all():
 
 
 def test_codes_that_somebody_made_are_no_measurements():
-    codes = as_sequences(np.random.RandomState(0).randint(500, size=(20, 10)).astype(object).tolist())
+    codes = as_sequences(np.random.RandomState(0).randint(5000, size=(20, 10)).astype(object).tolist())
     model = RNNClassifier(**FAST)
     with pytest.warns(UserWarning, match="X holds integers, which are read as tokens"):
         model.fit([x for x in codes], np.arange(20) % 2)

@@ -1,0 +1,249 @@
+"""What may be read otherwise than it was meant: warnings with the way out, and none where all is well."""
+
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
+from sklearn_rnn.data import as_sequences
+from sklearn_rnn.preprocessing import OneHotSequenceEncoder, SequencePadder, StepTransformer, TokenEncoder
+
+FAST = {"hidden_size": 4, "max_iter": 1, "random_state": 0}
+
+
+def one_warning(call, match):
+    with pytest.warns(UserWarning, match=match) as caught:
+        result = call()
+    assert [w.filename for w in caught] == [__file__]
+    return result
+
+
+# Tables of features
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+@pytest.mark.parametrize("names", [["speed", "temp"], ["v"], ["id", "T", "x1"], ["may_be", "decay"]])
+def test_a_table_of_features_is_warned_of(frame, names):
+    table = frame({name: [0.1, 0.2, 0.3] for name in names})
+    model = one_warning(
+        lambda: RNNRegressor(**FAST).fit(table, [1.0, 2.0, 3.0]), r"names that are no time.*from_long\(table"
+    )
+    model.predict(table)  # not again
+    one_warning(lambda: StepTransformer("passthrough").fit(table), "names that are no time")
+    one_warning(lambda: SequencePadder().fit(table), "names that are no time")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [0, 1],
+        ["x0", "x1"],
+        ["feature_0", "feature_1"],
+        ["t0", "t1"],
+        ["step_1", "step_2"],
+        ["2026-01-01", "2026-01-02"],
+        ["Jan", "Feb", "March"],
+        ["Mon", "Tuesday"],
+        ["Q1 2026", "Q2 2026"],
+        ["id", "t0", "t1"],
+        ["baseline", "week 4", "week 8"],
+        ["a", "b", "c"],
+        pd.date_range("2026-01-01", periods=2),
+        pd.period_range("2026-01", periods=2, freq="M"),
+    ],
+)
+def test_a_table_of_times_is_not(names):
+    table = pd.DataFrame(np.ones((3, len(names))), columns=names)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Feature names only support names that are all strings")
+        StepTransformer("passthrough").fit(table)
+
+
+@pytest.mark.parametrize("form", [np.array, pd.DataFrame])
+@pytest.mark.parametrize("model", [RNNClassifier(**FAST), StepTransformer("passthrough")])
+def test_a_table_of_another_width_is_answered_as_a_list(model, form):
+    model.fit(form(np.ones((4, 3))), [0, 1, 0, 1])
+    other = form(np.ones((2, 5), dtype=int))
+    answer = model.predict if hasattr(model, "predict") else model.transform
+    with pytest.raises(
+        ValueError, match=r"X has 5 features, but .*as input\. .* a list: list\(np\.asarray\(X\)\)"
+    ):
+        answer(other)
+    assert len(answer(list(np.asarray(other)))) == 2
+
+
+# Integers
+
+HEARTS = [np.array([71, 72, 75]), np.array([90, 88])]
+
+
+def walks(n, start, seed=0):
+    rng = np.random.default_rng(seed)
+    return [np.round(start + np.cumsum(rng.normal(0, 3, 30))).astype(int) for _ in range(n)]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        HEARTS,
+        walks(3, 100),
+        walks(100, 100),
+        walks(50, 0),
+        [[-5, 3, 7], [2, 0]],
+        walks(20, 10**12),
+        [np.random.default_rng(k).integers(0, 1000, 30) for k in range(5)],
+    ],
+)
+def test_integers_that_look_like_measurements_are_warned_of(X):
+    y = [k % 2 for k in range(len(X))]
+    one_warning(
+        lambda: RNNClassifier(**FAST).fit(X, y),
+        r"look like measurements.*float\) for x in X\].*as_sequences\(X\)",
+    )
+    RNNClassifier(**FAST).fit(as_sequences(X), y)
+
+
+def test_integer_targets_that_look_like_measurements_are_warned_of():
+    one_warning(
+        lambda: RNNSeq2Seq(**FAST).fit(["ab", "c"], HEARTS), "y holds integers.*look like measurements"
+    )
+
+
+def codes(texts):
+    vocabulary = {}
+    return [[vocabulary.setdefault(c, len(vocabulary)) for c in text] for text in texts]
+
+
+TEXTS = ["the cat sat", "on the mat", "and a dog", "is not a cat"]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [[1, 2], [3]],
+        [[0, 1, 1], [2, 0]],
+        [[ord(c) for c in text] for text in TEXTS],
+        codes(TEXTS),
+        codes([text.split() for text in TEXTS]),
+        codes(["abcdefghijklm", "nopqrstuvwxyz"]),  # of nothing but new ones
+        [np.repeat([0, 3, 1, 2], 10), np.repeat([2, 0], 20)],  # of states that last
+        [[-1, 0, 1], [1, -1]],
+        [np.random.default_rng(k).integers(0, 256, 30) for k in range(20)],
+        [[101, 7592, 2088, 102], [101, 2129, 2024, 2017, 102]],
+    ],
+)
+def test_codes_of_tokens_are_not(X):
+    RNNClassifier(**FAST).fit(X, [k % 2 for k in range(len(X))])
+
+
+# Numbers as text
+
+
+@pytest.mark.parametrize(
+    ("X", "way_out", "read"),
+    [
+        (["[0.1, -0.2]", "[3]"], lambda X: [json.loads(x) for x in X], [[0.1, -0.2], [3.0]]),
+        (["0.126", "1.5"], lambda X: [[float(x) for x in X]], [[0.126, 1.5]]),
+        (
+            ["0.1, -2", "3"],
+            lambda X: [[float(v) for v in x.replace(",", " ").split()] for x in X],
+            [[0.1, -2.0], [3]],
+        ),
+        ([["0.1", "-2"], ["3"]], lambda X: [[float(v) for v in x] for x in X], [[0.1, -2.0], [3.0]]),
+    ],
+)
+@pytest.mark.parametrize("form", [list, pd.Series])
+def test_numbers_as_text_are_warned_of(X, way_out, read, form):
+    X = form(X)
+    one_warning(lambda: RNNClassifier(**FAST).fit(X, [0, 1]), "X holds .* make numbers of them: X = ")
+    fixed = as_sequences(way_out(X))
+    assert [x.ravel().tolist() for x in fixed] == [[np.float32(v) for v in x] for x in read]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [["0123", "3210"], ["nan", "inf"], ["1.5 m", "2.5"], [["1", "2"], ["3"]], ["2026-01-01", "2026-01-02"]],
+)
+def test_other_text_is_not(X):
+    RNNClassifier(**FAST).fit(X, [0, 1])
+
+
+# Padding
+
+PADDED = [["to", "be", "<pad>"], ["not", "<pad>", "<pad>"], ["or", "is", "it"]]
+TAGS = [["A", "B", "<pad>"], ["A", "<pad>", "<pad>"], ["A", "B", "A"]]
+FORMS = [list, np.array, lambda x: np.array(x, object), lambda x: [np.array(r) for r in x], pd.Series]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form_of_y", [list, np.array])
+def test_targets_are_cut_as_padded_words_are(form, form_of_y):
+    X, y = form(PADDED), form_of_y(TAGS)
+    tagger = RNNTagger(padding_value="<pad>", **FAST).fit(X, y)
+    assert tagger.vocabulary_.tolist() == ["be", "is", "it", "not", "or", "to"]
+    assert tagger.classes_.tolist() == ["A", "B"]
+    assert [len(tags) for tags in tagger.predict(X)] == [2, 1, 3]
+    assert 0 <= tagger.score(X, y) <= 1
+
+
+@pytest.mark.parametrize("form", [list, np.array])
+def test_targets_of_padded_numbers_are_cut(form):
+    X = form([[0.5, 0.25, 0.0], [0.5, 0.0, 0.0]])
+    y = [[1.0, 2.0, 0.0], [1.0, 0.0, 0.0]]
+    targets, per_step = RNNRegressor(padding_value=0)._flatten_target(y, X, as_sequences(X, padding_value=0))
+    assert per_step
+    assert targets.tolist() == [1.0, 2.0, 1.0]
+
+
+def test_sources_and_targets_of_padded_words():
+    model = RNNSeq2Seq(padding_value="<pad>", **FAST).fit(PADDED, PADDED)
+    assert "<pad>" not in model.vocabulary_
+    assert "<pad>" not in model.target_vocabulary_
+    model = RNNSeq2Seq(padding_value="<pad>", **FAST).fit(np.eye(3), PADDED)  # of vectors
+    assert model.target_vocabulary_.tolist() == ["be", "is", "it", "not", "or", "to"]
+
+
+@pytest.mark.parametrize("padding", ["", "<pad>", "<PAD>", "[PAD]", "_PAD_"])
+def test_padded_words_are_warned_of(padding):
+    X = [[padding if word == "<pad>" else word for word in x] for x in PADDED]
+    fit = {
+        "X": lambda: RNNClassifier(**FAST).fit(X, [0, 1, 0]),
+        "array": lambda: RNNClassifier(**FAST).fit(np.array(X), [0, 1, 0]),
+        "encoder": lambda: TokenEncoder().fit(X),
+        "one-hot": lambda: OneHotSequenceEncoder().fit(X),
+        "language model": lambda: RNNLanguageModel(**FAST).fit(X),
+    }
+    for call in fit.values():
+        one_warning(call, "X seems to be padded: 2 of 3 sequences end with .*padding_value=")
+
+
+def test_padded_labels_are_warned_of():
+    X = np.ones((3, 3, 2))
+    one_warning(
+        lambda: RNNTagger(**FAST).fit(X, TAGS), "y seems to be padded: 2 of 3 sequences end with '<pad>'"
+    )
+
+
+def test_a_constant_that_ends_sequences_of_one_length_is_warned_of():
+    rows = [[k % 9 + 1] * (k % 5 + 1) + [0] * (4 - k % 5) for k in range(20)]
+    one_warning(lambda: RNNClassifier(**FAST).fit(rows, [0, 1] * 10), "X seems to be padded: 16 of 20")
+    texts = [word.ljust(8) for word in ["cat", "horse", "dromedar", "mouse", "ox"]]
+    one_warning(lambda: RNNClassifier(**FAST).fit(texts, [0, 1, 0, 1, 0]), "end with ' '")
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        [["a", "house", "."], ["the", "garden", "."], ["some", "trees", "."]],
+        [["pad", "of"], ["a", "pad"]],
+        [["", "be"], ["to", ""]],
+        [["a", "b", "b"], ["a", "a", "b"], ["a", "b", "b"]],
+        ["aabb", "abbb", "aaab"],
+    ],
+)
+def test_what_ends_sequences_and_is_no_padding_is_not(X):
+    RNNClassifier(**FAST).fit(X, [k % 2 for k in range(len(X))])
