@@ -65,12 +65,25 @@ def test_every_estimator_stands_in_the_independence_contract():
     assert set(CONTRACTS["estimators"]["modules"]) == estimators
 
 
+def read_pins(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line.partition("#")[0]) for line in lines if not line.startswith("#")]
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+
+
 def test_constraints_pin_what_is_needed():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pins = [Requirement(line) for line in lines if not line.startswith("#")]
-    pinned = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+    pinned = read_pins("constraints.txt")
     extras = PROJECT["project"]["optional-dependencies"]
     for text in [*PROJECT["project"]["dependencies"], *extras["docs"], *extras["plot"], *extras["test"]]:
         need = Requirement(text)
         if need.name != "sklearn-rnn":
             assert need.specifier.contains(pinned[canonicalize_name(need.name)]), text
+
+
+def test_lowest_constraints_are_the_bounds():
+    pinned = read_pins("constraints-lowest.txt")
+    extras = PROJECT["project"]["optional-dependencies"]
+    for text in [*PROJECT["project"]["dependencies"], *extras["plot"], *extras["test"]]:
+        need = Requirement(text)
+        if need.name != "sklearn-rnn":
+            assert str(need.specifier) == f">={pinned[canonicalize_name(need.name)]}", text
