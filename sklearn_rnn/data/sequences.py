@@ -1,6 +1,7 @@
 """The container that every form of sequences becomes: flat values and offsets."""
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -460,6 +461,33 @@ def is_missing(value):
     """
     equals_itself = value == value
     return value is None or not (isinstance(equals_itself, (bool, np.bool_)) and equals_itself)
+
+
+@contextmanager
+def reading(name):
+    """Raise ValueError or TypeError for what other libraries raise at data that they cannot read.
+
+    Parameters
+    ----------
+    name : str
+        What error messages call the data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.sequences import reading
+    >>> with reading("y"):
+    ...     np.asarray([10**400], dtype=float)
+    Traceback (most recent call last):
+    ...
+    ValueError: y holds a number that is too large: int too large to convert to float
+    """
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(f"{name} holds a number that is too large: {error}") from error
+    except RuntimeError as error:  # a tensor that requires its gradient, or lies on a GPU
+        raise TypeError(f"{name} cannot be read as an array: {error}") from error
 
 
 def _missing_rows(table, column):

@@ -180,9 +180,9 @@ class BaseRNN(Versioned, BaseEstimator):
     @fair_threads()
     def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, goes_on, epochs, classes=None):
         """Check everything, then train; the estimator changes only if all went well."""
+        self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
-            self._check_parameters()
             device = resolve_device(self.device)
             sequences = self._read(X, reset=not goes_on)
             targets, per_step = self._flatten_target(y, X, sequences)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.validation import Problems, check_not_masked
 from sklearn_rnn.estimators.labels import check_labels
 
@@ -39,7 +40,8 @@ def read_condition(condition, name="condition"):
     expected = f"{name} must hold a label (str, int or bool) or a vector of numbers for each text"
     check_not_masked(condition, name)
     try:
-        values = np.asarray(condition)
+        with reading(name):
+            values = np.asarray(condition)
     except ValueError:
         raise ValueError(f"{expected}, all of one length, but its entries differ in length.") from None
     if values.ndim < 2 and values.dtype.kind != "f":

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from sklearn_rnn.data.sequences import is_missing
+from sklearn_rnn.data.sequences import is_missing, reading
 from sklearn_rnn.data.validation import check_not_masked
 
 
@@ -54,7 +54,8 @@ def check_labels(y, name="y"):
     array([1, 2])
     """
     check_not_masked(y, name)
-    labels = np.asarray(y)
+    with reading(name):
+        labels = np.asarray(y)
     if labels.dtype.kind in "OT" or (labels.dtype.kind == "U" and not hasattr(y, "dtype")):
         objects = np.asarray(y, dtype=object)  # as they were before NumPy made str of numbers
         flat = list(objects.flat)
@@ -195,7 +196,8 @@ def balance(class_weight, codes, classes, weights):
         bad = [w for w in class_weight.values() if not (isinstance(w, numbers.Real) and 0 <= w < np.inf)]
         if bad:
             raise ValueError(f"class_weight must hold finite numbers that are not negative, not {bad[0]!r}.")
-        of_class = np.array([class_weight.get(label, 1.0) for label in classes.tolist()])
+        with reading("class_weight"):
+            of_class = np.array([float(class_weight.get(label, 1)) for label in classes.tolist()])
     else:
         present = np.unique(codes)
         of_class = np.ones(len(classes))

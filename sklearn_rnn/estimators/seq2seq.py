@@ -293,9 +293,9 @@ class RNNSeq2Seq(BaseRNN):
 
     @fair_threads()
     def _fit_pairs(self, X, y, sample_weight, validation, *, goes_on, epochs):
+        self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
-            self._check_parameters()
             device = resolve_device(self.device)
             sources, targets = self._read_pairs(X, y, reset=not goes_on)
             weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
@@ -395,7 +395,7 @@ class RNNSeq2Seq(BaseRNN):
         names = {"U": "characters", "O": "words", "i": "integers", "f": "numbers"}
         of_X = names[sources.values.dtype.kind] if self._is_sequence else "no sequences"
         of_y = names[targets.values.dtype.kind]
-        differ = of_X != of_y
+        differ = of_X != of_y or of_y == "numbers"
         if {of_X, of_y} == {"characters", "words"}:  # words of one character are characters
             differ = max(map(len, [*sources.values, *targets.values])) > 1
         if differ:

@@ -14,6 +14,7 @@ from sklearn_rnn.preprocessing.base import (
     check_bool,
     check_count,
     check_option,
+    check_size,
     unchanged_on_error,
 )
 from sklearn_rnn.preprocessing.truncator import truncate
@@ -209,6 +210,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
     def _check_parameters(self):
         if not isinstance(self.padding_value, numbers.Real):
             raise TypeError(f"padding_value must be a number, but it is {self.padding_value!r}.")
+        check_size("padding_value", self.padding_value)
         if np.isfinite(self.padding_value) and abs(self.padding_value) > float(np.finfo(np.float32).max):
             raise ValueError(f"padding_value={self.padding_value} is too large for float32.")
         check_count("n_steps", self.n_steps, optional=True)
