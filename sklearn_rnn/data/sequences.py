@@ -516,10 +516,11 @@ def _numbers(table, column):
 
 def _as_whole(name, numbers):
     """Make int64 of whole numbers, and an error of others."""
-    numbers = np.asarray(numbers)
-    if numbers.dtype.kind == "f" and not (numbers == np.floor(numbers)).all():
-        raise ValueError(f"{name} must be whole numbers.")
-    return numbers.astype(np.int64, copy=False)
+    with reading(name):
+        numbers = np.asarray(numbers)
+        if numbers.dtype.kind == "f" and not (numbers == np.floor(numbers)).all():
+            raise ValueError(f"{name} must be whole numbers.")
+        return numbers.astype(np.int64, copy=False)
 
 
 def step_positions(starts, lengths):

@@ -35,7 +35,7 @@ def is_one_series(X):
         return False
     with reading("X"):
         X = np.asanyarray(X)
-    holds_numbers = X.dtype.kind != "O" or (X.size and isinstance(X.flat[0], numbers.Number))
+    holds_numbers = X.dtype.kind != "O" or (X.size and isinstance(np.asarray(X).flat[0], numbers.Number))
     return X.ndim == 2 or (X.ndim == 1 and bool(holds_numbers))
 
 

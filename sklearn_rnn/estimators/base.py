@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import SequenceDataset
-from sklearn_rnn.data.sequences import Sequences, is_missing
+from sklearn_rnn.data.sequences import Sequences, is_missing, reading
 from sklearn_rnn.data.validation import (
     Problems,
     array_shape,
@@ -564,7 +564,8 @@ def _check_groups(groups, validation, sequences):
         return None
     if any(part is not None for part in validation):
         raise ValueError("Give X_val and y_val, or validation_groups to set sequences aside by, not both.")
-    groups = column_or_1d(groups)
+    with reading("validation_groups"):
+        groups = column_or_1d(groups)
     check_same_number(groups, sequences, "validation_groups")
     problems = Problems("validation_groups")
     if groups.dtype.kind in "fO":

@@ -924,7 +924,9 @@ def _fill_up(parts, filling, lengths):
 
 def _as_labels(X):
     """Give labels as an array, if X holds integers (or bool) with one axis; else None."""
-    if isinstance(X, Sequences) or not hasattr(X, "__len__") or isinstance(X, (str, dict)) or len(X) == 0:
+    if isinstance(X, (Sequences, str, dict)) or not hasattr(X, "__len__") or getattr(X, "is_nested", False):
+        return None
+    if len(X) == 0:
         return None
     if not isinstance(X, np.ndarray):
         if not isinstance(next(iter(X)), (int, np.integer, np.bool_)):

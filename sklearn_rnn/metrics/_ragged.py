@@ -45,7 +45,8 @@ def read_labels(y, name):
     if rows and {_kind_of_array(row) for row in rows} in ({"U"}, {"i"}, {"O"}):
         labels = np.concatenate(rows).tolist()  # several times faster than row by row
     else:
-        rows = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
+        with reading(name):
+            rows = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
         for i, row in enumerate(rows):
             if not isinstance(row, (list, tuple, str)):
                 problems.add(i, f"is a single {type(row).__name__}, but must hold a label for each step.")
