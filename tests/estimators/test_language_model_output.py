@@ -245,7 +245,6 @@ def test_copies(options, form):
     assert_same(clone(model).fit(X), model, X)
 
 
-@pytest.mark.filterwarnings("ignore:You are using `torch.load`:FutureWarning")  # torch 2.4 itself
 def test_a_copy_of_a_network_is_tied_to_its_own_embedding():
     network = make(tie_weights=True).fit(TEXTS).module_
     for twin in (copy.deepcopy(network), pickle.loads(pickle.dumps(network)), network.double()):
