@@ -950,6 +950,19 @@ KNOWN = {
     "a huge learning rate": lambda: RNNRegressor(learning_rate=10**400, **TINY).fit(X, [0, 1, 2]),
     "a huge network": lambda: RNNRegressor(**TINY | {"hidden_size": 10**30}).fit(X, [0, 1, 2]),
     "a huge number of steps": lambda: preprocessing.SequenceTruncator(10**30).fit(X),
+    "a huge condition": lambda: RNNLanguageModel(**TINY).fit(["ab", "c"], condition=[[10**400], [1]]),
+    "lengths with gradient": lambda: Sequences.from_lengths(["a", "b"], with_gradient([1, 1])),
+    "values with gradient": lambda: Sequences(with_gradient([[1.0]]), [0, 1]),
+    "padded sequences with gradient": lambda: Sequences.from_padded(with_gradient([[1.0]]), padding_value=0),
+    "classes with gradient": lambda: RNNClassifier(**TINY).partial_fit(
+        X, [0, 1, 0], classes=with_gradient([0, 1])
+    ),
+    "categories with gradient": lambda: preprocessing.OneHotSequenceEncoder(
+        categories=[with_gradient([1])]
+    ).fit(["a"]),
+    "groups with gradient": lambda: RNNRegressor(**TINY).fit(
+        X, [0, 1, 2], validation_groups=with_gradient([1, 2, 1])
+    ),
     "a huge horizon": lambda: preprocessing.SlidingWindow(2, horizon=10**30).make_windows(SERIES),
     "a huge padding": lambda: preprocessing.SequencePadder(padding_value=10**400).fit(X),
     "a huge number in a metric": lambda: metrics.step_r2_score([[1.0, 2.0]], [[1.0, 10**400]]),

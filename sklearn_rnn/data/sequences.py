@@ -52,7 +52,9 @@ class Sequences:
     __slots__ = ("feature_names", "offsets", "values")
 
     def __init__(self, values, offsets, *, feature_names=None):
-        values, offsets = np.asarray(values), _as_whole("offsets", offsets)
+        with reading("values"):
+            values = np.asarray(values)
+        offsets = _as_whole("offsets", offsets)
         if values.ndim not in (1, 2):
             raise ValueError(
                 f"values needs 1 axis (tokens) or 2 axes (steps, features), but has {values.ndim}."
@@ -125,7 +127,8 @@ class Sequences:
         >>> Sequences.from_padded([[1.0, 2.0, 0.0], [3.0, 0.0, 0.0]], lengths=[2, 1])
         Sequences(2 sequences of 1 to 2 steps, 1 feature)
         """
-        X = np.asarray(X)
+        with reading("X"):
+            X = np.asarray(X)
         is_tokens = X.ndim == 2 and X.dtype.kind in "UO" and all(isinstance(x, str) for x in X.flat)
         if X.ndim == 2:
             X = X[:, :, np.newaxis]
@@ -258,7 +261,8 @@ class Sequences:
         >>> Sequences.from_aeon([np.zeros((2, 5)), np.zeros((2, 3))])
         Sequences(2 sequences of 3 to 5 steps, 2 features)
         """
-        X = [np.asarray(x) for x in X]
+        with reading("X"):
+            X = [np.asarray(x) for x in X]
         if not X:
             raise ValueError("X holds no series.")
         for i, x in enumerate(X):

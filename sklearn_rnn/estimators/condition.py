@@ -52,7 +52,8 @@ def read_condition(condition, name="condition"):
             return values
     elif values.dtype.kind == "O":  # of two axes
         try:
-            values = values.astype(np.float64)
+            with reading(name):
+                values = values.astype(np.float64)
         except (TypeError, ValueError):
             raise TypeError(f"{expected}, but it has two axes and holds other things than numbers.") from None
     if values.dtype.kind not in "biuf":
@@ -173,7 +174,8 @@ def check_prior(prior, n_classes):
         f"prior must hold one share for each of the {n_classes} classes, in the order of condition_classes_"
     )
     try:
-        shares = np.asarray(prior, dtype=np.float64)
+        with reading("prior"):
+            shares = np.asarray(prior, dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"{expected}, but it is {prior!r}.") from None
     if shares.shape != (n_classes,):

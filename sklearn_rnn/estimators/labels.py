@@ -113,6 +113,29 @@ def code_labels(labels, classes):
     return np.searchsorted(classes, labels)
 
 
+def read_classes(classes):
+    """Sort the labels that a call names, each once.
+
+    Parameters
+    ----------
+    classes : array of shape (n_classes,)
+        What the call names.
+
+    Returns
+    -------
+    ndarray
+        The labels.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.estimators.labels import read_classes
+    >>> read_classes([1, 0, 1])
+    array([0, 1])
+    """
+    with reading("classes"):
+        return np.unique(np.asarray(classes))
+
+
 def check_classes(given, classes):
     """Check that a later `partial_fit` names the same labels as the first.
 
@@ -138,11 +161,9 @@ def check_classes(given, classes):
         return
     if isinstance(classes, list):
         raise ValueError("classes= names the labels of one output; y has several.")
-    if not np.array_equal(np.unique(np.asarray(given)), classes):
-        raise ValueError(
-            f"classes={np.unique(np.asarray(given)).tolist()} is not what training began with: "
-            f"{classes.tolist()}."
-        )
+    given = read_classes(given)
+    if not np.array_equal(given, classes):
+        raise ValueError(f"classes={given.tolist()} is not what training began with: {classes.tolist()}.")
 
 
 def balance(class_weight, codes, classes, weights):

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.sequences import Sequences, step_positions, trailing_lengths
+from sklearn_rnn.data.sequences import Sequences, reading, step_positions, trailing_lengths
 from sklearn_rnn.data.validation import Problems, are_finite, as_sequences
 from sklearn_rnn.preprocessing.base import (
     SequenceTransformer,
@@ -164,7 +164,8 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         """
         check_is_fitted(self)
         self._check_parameters()
-        X = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
+        with reading("X"):
+            X = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
         if X.ndim not in (2, 3) or X.shape[1] != self.n_steps_:
             raise ValueError(
                 f"X has shape {X.shape}, but {type(self).__name__} is expecting {self.n_steps_} steps: "
