@@ -87,8 +87,8 @@ def test_scikit_learn_check(estimator, check):
     check(estimator)
 
 
-# Other settings, with other seeds: each is made for every estimator that has the parameters, and with
-# ``--checks all`` every check is run; else one of some dozens, so that all kinds have their turn.
+# Twenty settings of each estimator, with five seeds. With
+# ``--checks all`` every check is run; else one of many, so that all kinds have their turn.
 
 SETTINGS = {
     "elman": {"cell": "elman", "nonlinearity": "relu", "learning_rate": 0.01},
@@ -108,31 +108,36 @@ SETTINGS = {
     "rmsprop": {"optimizer": "rmsprop", "learning_rate": 0.01},
     "warm start": {"warm_start": True},
     "padding": {"padding_value": -1e6},
-    "embedding": {"embedding_size": 4},
-    "head of sequences": {RNNTagger: {"head": "crf"}, RNNRegressor: {"head": AbsoluteErrorHead}},
-    "decoder": {
-        Speller: {"attention": None, "beam_size": 2, "decoder_cell": "gru", "decoder_hidden_size": 8},
-        RNNRegressor: {"head": GaussianHead},
-        RNNClassifier: {"cell": "lstm", "num_layers": 2, "bidirectional": True, "pooling": "max"},
-        RNNTagger: {"cell": "jordan", "bidirectional": True},
+    "embedding": {"embedding_size": 4, "hidden_size": 24},
+    "another head": {"head": "auto", "cell": "jordan", "nonlinearity": "relu"},
+    "much of it": {"cell": "lstm", "num_layers": 2, "bidirectional": True, "pooling": "max"},
+}
+# Where an estimator lacks what a setting is about.
+INSTEAD = {
+    ("attention", RNNTagger): {"cell": "elman", "num_layers": 2},
+    ("attention", Speller): {"attention": "additive"},
+    ("short gradients", Speller): {"decoder_num_layers": 2},
+    ("another head", RNNTagger): {"head": "crf"},
+    ("another head", RNNRegressor): {"head": AbsoluteErrorHead},
+    ("another head", Speller): {"scheduled_sampling": 0.3},
+    ("much of it", RNNRegressor): {"head": GaussianHead},
+    ("much of it", Speller): {
+        "attention": None,
+        "beam_size": 2,
+        "decoder_cell": "gru",
+        "decoder_hidden_size": 8,
     },
 }
 N_SEEDS = 5
-EVERY = 41  # no divisor of the number of checks
+EVERY = 131  # no divisor of the number of checks
 
 
 def make_estimators():
-    """Yield a name and an estimator for all settings and classes that have them."""
+    """Yield a name and an estimator for each setting and class."""
     for name, setting in SETTINGS.items():
         for cls in CLASSES:
-            chosen = (
-                setting.get(cls, {})
-                if cls in setting or Speller in setting or RNNTagger in setting
-                else setting
-            )
-            chosen = {key: value for key, value in chosen.items() if key in cls().get_params()}
-            if chosen:
-                yield name, cls(**SMALL | chosen)
+            chosen = INSTEAD.get((name, cls), setting)
+            yield name, cls(**SMALL | {key: v for key, v in chosen.items() if key in cls().get_params()})
 
 
 def pytest_generate_tests(metafunc):
