@@ -951,6 +951,8 @@ KNOWN = {
     "a huge network": lambda: RNNRegressor(**TINY | {"hidden_size": 10**30}).fit(X, [0, 1, 2]),
     "a huge number of steps": lambda: preprocessing.SequenceTruncator(10**30).fit(X),
     "a huge condition": lambda: RNNLanguageModel(**TINY).fit(["ab", "c"], condition=[[10**400], [1]]),
+    "an index with gradient": lambda: Sequences(["a"], [0, 1])[with_gradient([0.0])],
+    "a huge temperature": lambda: RNNLanguageModel(**TINY).fit(["ab", "c"]).sample(temperature=10**400),
     "lengths with gradient": lambda: Sequences.from_lengths(["a", "b"], with_gradient([1, 1])),
     "values with gradient": lambda: Sequences(with_gradient([[1.0]]), [0, 1]),
     "padded sequences with gradient": lambda: Sequences.from_padded(with_gradient([[1.0]]), padding_value=0),

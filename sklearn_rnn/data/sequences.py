@@ -376,7 +376,8 @@ class Sequences:
                 values = self.values[offsets[0] : offsets[-1]]
                 return Sequences(values, offsets - offsets[0], feature_names=self.feature_names)
             key = np.arange(start, stop, step)
-        rows = np.asarray(key)
+        with reading("the index"):
+            rows = np.asarray(key)
         if rows.dtype == bool:
             if rows.shape != (len(self),):
                 raise IndexError(f"The mask has shape {rows.shape}, but there are {len(self)} sequences.")
