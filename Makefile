@@ -3,10 +3,11 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+CONSTRAINTS := constraints.txt
 NATIVE := sklearn_rnn/nn/native
 # Calling the environment's own programs by path makes it irrelevant which environment is active.
 
-.PHONY: help demo docs test test-native lint format clean
+.PHONY: help demo docs test test-lowest test-native lint format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -23,6 +24,10 @@ docs: $(VENV)/installed-docs  ## build the documentation: docs/_build/html/index
 
 test: lint  ## lint, then run the tests and the examples in the docstrings
 	@$(BIN)/python -m pytest
+
+test-lowest:  ## run the tests on the lowest versions that pyproject.toml allows, in .venv-lowest
+	@$(MAKE) --no-print-directory VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt .venv-lowest/installed-test
+	@.venv-lowest/bin/python -m pytest tests  # docstrings show what the newest NumPy and torch print
 
 test-native:  ## check the compiled loops under the sanitizers of a C compiler
 	@mkdir -p build
@@ -45,7 +50,7 @@ clean:  ## remove what the tools leave behind (the environment, .venv, stays)
 
 # installed-X: the package, editable, with the extra X. The version is in sklearn_rnn/__init__.py. The compiled
 # loops are built anew when they change; where that fails, the package does without.
-$(VENV)/installed-%: pyproject.toml setup.py constraints.txt sklearn_rnn/__init__.py $(wildcard $(NATIVE)/*.[ch])
+$(VENV)/installed-%: pyproject.toml setup.py $(CONSTRAINTS) sklearn_rnn/__init__.py $(wildcard $(NATIVE)/*.[ch])
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
 	    for python in python3.11 python3 python3.12 python3.13 python; do \
 	        if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
@@ -56,5 +61,5 @@ $(VENV)/installed-%: pyproject.toml setup.py constraints.txt sklearn_rnn/__init_
 	}
 	@echo 'Installing into $(VENV) (the first time takes minutes: torch is large)'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar off \
-	    --constraint constraints.txt --editable '.[$*]'
+	    --constraint $(CONSTRAINTS) --editable '.[$*]'
 	@touch $@

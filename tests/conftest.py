@@ -1,11 +1,43 @@
 """Fixtures and hooks for all tests."""
 
 import os
+import secrets
 
 import pytest
 
 # Before torch is imported. Threads that have to share a core wait for each other at every tiny product.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+_N_CASES = 300  # of tests/test_fuzz.py where no number is asked for
+
+
+def pytest_addoption(parser):
+    """Add the options that make tests long."""
+    parser.addoption("--checks", choices=["some", "all"], default="some", help="scikit-learn's checks to run")
+    parser.addoption("--fuzz", type=int, metavar="N", help="number of fuzzed calls, of a new seed")
+    parser.addoption("--fuzz-seed", type=int, metavar="SEED", help="seed of the fuzzed calls")
+
+
+def pytest_configure(config):
+    """Draw the seed of the fuzzed calls, unless one is given or the ordinary few are run."""
+    if config.option.fuzz_seed is None:
+        config.option.fuzz_seed = 0 if config.option.fuzz is None else secrets.randbelow(10**6)
+
+
+def pytest_report_header(config):
+    """Name the seed of the fuzzed calls."""
+    return f"fuzz seed: {config.option.fuzz_seed}"
+
+
+def pytest_generate_tests(metafunc):
+    """Number the fuzzed calls."""
+    if "fuzz_case" in metafunc.fixturenames:
+        options = metafunc.config.option
+        n, seed = _N_CASES if options.fuzz is None else options.fuzz, options.fuzz_seed
+        metafunc.parametrize(
+            "fuzz_case", [(seed, i) for i in range(n)], ids=[f"{seed}-{i}" for i in range(n)]
+        )
 
 
 def _seeds():

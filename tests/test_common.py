@@ -1,5 +1,7 @@
 """scikit-learn's own checks, on every estimator."""
 
+from unittest import SkipTest
+
 import numpy as np
 import pytest
 from sklearn.exceptions import SkipTestWarning
@@ -15,6 +17,7 @@ from sklearn_rnn import (
     RNNTagger,
 )
 from sklearn_rnn.metrics import exact_match_score
+from sklearn_rnn.nn import AbsoluteErrorHead, GaussianHead
 
 
 class Speller(RNNSeq2Seq):
@@ -61,11 +64,25 @@ MINI_BATCHES = [cls(**SMALL) for cls in CLASSES]
 ONE_BATCH = [cls(batch_size="all", dtype="float64", **SMALL) for cls in CLASSES]
 
 
+# What an estimator cannot pass: the check, the estimators that it concerns, the reason.
+REASONS = [
+    (
+        "check_sample_weight_equivalence_on_dense_data",
+        lambda e: e.batch_size != "all",
+        "A sequence of weight 2 is in one batch, the two sequences that it stands for can be in two.",
+    ),
+]
+
+
+def find_reason(estimator, name):
+    """Return why a check is expected to fail; None if it is not."""
+    reasons = (why for check, concerns, why in REASONS if name.startswith(check) and concerns(estimator))
+    return next(reasons, None)
+
+
 def expected_failed_checks(estimator):
-    if estimator.batch_size == "all":
-        return {}
-    reason = "A sequence of weight 2 is in one batch, the two sequences that it stands for can be in two."
-    return {"check_sample_weight_equivalence_on_dense_data": reason}
+    found = {check: find_reason(estimator, check) for check, _, _ in REASONS}
+    return {check: why for check, why in found.items() if why is not None}
 
 
 # The checks give RNNTagger one label a row.
@@ -74,6 +91,97 @@ def expected_failed_checks(estimator):
 @parametrize_with_checks(MINI_BATCHES + ONE_BATCH, expected_failed_checks=expected_failed_checks)
 def test_scikit_learn_check(estimator, check):
     check(estimator)
+
+
+# Twenty settings of each estimator, with five seeds. With
+# ``--checks all`` every check is run; else one of many, so that all kinds have their turn.
+
+SETTINGS = {
+    "elman": {"cell": "elman", "nonlinearity": "relu", "learning_rate": 0.01},
+    "jordan": {"cell": "jordan", "nonlinearity": "sigmoid"},
+    "lstm": {"cell": "lstm"},
+    "gru": {"cell": "gru", "clip_norm": None},
+    "deep": {"num_layers": 2, "dropout": 0.1},
+    "both directions": {"bidirectional": True, "pooling": "mean"},
+    "largest": {"pooling": "max", "weight_decay": 1e-4},
+    "attention": {"pooling": "attention"},
+    "early stopping": {"early_stopping": True, "validation_fraction": 0.2, "n_iter_no_change": 40},
+    "balanced": {"class_weight": "balanced", "batch_size": 8},
+    "double precision": {"dtype": "float64", "batch_size": "all"},
+    "one batch": {"batch_size": "all"},
+    "short gradients": {"bptt_steps": 2},
+    "sgd": {"optimizer": "sgd", "learning_rate": 0.05},
+    "rmsprop": {"optimizer": "rmsprop", "learning_rate": 0.01},
+    "warm start": {"warm_start": True},
+    "padding": {"padding_value": -1e6},
+    "embedding": {"embedding_size": 4, "hidden_size": 24},
+    "another head": {"head": "auto", "cell": "jordan", "nonlinearity": "relu"},
+    "much of it": {"cell": "lstm", "num_layers": 2, "bidirectional": True, "pooling": "max"},
+}
+# Where an estimator lacks what a setting is about.
+INSTEAD = {
+    ("attention", RNNTagger): {"cell": "elman", "num_layers": 2},
+    ("attention", Speller): {"attention": "additive"},
+    ("short gradients", Speller): {"decoder_num_layers": 2},
+    ("another head", RNNTagger): {"head": "crf"},
+    ("another head", RNNRegressor): {"head": AbsoluteErrorHead},
+    ("another head", Speller): {"scheduled_sampling": 0.3},
+    ("much of it", RNNRegressor): {"head": GaussianHead},
+    ("much of it", Speller): {
+        "attention": None,
+        "beam_size": 2,
+        "decoder_cell": "gru",
+        "decoder_hidden_size": 8,
+    },
+}
+N_SEEDS = 5
+EVERY = 131  # no divisor of the number of checks
+
+
+def make_estimators():
+    """Yield a name and an estimator for each setting and class."""
+    for name, setting in SETTINGS.items():
+        for cls in CLASSES:
+            chosen = INSTEAD.get((name, cls), setting)
+            yield name, cls(**SMALL | {key: v for key, v in chosen.items() if key in cls().get_params()})
+
+
+def pytest_generate_tests(metafunc):
+    if "setting_check" in metafunc.fixturenames:
+        cases = [
+            pytest.param(
+                (estimator, check, seed), id=f"{name}-{type(estimator).__name__}-{check_name(check)}-{seed}"
+            )
+            for seed in range(N_SEEDS)
+            for name, made in make_estimators()
+            for estimator, check in estimator_checks_generator(made)
+        ]
+        cases = cases if metafunc.config.option.checks == "all" else cases[::EVERY]
+        metafunc.parametrize("setting_check", cases)
+
+
+def check_name(check):
+    return check.func.__name__ if not check.keywords else f"{check.func.__name__}({check.keywords})"
+
+
+@pytest.mark.filterwarnings("ignore:y holds .* labels, one a sequence, which RNNTagger takes")
+def test_scikit_learn_check_with_a_setting(setting_check, monkeypatch):
+    estimator, check, seed = setting_check
+    set_seed = estimator_checks.set_random_state
+    monkeypatch.setattr(
+        estimator_checks,
+        "set_random_state",
+        lambda e, random_state=0: set_seed(e, random_state + 1000 * seed),
+    )
+    reason = find_reason(estimator, check_name(check))
+    try:
+        check(estimator)
+    except SkipTest as skipped:
+        pytest.skip(str(skipped))
+    except Exception:
+        if reason is None:
+            raise
+        pytest.xfail(reason)
 
 
 @pytest.mark.parametrize("estimator", MINI_BATCHES, ids=lambda e: type(e).__name__)

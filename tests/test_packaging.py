@@ -65,10 +65,14 @@ def test_every_estimator_stands_in_the_independence_contract():
     assert set(CONTRACTS["estimators"]["modules"]) == estimators
 
 
+def read_pins(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line.partition("#")[0]) for line in lines if not line.startswith("#")]
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+
+
 def test_constraints_pin_what_is_needed():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pins = [Requirement(line) for line in lines if not line.startswith("#")]
-    pinned = {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+    pinned = read_pins("constraints.txt")
     extras = PROJECT["project"]["optional-dependencies"]
     for text in [*PROJECT["project"]["dependencies"], *extras["docs"], *extras["plot"], *extras["test"]]:
         need = Requirement(text)
@@ -85,3 +89,12 @@ def test_workflows_run_pinned_actions_with_least_permissions(file):
         assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}  # v[\d.]+", action), action
     assert re.findall(r"^permissions:\n((?:  .*\n)*)", text, flags=re.MULTILINE) == ["  contents: read\n"]
     assert text.count("persist-credentials: false") == text.count("uses: actions/checkout@")
+
+
+def test_lowest_constraints_are_the_bounds():
+    pinned = read_pins("constraints-lowest.txt")
+    extras = PROJECT["project"]["optional-dependencies"]
+    for text in [*PROJECT["project"]["dependencies"], *extras["plot"], *extras["test"]]:
+        need = Requirement(text)
+        if need.name != "sklearn-rnn":
+            assert str(need.specifier) == f">={pinned[canonicalize_name(need.name)]}", text

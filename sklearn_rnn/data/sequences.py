@@ -1,6 +1,7 @@
 """The container that every form of sequences becomes: flat values and offsets."""
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -51,7 +52,9 @@ class Sequences:
     __slots__ = ("feature_names", "offsets", "values")
 
     def __init__(self, values, offsets, *, feature_names=None):
-        values, offsets = np.asarray(values), _as_whole("offsets", offsets)
+        with reading("values"):
+            values = np.asarray(values)
+        offsets = _as_whole("offsets", offsets)
         if values.ndim not in (1, 2):
             raise ValueError(
                 f"values needs 1 axis (tokens) or 2 axes (steps, features), but has {values.ndim}."
@@ -124,7 +127,8 @@ class Sequences:
         >>> Sequences.from_padded([[1.0, 2.0, 0.0], [3.0, 0.0, 0.0]], lengths=[2, 1])
         Sequences(2 sequences of 1 to 2 steps, 1 feature)
         """
-        X = np.asarray(X)
+        with reading("X"):
+            X = np.asarray(X)
         is_tokens = X.ndim == 2 and X.dtype.kind in "UO" and all(isinstance(x, str) for x in X.flat)
         if X.ndim == 2:
             X = X[:, :, np.newaxis]
@@ -266,7 +270,8 @@ class Sequences:
         >>> Sequences.from_aeon([np.zeros((2, 5)), np.zeros((2, 3))])
         Sequences(2 sequences of 3 to 5 steps, 2 features)
         """
-        X = [np.asarray(x) for x in X]
+        with reading("X"):
+            X = [np.asarray(x) for x in X]
         if not X:
             raise ValueError("X holds no series.")
         for i, x in enumerate(X):
@@ -380,7 +385,8 @@ class Sequences:
                 values = self.values[offsets[0] : offsets[-1]]
                 return Sequences(values, offsets - offsets[0], feature_names=self.feature_names)
             key = np.arange(start, stop, step)
-        rows = np.asarray(key)
+        with reading("the index"):
+            rows = np.asarray(key)
         if rows.dtype == bool:
             if rows.shape != (len(self),):
                 raise IndexError(f"The mask has shape {rows.shape}, but there are {len(self)} sequences.")
@@ -533,6 +539,33 @@ def is_missing(value):
         return True
 
 
+@contextmanager
+def reading(name):
+    """Raise ValueError or TypeError for what other libraries raise at data that they cannot read.
+
+    Parameters
+    ----------
+    name : str
+        What error messages call the data.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.sequences import reading
+    >>> with reading("y"):
+    ...     np.asarray([10**400], dtype=float)
+    Traceback (most recent call last):
+    ...
+    ValueError: y holds a number that is too large: int too large to convert to float
+    """
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(f"{name} holds a number that is too large: {error}") from error
+    except RuntimeError as error:  # a tensor that requires its gradient, or lies on a GPU
+        raise TypeError(f"{name} cannot be read as an array: {error}") from error
+
+
 def _missing_rows(table, column):
     """Where a column holds nothing."""
     values = np.asarray(table[column])
@@ -559,10 +592,11 @@ def _numbers(table, column):
 
 def _as_whole(name, numbers):
     """Make int64 of whole numbers, and an error of others."""
-    numbers = np.asarray(numbers)
-    if numbers.dtype.kind == "f" and not (numbers == np.floor(numbers)).all():
-        raise ValueError(f"{name} must be whole numbers.")
-    return numbers.astype(np.int64, copy=False)
+    with reading(name):
+        numbers = np.asarray(numbers)
+        if numbers.dtype.kind == "f" and not (numbers == np.floor(numbers)).all():
+            raise ValueError(f"{name} must be whole numbers.")
+        return numbers.astype(np.int64, copy=False)
 
 
 def step_positions(starts, lengths):

@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.sequences import Sequences, reading
 from sklearn_rnn.data.validation import Problems, as_numbers, as_sequences, find_caller, is_panel
 
 _DAY = 24 * 60 * 60  # seconds
@@ -36,10 +36,11 @@ def is_one_series(X):
     """
     if isinstance(X, (list, tuple)):
         return len(X) > 0 and isinstance(X[0], numbers.Number)
-    if isinstance(X, Sequences) or not hasattr(X, "__array__"):
+    if isinstance(X, Sequences) or not (hasattr(X, "__array__") or isinstance(X, memoryview)):
         return False
-    X = np.asanyarray(X)
-    holds_numbers = X.dtype.kind != "O" or (X.size and isinstance(X.flat[0], numbers.Number))
+    with reading("X"):
+        X = np.asanyarray(X)
+    holds_numbers = X.dtype.kind != "O" or (X.size and isinstance(np.asarray(X).flat[0], numbers.Number))
     return X.ndim == 2 or (X.ndim == 1 and bool(holds_numbers))
 
 
@@ -89,8 +90,8 @@ def read_series(X, name="X"):
             hint = f" Give list({name}.values())." if isinstance(X, dict) else ""
             raise TypeError(f"{name} must be a series, or a list of series, but it is {given}.{hint}")
         first = X if is_one else next(iter(X), ())
-        is_flat = not isinstance(X, Sequences) and _has_one_axis(first)
         series = as_sequences([X] if is_one else X, allow_nan=True, name=name, dtype=None)
+        is_flat = not isinstance(X, Sequences) and _has_one_axis(first)
         if series.is_tokens and series.values.dtype.kind not in "iu":
             raise TypeError(_TEXT.format(name))
         if series.is_tokens:

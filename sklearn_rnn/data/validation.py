@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.sequences import Sequences, is_missing, trailing_lengths
+from sklearn_rnn.data.sequences import Sequences, is_missing, reading, trailing_lengths
 
 _MOST_PROBLEMS = 10
 _EMPTY = "is empty; every sequence needs at least 1 step."
@@ -95,7 +95,8 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
     >>> as_sequences(["to", "be"])
     Sequences(2 sequences of 2 steps, tokens)
     """
-    sequences = _read(X, padding_value, allow_nan, name, dtype)
+    with reading(name):
+        sequences = _read(X, padding_value, allow_nan, name, dtype)
     if len(sequences) == 0:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
     problems = Problems(name)
@@ -251,7 +252,7 @@ def _to_array(X, name):
         if _is_frame(X):
             _refuse_dates(X)
             return X.to_numpy()
-        elif not isinstance(X, (list, tuple)) and hasattr(X, "__array__"):
+        elif isinstance(X, memoryview) or (not isinstance(X, (list, tuple)) and hasattr(X, "__array__")):
             X = np.asarray(X)
     except ValueError as error:  # sequences of different lengths, as an array of awkward
         raise TypeError(f"{name} cannot be read as an array: {error} Give list({name}).") from error
@@ -445,7 +446,7 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
     for i, x in enumerate(X):
         try:
             arrays.append(_step_array(x))
-        except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: see _to_array
+        except (ValueError, TypeError, RuntimeError, OverflowError) as error:  # see `reading`
             problems.add(i, f"is not a sequence: {error}")
             arrays.append(None)
     if problems.found:
@@ -781,7 +782,7 @@ def array_shape(X):
     >>> array_shape(np.zeros((2, 3, 1))), array_shape([[1.0], [2.0]])
     ((2, 3, 1), None)
     """
-    if isinstance(X, (list, tuple, Sequences, np.ma.MaskedArray)):
+    if isinstance(X, (list, tuple, Sequences, np.ma.MaskedArray)) or getattr(X, "is_nested", False):
         return None
     if not hasattr(X, "shape"):
         X = np.asarray(X) if hasattr(X, "__array__") else np.empty(0)
@@ -1042,7 +1043,7 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
             row = list(row) if splits_text and isinstance(row, str) else row
             arrays.append(np.asarray(row))
             _check_steps_all_str(row, arrays[-1])
-        except ValueError as error:
+        except (ValueError, TypeError, RuntimeError) as error:  # RuntimeError: see `reading`
             problems.add(i, f"does not hold one target a step: {error}")
     problems.raise_if_any()
     if all(a.ndim == 0 for a in arrays):
@@ -1332,7 +1333,7 @@ def check_not_masked(y, name):
     >>> from sklearn_rnn.data.validation import check_not_masked
     >>> check_not_masked([0, 1], "y")
     """
-    if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
+    if isinstance(y, np.ma.MaskedArray) and y.ndim and np.ma.getmaskarray(y).any():
         i = np.argwhere(np.ma.getmaskarray(y))[0, 0]
         raise ValueError(f"{name}[{i}] is masked; leave out the sequences without a value in {name}.")
 
@@ -1373,7 +1374,8 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     if per_step and isinstance(sample_weight, np.ndarray) and sample_weight.dtype.kind == "O":
         sample_weight = list(sample_weight)
     if not isinstance(sample_weight, (list, tuple)) or not per_step:
-        sample_weight = np.asarray(sample_weight)
+        with reading("sample_weight"):
+            sample_weight = np.asarray(sample_weight)
         if sample_weight.ndim != 1:
             raise ValueError(
                 f"Sample weights must be 1D array or scalar, got {sample_weight.ndim}D array. "
@@ -1388,7 +1390,8 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
         raise ValueError(f"Complex data not supported: sample_weight has dtype {weights.dtype}.")
     if weights.dtype.kind in "mM":
         raise ValueError(f"sample_weight must hold numbers, but it holds {weights.dtype}.")
-    with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
+    # What is too large becomes infinite, and is reported as that.
+    with np.errstate(all="ignore"), reading("sample_weight"):
         weights = weights.astype(np.float64)
     if not np.isfinite(weights).all() or (weights < 0).any():
         raise ValueError("sample_weight must hold finite numbers that are not negative.")

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.scale import warn_of_scale
-from sklearn_rnn.data.sequences import Sequences, is_missing
+from sklearn_rnn.data.sequences import Sequences, is_missing, reading
 from sklearn_rnn.data.validation import (
     Problems,
     array_shape,
@@ -285,9 +285,9 @@ class BaseRNN(Versioned, BaseEstimator):
     @fair_threads()
     def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, goes_on, epochs, classes=None):
         """Check everything, then train; the estimator changes only if all went well."""
+        self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
-            self._check_parameters()
             device = resolve_device(self.device)
             sequences = self._read(X, reset=not goes_on)
             if not goes_on:
@@ -738,7 +738,8 @@ def _check_groups(groups, validation, sequences):
         return None
     if any(part is not None for part in validation):
         raise ValueError("Give X_val and y_val, or validation_groups to set sequences aside by, not both.")
-    groups = column_or_1d(groups)
+    with reading("validation_groups"):
+        groups = column_or_1d(groups)
     check_same_number(groups, sequences, "validation_groups")
     problems = Problems("validation_groups")
     if groups.dtype.kind in "fO":

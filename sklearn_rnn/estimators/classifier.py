@@ -6,9 +6,10 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.validation import check_same_number, check_sample_weight
 from sklearn_rnn.estimators.base import BaseRNN
-from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
+from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
 from sklearn_rnn.nn.native.library import fair_threads
 
@@ -259,7 +260,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         if reset:
             self._target_type = "single" if y.ndim == 1 else type_of_target(y)
             if self._target_type == "single":
-                self.classes_ = np.unique(y if classes is None else np.asarray(classes))
+                self.classes_ = np.unique(y) if classes is None else read_classes(classes)
             elif self._target_type == "multilabel-indicator":
                 # One row an output: in np.arange(2) scorers of two outputs would see a binary target.
                 self.classes_ = np.tile([0, 1], (y.shape[1], 1))
@@ -377,10 +378,13 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         predicted = self.predict(X)
         sample_weight = check_sample_weight(sample_weight, np.ones(len(predicted)), per_step=False)
         if predicted.ndim == 1:
-            return accuracy_score(y, predicted, sample_weight=sample_weight)
+            with reading("y"):
+                return accuracy_score(y, predicted, sample_weight=sample_weight)
         if np.shape(y) != predicted.shape:
             raise ValueError(f"y has shape {np.shape(y)}, but the predictions have {predicted.shape}.")
-        return float(np.average((predicted == np.asarray(y)).all(axis=1), weights=sample_weight))
+        with reading("y"):
+            is_right = predicted == np.asarray(y)
+        return float(np.average(is_right.all(axis=1), weights=sample_weight))
 
     def __sklearn_tags__(self):
         """Describe the estimator to scikit-learn."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.validation import Problems, check_not_masked
 from sklearn_rnn.estimators.labels import check_labels
 
@@ -39,7 +40,8 @@ def read_condition(condition, name="condition"):
     expected = f"{name} must hold a label (str, int or bool) or a vector of numbers for each text"
     check_not_masked(condition, name)
     try:
-        values = np.asarray(condition)
+        with reading(name):
+            values = np.asarray(condition)
     except ValueError:
         raise ValueError(f"{expected}, all of one length, but its entries differ in length.") from None
     if values.ndim < 2 and values.dtype.kind != "f":
@@ -50,7 +52,8 @@ def read_condition(condition, name="condition"):
             return values
     elif values.dtype.kind == "O":  # of two axes
         try:
-            values = values.astype(np.float64)
+            with reading(name):
+                values = values.astype(np.float64)
         except (TypeError, ValueError):
             raise TypeError(f"{expected}, but it has two axes and holds other things than numbers.") from None
     if values.dtype.kind not in "biuf":
@@ -171,7 +174,8 @@ def check_prior(prior, n_classes):
         f"prior must hold one share for each of the {n_classes} classes, in the order of condition_classes_"
     )
     try:
-        shares = np.asarray(prior, dtype=np.float64)
+        with reading("prior"):
+            shares = np.asarray(prior, dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"{expected}, but it is {prior!r}.") from None
     if shares.shape != (n_classes,):

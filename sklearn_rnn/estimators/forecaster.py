@@ -280,9 +280,9 @@ class RNNForecaster(BaseRNN):
 
     @fair_threads()
     def _fit_series(self, X, y, exogenous, sample_weight, *, goes_on, epochs):
+        self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
-            self._check_parameters()
             self._note_settings(goes_on)
             device = resolve_device(self.device)
             _warn_of_target(y)

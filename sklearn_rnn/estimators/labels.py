@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from sklearn_rnn.data.sequences import is_missing
+from sklearn_rnn.data.sequences import is_missing, reading
 from sklearn_rnn.data.validation import bound_weights, check_not_masked
 
 
@@ -54,7 +54,8 @@ def check_labels(y, name="y"):
     array([1, 2])
     """
     check_not_masked(y, name)
-    labels = np.asarray(y)
+    with reading(name):
+        labels = np.asarray(y)
     if labels.dtype.kind in "OT" or (labels.dtype.kind == "U" and not hasattr(y, "dtype")):
         objects = np.asarray(y, dtype=object)  # as they were before NumPy made str of numbers
         flat = list(objects.flat)
@@ -117,6 +118,29 @@ def code_labels(labels, classes):
     return np.searchsorted(classes, labels)
 
 
+def read_classes(classes):
+    """Sort the labels that a call names, each once.
+
+    Parameters
+    ----------
+    classes : array of shape (n_classes,)
+        What the call names.
+
+    Returns
+    -------
+    ndarray
+        The labels.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.estimators.labels import read_classes
+    >>> read_classes([1, 0, 1])
+    array([0, 1])
+    """
+    with reading("classes"):
+        return np.unique(np.asarray(classes))
+
+
 def check_classes(given, classes):
     """Check that a later `partial_fit` names the same labels as the first.
 
@@ -142,11 +166,9 @@ def check_classes(given, classes):
         return
     if isinstance(classes, list):
         raise ValueError("classes= names the labels of one output; y has several.")
-    if not np.array_equal(np.unique(np.asarray(given)), classes):
-        raise ValueError(
-            f"classes={np.unique(np.asarray(given)).tolist()} is not what training began with: "
-            f"{classes.tolist()}."
-        )
+    given = read_classes(given)
+    if not np.array_equal(given, classes):
+        raise ValueError(f"classes={given.tolist()} is not what training began with: {classes.tolist()}.")
 
 
 def balance(class_weight, codes, classes, weights):
@@ -200,7 +222,8 @@ def balance(class_weight, codes, classes, weights):
         bad = [w for w in class_weight.values() if not (isinstance(w, numbers.Real) and 0 <= w < np.inf)]
         if bad:
             raise ValueError(f"class_weight must hold finite numbers that are not negative, not {bad[0]!r}.")
-        of_class = np.array([class_weight.get(label, 1.0) for label in classes.tolist()])
+        with reading("class_weight"):
+            of_class = np.array([float(class_weight.get(label, 1)) for label in classes.tolist()])
     else:
         present = np.unique(codes)
         of_class = np.ones(len(classes))

@@ -360,9 +360,9 @@ class RNNLanguageModel(BaseRNN):
 
     @fair_threads()
     def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs, checkpoint=None, save=None):
+        self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
-            self._check_parameters()
             self._check_vocabulary(goes_on)
             device = resolve_device(self.device)
             read = self._read_chunks if hasattr(X, "__next__") else self._read_source

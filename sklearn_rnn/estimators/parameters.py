@@ -15,6 +15,7 @@ from sklearn_rnn.nn.attention import ATTENTIONS, Attention
 from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
 from sklearn_rnn.nn.heads import Head
 from sklearn_rnn.nn.pooling import POOLINGS
+from sklearn_rnn.preprocessing.base import check_size
 from sklearn_rnn.training import OPTIMIZERS
 
 
@@ -52,6 +53,7 @@ class Rule:
             raise TypeError(
                 f"{name} must be {self.expected}, but it is {value!r} of type {type(value).__name__}."
             )
+        check_size(name, value)
         if not self.condition(value):
             raise ValueError(f"{name} must be {self.expected}, but it is {value!r}.")
 

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.validation import (
     Problems,
     check_not_masked,
@@ -261,7 +262,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
                 raise ValueError(f"{hint if is_rectangle else ''}{error}") from error
         else:
             check_not_masked(y, "y")
-            y = np.asarray(y)
+            with reading("y"):
+                y = np.asarray(y)
             if self.padding_value is not None and y.ndim == 2 and np.all(y.shape[1] == padded):
                 warnings.warn(
                     "y has the shape of X, padding included, and is read as several numbers a sequence. "
@@ -269,16 +271,15 @@ class RNNRegressor(RegressorMixin, BaseRNN):
                     stacklevel=4,
                 )
             check_same_number(np.atleast_1d(y), sequences, "y")
-        if y.ndim > 2:
-            raise ValueError(
-                f"y has {y.ndim - 1} axes a term; one target is a number or a vector of numbers."
-            )
+        if y.ndim > 2 or 0 in y.shape[1:]:
+            raise ValueError(f"y has the shape {y.shape}; one target is a number or a vector of numbers.")
         if y.dtype.kind == "c":
             raise ValueError(f"Complex data not supported: y has dtype {y.dtype}.")
         if y.dtype.kind in "mM":
             raise ValueError(f"y must hold numbers, but it holds {y.dtype}.")
         try:
-            y = y.astype(np.float64)
+            with reading("y"):
+                y = y.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"y must hold numbers: {error}") from error
         _check_finite(y, sequences.offsets if per_step else None)

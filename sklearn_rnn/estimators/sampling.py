@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from sklearn_rnn.preprocessing.base import check_count
+from sklearn_rnn.preprocessing.base import check_count, check_size
 
 
 def choose(logs, temperature, top_k, top_p, uniform):
@@ -32,6 +32,7 @@ def check_sampling(temperature, top_k, top_p):
     """Raise an error that says which option is wrong, if one is."""
     if not isinstance(temperature, numbers.Real) or isinstance(temperature, bool):
         raise TypeError(f"temperature must be a number, but it is {temperature!r}.")
+    check_size("temperature", temperature)
     if not 0 <= temperature < float("inf"):
         raise ValueError(f"temperature must be at least 0 and finite, but it is {temperature}.")
     if top_k is not None:

@@ -305,9 +305,9 @@ class RNNSeq2Seq(BaseRNN):
 
     @fair_threads()
     def _fit_pairs(self, X, y, sample_weight, validation, *, goes_on, epochs):
+        self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
-            self._check_parameters()
             device = resolve_device(self.device)
             sources, targets = self._read_pairs(X, y, reset=not goes_on)
             weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
@@ -416,7 +416,7 @@ class RNNSeq2Seq(BaseRNN):
         names = {"U": "characters", "O": "words", "i": "integers", "f": "numbers"}
         of_X = names[sources.values.dtype.kind] if self._is_sequence else "no sequences"
         of_y = names[targets.values.dtype.kind]
-        differ = of_X != of_y
+        differ = of_X != of_y or of_y == "numbers"
         if {of_X, of_y} == {"characters", "words"}:  # words of one character are characters
             differ = max(map(len, [*sources.values, *targets.values])) > 1
         if differ:
@@ -942,7 +942,9 @@ def _fill_up(parts, filling, lengths):
 
 def _as_labels(X):
     """Give labels as an array, if X holds integers (or bool) with one axis; else None."""
-    if isinstance(X, Sequences) or not hasattr(X, "__len__") or isinstance(X, (str, dict)) or len(X) == 0:
+    if isinstance(X, (Sequences, str, dict)) or not hasattr(X, "__len__") or getattr(X, "is_nested", False):
+        return None
+    if len(X) == 0:
         return None
     if not isinstance(X, np.ndarray):
         if not isinstance(next(iter(X)), (int, np.integer, np.bool_)):

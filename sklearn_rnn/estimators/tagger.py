@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_rnn.data.validation import check_sample_weight, flatten_steps, is_ragged, warn_of_padding
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
-from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels
+from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
 from sklearn_rnn.estimators.parameters import STEP_HEAD
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.native.library import fair_threads
@@ -269,7 +269,7 @@ class RNNTagger(BaseRNN):
         if labels.ndim != 1:
             raise ValueError(f"A step has one label, but y has {labels.shape[1]} a step.")
         if reset:
-            self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
+            self.classes_ = np.unique(labels) if classes is None else read_classes(classes)
         check_classes(classes, self.classes_)
         return code_labels(labels, self.classes_)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_rnn.data.sequences import is_missing
+from sklearn_rnn.data.sequences import is_missing, reading
 from sklearn_rnn.data.validation import Problems, check_sample_weight, is_ragged, masked_lengths
 
 
@@ -45,7 +45,8 @@ def read_labels(y, name):
     if rows and {_kind_of_array(row) for row in rows} in ({"U"}, {"i"}, {"O"}):
         labels = np.concatenate(rows).tolist()  # several times faster than row by row
     else:
-        rows = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
+        with reading(name):
+            rows = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
         for i, row in enumerate(rows):
             if not isinstance(row, (list, tuple, str)):
                 problems.add(i, f"is a single {type(row).__name__}, but must hold a label for each step.")
@@ -64,7 +65,7 @@ def read_labels(y, name):
 
 def _check_per_step(rows, name):
     """Refuse what holds one number a sequence, as an estimator that answers once a sequence gives it."""
-    if rows and all(np.ndim(row) == 0 and isinstance(row, numbers.Number) for row in rows):
+    if rows and all(isinstance(row, numbers.Number) for row in rows):
         refuse_per_sequence(name, f"one {type(rows[0]).__name__}")
 
 
@@ -106,7 +107,8 @@ def read_rows(y, name):
         )
     if isinstance(y, np.ma.MaskedArray) and y.ndim > 1:
         return [row[:n] for row, n in zip(y.data, masked_lengths(y, name), strict=True)]
-    return list(y.to_numpy() if hasattr(y, "to_numpy") else y)
+    with reading(name):
+        return list(y.to_numpy() if hasattr(y, "to_numpy") else y)
 
 
 def _count_steps(rows):
@@ -190,7 +192,7 @@ def read_numbers(y, name):
             if array.dtype.kind == "c":
                 raise TypeError("they are complex")
             array = array if array.dtype.kind == "f" else array.astype(np.float64)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RuntimeError, OverflowError) as error:  # see `reading`
             problems.add(i, f"does not hold numbers: {error}.")
             continue
         if array.ndim in (1, 2):

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.metrics._ragged import pair_numbers, read_weights
 
 
@@ -139,5 +140,20 @@ def step_r2_score(y_true, y_pred, *, sample_weight=None, multioutput="uniform_av
 def _score(score, y_true, y_pred, sample_weight, multioutput):
     true, pred, lengths = pair_numbers(y_true, y_pred)
     weights = read_weights(sample_weight, lengths)
+    multioutput = _read_multioutput(multioutput, true.shape[1])
     value = score(true, pred, sample_weight=weights, multioutput=multioutput)
     return float(value) if np.ndim(value) == 0 else value
+
+
+def _read_multioutput(multioutput, n_outputs):
+    """Read the weights of outputs; names are left to scikit-learn."""
+    if multioutput is None or isinstance(multioutput, str):
+        return multioutput
+    with reading("multioutput"):
+        weights = np.asarray(multioutput, dtype=np.float64)
+    if weights.shape != (n_outputs,) or not np.isfinite(weights).all() or weights.sum() == 0:
+        raise ValueError(
+            f"multioutput must be a name or hold one finite weight for each of the {n_outputs} output(s), "
+            f"not all zero, got {multioutput!r}."
+        )
+    return weights

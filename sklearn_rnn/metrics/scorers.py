@@ -35,8 +35,12 @@ class _ProbabilityScorer(type(make_scorer(perplexity_score))):
     """
 
     def _score(self, method_caller, estimator, X, y_true, **kwargs):
-        kwargs = {"labels": estimator.classes_} | kwargs
-        return super()._score(method_caller, estimator, X, y_true, **kwargs)
+        def answer(
+            estimator, method, X, **_
+        ):  # scikit-learn 1.6's own asks only classifiers for probabilities
+            return getattr(estimator, method)(X)
+
+        return super()._score(answer, estimator, X, y_true, **({"labels": estimator.classes_} | kwargs))
 
 
 class _StepScorer(type(make_scorer(perplexity_score))):

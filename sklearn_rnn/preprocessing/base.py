@@ -301,5 +301,30 @@ def check_count(name, value, *, minimum=1, optional=False):
         return
     if not isinstance(value, numbers.Integral) or isinstance(value, bool):
         raise TypeError(f"{name} must be an integer{' or None' if optional else ''}, but it is {value!r}.")
+    check_size(name, value)
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, but it is {value}.")
+
+
+def check_size(name, value):
+    """Check that an integer (or a fraction) is not too large for NumPy and torch.
+
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    value : object
+        What it is; anything else is left alone.
+
+    Raises
+    ------
+    ValueError
+        If it has more than 64 bits.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.preprocessing.base import check_size
+    >>> check_size("n_steps", 10)
+    """
+    if isinstance(value, numbers.Rational) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name} must be a number of at most 64 bits, got one of {int(value).bit_length()}.")

@@ -180,6 +180,8 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
     def __sklearn_tags__(self):
         """Describe the transformer to scikit-learn, as the estimator inside does."""
         tags = super().__sklearn_tags__()
+        if not hasattr(self.estimator, "__sklearn_tags__"):
+            return tags  # it is none, which fit says
         inner = get_tags(self.estimator)
         tags.input_tags = inner.input_tags
         tags.target_tags.required = inner.target_tags.required
@@ -191,7 +193,8 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         return self.estimator_.hidden_states(X, per_step=self.per_step)
 
     def _check_parameters(self):
-        if isinstance(self.estimator, type) or not hasattr(self.estimator, "hidden_states"):
+        is_one = hasattr(self.estimator, "hidden_states") and hasattr(self.estimator, "__sklearn_tags__")
+        if not is_one or isinstance(self.estimator, type):
             raise TypeError(
                 "estimator must have a method hidden_states, as the recurrent estimators of this library "
                 f"have, but it is {self.estimator!r}. What comes before the network in a pipeline comes "

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.validation import array_shape, as_sequences
 from sklearn_rnn.preprocessing.base import check_bool, check_option, nested_shape, unchanged_on_error
 from sklearn_rnn.preprocessing.tokens import TokenTransformer, find_tokens
@@ -240,7 +241,8 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         self.n_features_out_ = len(self.categories_)
 
     def _read_categories(self):
-        categories = np.asarray(list(self.categories))
+        with reading("categories"):
+            categories = np.asarray(list(self.categories))
         if self._kind == "integer tokens":
             wanted, is_right = "integers", categories.dtype.kind in "iu"
         else:

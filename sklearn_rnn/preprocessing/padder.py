@@ -7,13 +7,14 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.sequences import Sequences, step_positions, trailing_lengths
+from sklearn_rnn.data.sequences import Sequences, reading, step_positions, trailing_lengths
 from sklearn_rnn.data.validation import Problems, are_finite, as_numbers, as_sequences
 from sklearn_rnn.preprocessing.base import (
     SequenceTransformer,
     check_bool,
     check_count,
     check_option,
+    check_size,
     unchanged_on_error,
 )
 from sklearn_rnn.preprocessing.truncator import truncate
@@ -164,7 +165,8 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         """
         check_is_fitted(self)
         self._check_parameters()
-        X = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
+        with reading("X"):
+            X = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
         if X.ndim not in (2, 3) or X.shape[1] != self.n_steps_:
             raise ValueError(
                 f"X has shape {X.shape}, but {type(self).__name__} is expecting {self.n_steps_} steps: "
@@ -210,6 +212,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
     def _check_parameters(self):
         if not isinstance(self.padding_value, numbers.Real):
             raise TypeError(f"padding_value must be a number, but it is {self.padding_value!r}.")
+        check_size("padding_value", self.padding_value)
         if np.isfinite(self.padding_value) and abs(self.padding_value) > float(np.finfo(np.float32).max):
             raise ValueError(f"padding_value={self.padding_value} is too large for float32.")
         check_count("n_steps", self.n_steps, optional=True)

@@ -272,6 +272,8 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
     def __sklearn_tags__(self):
         """Describe the transformer to scikit-learn, as the one inside does."""
         tags = super().__sklearn_tags__()
+        if not hasattr(self._transformer, "__sklearn_tags__"):
+            return tags  # it is none, which fit says
         inner = get_tags(self._transformer)
         tags.target_tags.required = inner.target_tags.required
         tags.input_tags.allow_nan = _allows_nan(self._transformer)
@@ -297,7 +299,8 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         return FunctionTransformer(feature_names_out="one-to-one") if is_none else self.transformer
 
     def _check_transformer(self):
-        if not hasattr(self._transformer, "transform") or isinstance(self.transformer, type):
+        is_one = hasattr(self._transformer, "transform") and hasattr(self._transformer, "__sklearn_tags__")
+        if not is_one or isinstance(self.transformer, type):
             raise TypeError(
                 "transformer must be a scikit-learn transformer or 'passthrough', but it is "
                 f"{self.transformer!r}."

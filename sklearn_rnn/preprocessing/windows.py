@@ -7,6 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.series import is_one_series, refuse_panel
 from sklearn_rnn.data.validation import Problems, as_sequences, check_not_masked, flatten_steps
 from sklearn_rnn.persistence import Versioned
@@ -261,7 +262,8 @@ def _read(X):
     if is_one:
         refuse_panel(X)
     if is_one and not hasattr(X, "columns"):
-        X = np.asanyarray(X)  # a mask is kept, and found
+        with reading("X"):
+            X = np.asanyarray(X)  # a mask is kept, and found
         X = X if X.ndim == 2 else X[:, np.newaxis]
     X = [X] if is_one else X
     try:
@@ -301,7 +303,9 @@ def _flatten_target(y, series, is_one):
     check_not_masked(y, "y")
     if not is_one:
         return flatten_steps(y, series.lengths)
-    y, n_steps = np.asarray(y), len(series.values)
+    n_steps = len(series.values)
+    with reading("y"):
+        y = np.asarray(y)
     if y.ndim == 0 or len(y) != n_steps:
         raise ValueError(
             f"y has the shape {y.shape}, but X has {n_steps} steps; a series needs one target a step."

@@ -257,7 +257,15 @@ class SequenceNet(NeuralNet):
         )
         settings = {
             name: getattr(self, name)
-            for name in ("lr", "schedules", "clip_norm", "batch_size", "callbacks", "callbacks_")
+            for name in (
+                "lr",
+                "schedules",
+                "clip_norm",
+                "batch_size",
+                "callbacks",
+                "callbacks_",
+                "_n_batches",
+            )
         }
         return *learnt, len(self.history), settings
 

@@ -166,12 +166,13 @@ def test_read_only_data_stays_as_it_is(kind):
 
 # Tokens
 
+STRING = getattr(np.dtypes, "StringDType", lambda: np.dtype(object))()  # NumPy before 2 has none
 TOKEN_FORMS = {
     "list of str": ["ab", "c"],
     "tuple of str": ("ab", "c"),
     "str array": np.array(["ab", "c"]),
     "object array of str": np.array(["ab", "c"], dtype=object),
-    "StringDType": np.array(["ab", "c"], dtype=np.dtypes.StringDType()),
+    "StringDType": np.array(["ab", "c"], dtype=STRING),
     "list of NumPy's str": [np.str_("ab"), np.str_("c")],
     "Series of str": pd.Series(["ab", "c"], index=[5, 1]),
     "Series of objects": pd.Series(["ab", "c"], dtype=object),
@@ -181,16 +182,14 @@ TOKEN_FORMS = {
     "lists of characters": [["a", "b"], ["c"]],
     "tuples of characters": (("a", "b"), ("c",)),
     "str arrays of characters": [np.array(["a", "b"]), np.array(["c"])],
-    "StringDType of characters": [np.array(["a", "b"], dtype=np.dtypes.StringDType()), ["c"]],
+    "StringDType of characters": [np.array(["a", "b"], dtype=STRING), ["c"]],
     "object array of lists": objects(["a", "b"], ["c"]),
     "Series of lists": pd.Series([["a", "b"], ["c"]]),
     "polars Series of lists": pl.Series([["a", "b"], ["c"]]),
     "list of Series": [pd.Series(["a", "b"], index=[3, 4]), pd.Series(["c"])],
     "Sequences of str": Sequences.from_lengths(np.array(["a", "b", "c"]), [2, 1]),
     "Sequences of objects": Sequences.from_lengths(np.array(["a", "b", "c"], dtype=object), [2, 1]),
-    "Sequences of StringDType": Sequences.from_lengths(
-        np.array(list("abc"), np.dtypes.StringDType()), [2, 1]
-    ),
+    "Sequences of StringDType": Sequences.from_lengths(np.array(list("abc"), STRING), [2, 1]),
 }
 
 
@@ -209,7 +208,7 @@ def test_words_and_characters():
     assert as_lists(as_sequences([["1.5", "2"]])) == [["1.5", "2"]]
 
 
-@pytest.mark.parametrize("dtype", [str, object, np.dtypes.StringDType()])
+@pytest.mark.parametrize("dtype", [str, object, STRING])
 def test_rows_of_words(dtype):
     words = [["to", "be", "or"], ["not", "to", "be"]]
     assert as_lists(as_sequences(np.array(words, dtype=dtype))) == words

@@ -261,7 +261,7 @@ def test_one_epoch_is_that_of_a_slow_loop(cell, num_layers, embedding_size, path
 
 def test_training_sees_what_is_further_back_than_a_chunk():
     text = "".join(np.random.RandomState(0).permutation(["axxxxxb", "cxxxxxd"] * 150))
-    model = make(hidden_size=16, bptt_steps=4, batch_size=2, max_iter=8).fit(text)
+    model = make(hidden_size=16, bptt_steps=4, batch_size=2, max_iter=6).fit(text)
     at = np.arange(6, len(text), 7)
     assert model.surprisal(text)[at].mean() < 0.1  # by the chunk alone, log(2)
 

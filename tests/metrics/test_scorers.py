@@ -226,7 +226,7 @@ def test_a_request_concerns_one_copy():
         before = get_routing_for_object(get_scorer("neg_perplexity")).score.requests
         get_scorer("neg_perplexity").set_score_request(sample_weight=True)
         assert get_routing_for_object(get_scorer("neg_perplexity")).score.requests == before
-        assert before["sample_weight"] is None
+        assert before.get("sample_weight") is None
 
 
 @pytest.mark.parametrize("name", [*OF_LABELS, *OF_PROBABILITIES, *OF_NUMBERS])

@@ -1,5 +1,6 @@
 """Tokens to codes and back: the vocabulary, its limits, and what is not in it."""
 
+import inspect
 import pickle
 from collections import Counter
 
@@ -10,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from sklearn_rnn import RNNClassifier, RNNTagger, Sequences
@@ -21,13 +22,18 @@ from sklearn_rnn.preprocessing import SequenceTruncator, TokenEncoder
 CHECKED = [TokenEncoder(), TokenEncoder(min_frequency=2, max_tokens=3)]
 
 
+# Some versions of scikit-learn take a fraction from whole numbers there, which leaves no tokens.
+TAKES_FRACTION = "astype" not in inspect.getsource(estimator_checks.check_positive_only_tag_during_fit)
+NO_TOKENS = {"check_positive_only_tag_during_fit": "X holds fractions"} if TAKES_FRACTION else {}
+
+
 def expected_failures(estimator):
     """Checks that ask the result for its shape: codes come as Sequences, which deliberately have none.
 
     An array of codes would have one, but estimators would read its rows as series of numbers.
     """
     reason = "codes come as Sequences, which have no shape"
-    return {"check_transformer_general": reason, "check_transformer_data_not_an_array": reason}
+    return NO_TOKENS | {"check_transformer_general": reason, "check_transformer_data_not_an_array": reason}
 
 
 @parametrize_with_checks(CHECKED, expected_failed_checks=expected_failures)
