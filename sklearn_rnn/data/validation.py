@@ -969,11 +969,9 @@ def is_ragged(y):
         return True
     if isinstance(y, np.ma.MaskedArray):
         return y.ndim > 1
-    is_frame = _is_frame(y)
     y = _to_array(y, "y")
     if isinstance(y, np.ndarray) and (y.dtype.kind != "O" or y.ndim != 1):
-        # Objects with two axes are sequences of one length that NumPy made one array of.
-        return y.ndim == 3 or (y.ndim == 2 and y.dtype.kind == "O" and not is_frame)
+        return y.ndim == 3
     if not _is_list(y) or len(y) == 0:
         return False
     first = y[0]

@@ -252,7 +252,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     def _flatten_target(self, y, X, sequences):
         if y is None:
             raise ValueError("RNNRegressor requires y to be passed, but the target y is None.")
-        per_step, padded = is_ragged(y), count_padded_steps(X, self.padding_value)
+        padded = count_padded_steps(X, self.padding_value)
+        per_step = is_ragged(y) or _is_stacked(y, sequences.lengths)
         if per_step:
             try:
                 y = flatten_steps(y, sequences.lengths, padded_steps=padded)
@@ -355,6 +356,12 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _is_stacked(y, lengths):
+    """Whether y is sequences of one length, that of those in X, which NumPy made one array of objects of."""
+    is_stacked = isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 2
+    return is_stacked and bool((lengths == y.shape[1]).all())
 
 
 def _check_finite(y, offsets):
