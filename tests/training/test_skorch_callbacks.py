@@ -73,7 +73,7 @@ class Locked:
             raise AttributeError(name)
 
         def call(*args, **kwargs):
-            self.calls.append((name, args))
+            self.calls.append((name, args, kwargs))
             return self
 
         return call
