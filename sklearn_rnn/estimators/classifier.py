@@ -367,6 +367,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             From 0 to 1.
         """
         predicted = self.predict(X)
+        if hasattr(y, "nnz"):
+            raise TypeError("y is sparse, but dense labels are required; call y.toarray().")
         if predicted.ndim == 1:
             with reading("y"):
                 return accuracy_score(y, predicted, sample_weight=sample_weight)
