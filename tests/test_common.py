@@ -71,6 +71,11 @@ REASONS = [
         lambda e: e.batch_size != "all",
         "A sequence of weight 2 is in one batch, the two sequences that it stands for can be in two.",
     ),
+    (
+        "check_classifiers_multilabel_representation_invariance",
+        lambda e: e.warm_start,
+        "It fits one estimator several times, and each goes on from the last.",
+    ),
 ]
 
 

@@ -245,7 +245,7 @@ def wrap(rng, value):
     """The same in another container, if that takes it."""
     try:
         return WRAPS[pick(rng, list(WRAPS))](value)
-    except Exception:
+    except (Exception, pl.exceptions.PanicException):
         return value
 
 
@@ -300,7 +300,10 @@ def spoil(rng, value, chance=0.6):
         change = pick(rng, [replace_one, replace_one, resize, cast, wrap, wrap, lambda rng, _: anything(rng)])
         try:
             value = change(rng, value)
-        except Exception:  # NumPy's, torch's or pandas' own: there is no such value
+        except (
+            Exception,
+            pl.exceptions.PanicException,
+        ):  # NumPy's, torch's or pandas' own: there is no such value
             return value
         chance /= 2
     return value

@@ -1018,7 +1018,8 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
     >>> flatten_steps([["N", "V"], ["N"]], lengths=[2, 1])
     array(['N', 'V', 'N'], dtype='<U1')
     """
-    lengths = np.asarray(lengths)
+    with reading("lengths"):
+        lengths = np.asarray(lengths)
     if y is None:
         raise ValueError(f"requires y to be passed, but the target {name} is None.")
     rows = y if isinstance(y, (np.ma.MaskedArray, Sequences)) else _to_array(y, name)

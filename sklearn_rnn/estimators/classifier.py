@@ -376,6 +376,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             From 0 to 1.
         """
         predicted = self.predict(X)
+        if hasattr(y, "nnz"):
+            raise TypeError("y is sparse, but dense labels are required; call y.toarray().")
         sample_weight = check_sample_weight(sample_weight, np.ones(len(predicted)), per_step=False)
         if predicted.ndim == 1:
             with reading("y"):
