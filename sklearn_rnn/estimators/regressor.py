@@ -72,7 +72,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Whether to set `validation_fraction` of the sequences aside and to stop when `scoring` on them has not
         improved by `tol` for `n_iter_no_change` epochs. The network is then trained again, from the beginning
         and on all sequences, as far as was best: up to the last epoch whose score on what was set aside was
-        the best, or whose loss was within 5 % of it. With `X_val` or `callbacks` it gets the weights of the
+        the best, or whose loss was within 20 % of it. With `X_val` or `callbacks` it gets the weights of the
         best epoch, `best_epoch_`, instead. A single epoch is trained on everything.
     scoring : str, callable or None, default="loss"
         What `early_stopping` goes by and `validation_scores_` holds: "loss", the negative loss; the name of a
