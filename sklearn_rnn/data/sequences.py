@@ -137,6 +137,8 @@ class Sequences:
         if (lengths is None) == (padding_value is None):
             raise ValueError("Give either lengths or padding_value, and not both.")
         if lengths is None:
+            if getattr(padding_value, "ndim", 0) or isinstance(padding_value, (list, tuple)):
+                raise TypeError(f"padding_value must be one number or str, got {padding_value!r}.")
             is_nan = padding_value != padding_value
             lengths = trailing_lengths(~(X != X if is_nan else X == padding_value).all(axis=2))
         lengths = _as_whole("lengths", lengths)
