@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from sklearn_rnn.data.validation import find_caller
 from sklearn_rnn.metrics._ragged import (
     check_any_steps,
     check_lengths,
@@ -136,5 +137,5 @@ def _check_probabilities(proba):
         warnings.warn(
             f"The probabilities of a step must sum to 1, but in y_proba they sum to {sums.min():.6g} "
             f"to {sums.max():.6g}.",
-            stacklevel=4,
+            stacklevel=find_caller(),
         )

@@ -65,8 +65,9 @@ def hidden_states(network, dataset):
         and as `LastPooling` does it by a network without a pooling; or one row a step of all sequences, laid
         end to end.
     """
+    layers = getattr(network, "encoder", network)
     if dataset.per_step:
-        return _gather(network, dataset, lambda batch: network.run_layers(batch).float())
+        return _gather(network, dataset, lambda batch: network.run_layers(batch).float(), layers=layers)
     pooling = network.pooling
     if pooling is None:
         pooling = LastPooling(network.recurrence.output_size, 2 if network.bidirectional else 1)
@@ -76,6 +77,7 @@ def hidden_states(network, dataset):
         lambda batch: pooling(network.run_layers(batch), batch.packing).float(),
         pooling=pooling,
         finish=lambda outputs, packing: outputs.float(),
+        layers=layers,
     )
 
 
@@ -134,12 +136,14 @@ def next_probabilities(network, dataset):
     return _gather(network, dataset, lambda batch: torch.softmax(network(batch).float(), dim=1))
 
 
-def _gather(network, dataset, ask, *, pooling=None, finish=None):
+def _gather(network, dataset, ask, *, pooling=None, finish=None, layers=None):
     """Ask about batch after batch, and put the rows of the answers back in the user's order.
 
     A long sequence is read chunk by chunk. With a `pooling` or `finish` the chunks have one answer: what
     ``finish(rows, packing)`` makes of what their outputs are pooled to, or else of the scores of all steps.
+    `layers` are those that read sequences, where they are a part of the network.
     """
+    layers = network if layers is None else layers
     n_answers = len(dataset.sequences.values if dataset.per_step else dataset.sequences)
     answers = None
 
@@ -151,8 +155,8 @@ def _gather(network, dataset, ask, *, pooling=None, finish=None):
         answers[index] = part
 
     longest = _CHUNK
-    if network.bidirectional:
-        longest = max(longest, _MOST_OUTPUTS // network.recurrence.output_size)
+    if layers.bidirectional:
+        longest = max(longest, _MOST_OUTPUTS // layers.recurrence.output_size)
     is_long = dataset.lengths > longest
     with torch.inference_mode():
         short = np.flatnonzero(~is_long)
@@ -160,7 +164,7 @@ def _gather(network, dataset, ask, *, pooling=None, finish=None):
             batch = dataset.gather(short[members], like=network.like)
             put(batch.index, ask(batch))
         for i in np.flatnonzero(is_long):
-            sequence = _LongSequence(network, dataset, i)
+            sequence = _LongSequence(layers, dataset, i, network.like)
             if pooling is not None:
                 put([sequence.row], finish(_pool(pooling, sequence), sequence.make_packing()))
             elif finish is not None:
@@ -175,8 +179,8 @@ def _gather(network, dataset, ask, *, pooling=None, finish=None):
 class _LongSequence:
     """The chunks of one sequence as batches of a network, which has to run each before the next is drawn."""
 
-    def __init__(self, network, dataset, i):
-        self.network, self._dataset = network, dataset
+    def __init__(self, network, dataset, i, like):
+        self.network, self._dataset, self.like = network, dataset, like
         self.row = i if dataset.rows is None else dataset.rows[i]
         self.n_steps = int(dataset.lengths[i])
         start = int(dataset.sequences.offsets[self.row])
@@ -202,7 +206,7 @@ class _LongSequence:
             values, targets = self._dataset.sequences.values, self._dataset.targets
             yield PackedBatch(
                 self._place(values[index]),
-                Packing(np.array([index.stop - index.start]), self.network.like.device),
+                Packing(np.array([index.stop - index.start]), self.like.device),
                 None if targets is None or not self._dataset.per_step else self._place(targets[index]),
                 index=index,
                 carry=carry,
@@ -211,10 +215,10 @@ class _LongSequence:
 
     def make_packing(self):
         """Make the packing of the whole."""
-        return Packing(np.array([self.n_steps]), self.network.like.device)
+        return Packing(np.array([self.n_steps]), self.like.device)
 
     def _place(self, array):
-        like, tensor = self.network.like, torch.from_numpy(array.copy())
+        like, tensor = self.like, torch.from_numpy(array.copy())
         return tensor.to(like.device, like.dtype if tensor.is_floating_point() else tensor.dtype)
 
     def _make_state(self):
@@ -231,7 +235,7 @@ class _LongSequence:
 
 def _pool(pooling, sequence):
     """Pool the outputs of a long sequence, (1, D), as `pooling` would pool them all."""
-    network, device = sequence.network, sequence.network.like.device
+    network, device = sequence.network, sequence.like.device
     outputs = (network.run_layers(batch) for batch in sequence)
     if isinstance(pooling, LastPooling):
         ends = [part[[0, -1]] for part in outputs]
@@ -247,7 +251,7 @@ def _pool(pooling, sequence):
         weights = exp_of_negative(energy - energy.max())
         weights = weights / weights.new_zeros(1).index_add(0, rows, weights)
         outputs = (network.run_layers(batch) for batch in sequence)  # once more, instead of keeping them
-    total, start = network.like.new_zeros(1, network.recurrence.output_size), 0
+    total, start = sequence.like.new_zeros(1, network.recurrence.output_size), 0
     for part in outputs:
         here = slice(start, start + len(part))
         total = total.index_add(0, rows[here], part if weights is None else weights[here, None] * part)

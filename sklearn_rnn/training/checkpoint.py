@@ -423,9 +423,11 @@ def _restore(net, state, n_before):
         for name, value in options.items():
             _check_like(group.get(name, value), value, f"{name} of the optimizer")
         group.update(options)
+        n_numbers = sum(w.numel() for w in group["params"])  # LBFGS keeps all of them in a row
         for w, of_weight in zip(group["params"], states, strict=True):
             for name, value in of_weight.items():
-                if isinstance(value, torch.Tensor) and value.numel() > 1 and value.shape != w.shape:
+                is_other = isinstance(value, torch.Tensor) and value.numel() not in (1, w.numel(), n_numbers)
+                if is_other:
                     raise ValueError(f"{name} of the optimizer has shape {tuple(value.shape)}")
             net.optimizer_.state[w] = of_weight
     for values, name in zip(net.of_batches, ("losses", "counts"), strict=True):

@@ -499,7 +499,7 @@ def test_windows_hold_what_they_should():
 @pytest.mark.parametrize("size", [1, 7, 8, 15, 64])
 def test_a_step_is_in_eight_windows_at_most(size):
     X = np.arange(200.0)
-    dataset, _ = make(context_length=size).fit(X)._make_datasets(read_series(X)[0], None, None, 3)
+    dataset = make(context_length=size).fit(X)._make_datasets(read_series(X)[0], None, None)[0]
     steps = [start + np.arange(n) for start, n in zip(dataset.starts, dataset.lengths, strict=True)]
     n_windows = np.bincount(np.concatenate(steps))[size:-size]  # all alike but for the ends
     assert n_windows.min() >= min(size, 5) and n_windows.max() <= 8
@@ -517,7 +517,7 @@ def test_windows_of_training(ahead, early_stopping):
     )
     model.fit(X)
     series = read_series(X)[0]
-    dataset, held = model._make_datasets(series, None, None, 3)
+    dataset, held, _ = model._make_datasets(series, None, None, is_held_out=early_stopping)
     offsets = series.offsets
     read, told = set(), set()
 

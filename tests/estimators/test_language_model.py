@@ -921,7 +921,11 @@ BAD_CALLS = {
         ValueError,
         "stream draws one text, but 2 primes are given",
     ),
-    "random_state": (lambda m: m.sample(random_state="x"), ValueError, "'x' cannot be used to seed"),
+    "random_state": (
+        lambda m: m.sample(random_state="x"),
+        ValueError,
+        "random_state must be an int from 0 to .*, got 'x'",
+    ),
     "numbers": (
         lambda m: m.fit([[0.5, 1.0]]),
         TypeError,
@@ -1026,7 +1030,7 @@ def test_too_short_to_set_some_aside():
     with pytest.raises(ValueError, match="early_stopping leaves nothing to train on: X has 2 steps"):
         make(early_stopping=True, bptt_steps=2).fit("ab")
     with pytest.raises(
-        ValueError, match="early_stopping with .* leaves nothing to train on: there are 1 seq"
+        ValueError, match="early_stopping with .* leaves nothing to train on: there is 1 sample"
     ):
         make(early_stopping=True).fit(["ab"])
 

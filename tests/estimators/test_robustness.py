@@ -329,7 +329,7 @@ def test_text_in_an_object_array():
 def test_integers_that_look_like_measurements_are_warned_of():
     rng = np.random.RandomState(0)
     X = [rng.randint(0, 1000, size=9) for _ in range(20)]
-    with pytest.warns(UserWarning, match="If they are measurements, make them float"):
+    with pytest.warns(UserWarning, match="they look like measurements: .* make them float"):
         RNNRegressor(**FAST).fit(X, np.arange(20.0))
 
 
@@ -351,7 +351,9 @@ def test_hints(data):
     model = RNNClassifier(**FAST).fit(X, y)
     with pytest.raises(ValueError, match=r"If X is one sequence, give \[X\]"):
         model.predict(X[0].tolist())
-    with pytest.raises(ValueError, match=r"^For several numbers a sequence, give an array: np.asarray\(y\)"):
+    with pytest.raises(
+        ValueError, match=r"^For several numbers a sequence, give an array: np.asarray\(y, dtype=float\)"
+    ):
         RNNRegressor(**FAST).fit(X, [[1.0, 2.0]] * 12)
     with pytest.raises(ValueError, match="y holds None at place 0"):
         model.fit(X, [None] + ["a"] * 11)

@@ -300,7 +300,7 @@ def test_numbers_where_tokens_were():
 
 def test_integers_that_look_like_measurements():
     curves = [rng.randint(1000, size=9) for _ in SOURCES]
-    with pytest.warns(UserWarning, match="^y holds integers, which are read as tokens: .* y = .np.asarray"):
+    with pytest.warns(UserWarning, match="^y holds integers, which are read as tokens, .* y = .np.asarray"):
         make(max_iter=1).fit(SOURCES, curves)
 
 

@@ -227,8 +227,9 @@ def test_what_is_set_aside_is_not_trained_on():
     X = np.arange(40.0).reshape(20, 2)
     model = make(early_stopping=True, validation_fraction=0.25).fit(X, ["ab"] * 20)
     dataset = model._make_dataset(*model._read_pairs(X, ["ab"] * 20, reset=False))
-    kept, held = model._split(dataset, None)
+    kept, held, rows = model._split(dataset, None)
     assert (len(kept), len(held)) == (15, 5)
+    np.testing.assert_array_equal(held.sources, X[rows])
     assert sorted(np.concatenate([kept.sources, held.sources])[:, 0]) == X[:, 0].tolist()
 
 

@@ -107,7 +107,7 @@ def test_fit_inside_inference_mode(vowels):
 
 
 def test_early_stopping_on_too_little_data():
-    with pytest.raises(ValueError, match="leaves nothing to train on: there are 1 sequences"):
+    with pytest.raises(ValueError, match="leaves nothing to train on: there is 1 sample"):
         RNNClassifier(early_stopping=True).fit([[[1.0]]], [0])
 
 

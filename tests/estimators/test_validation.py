@@ -169,9 +169,9 @@ def test_a_thread_of_joblib_uses_one_core_and_a_fit_alone_all():
             return model.n_threads
 
         class Counting(RNNClassifier):
-            def _train(self, *args):
+            def _prepare(self, *args):
                 self.n_threads = torch.get_num_threads()
-                super()._train(*args)
+                super()._prepare(*args)
 
         torch.set_num_threads(3)
         X, y = np.eye(8), np.arange(8) % 2

@@ -316,31 +316,38 @@ def fair_threads():
     >>> with fair_threads():
     ...     pass
     """
-    threads = torch.get_num_threads()
-    is_alone = threads == 1 or not (_is_forked or _is_beside_others())
-    raised = {error: "ignore" for error, how in np.geterr().items() if how == "raise"}
-    with np.errstate(**raised), _settings_aside():
-        if is_alone:
+    with _DEFAULT_TYPE:
+        asides = list(_list_settings())
+        if not asides:  # as nearly always, and a short prediction is not to wait
             yield
             return
-        torch.set_num_threads(1)  # of this thread alone
-        try:
+        with ExitStack() as stack:
+            for aside in asides:
+                stack.enter_context(aside)
             yield
-        finally:
-            torch.set_num_threads(threads)
+
+
+def _list_settings():
+    """Yield a context for each setting that is to be set aside."""
+    if torch.get_num_threads() > 1 and (_is_forked or _is_beside_others()):
+        yield _one_thread()
+    if "raise" in np.geterr().values():
+        yield np.errstate(**{error: "ignore" for error, how in np.geterr().items() if how == "raise"})
+    if torch.empty(0).device.type != "cpu":  # asks for a context around us, too
+        yield torch.device("cpu")
+    for device in ("cpu", "cuda"):
+        if torch.is_autocast_enabled(device):
+            yield torch.autocast(device, enabled=False)
 
 
 @contextmanager
-def _settings_aside():
-    """Set the user's settings of torch aside inside a ``with`` block, as far as there are any."""
-    with ExitStack() as stack:
-        stack.enter_context(_DEFAULT_TYPE)
-        if torch.empty(0).device.type != "cpu":  # asks for a context around us, too
-            stack.enter_context(torch.device("cpu"))
-        for device in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(device):
-                stack.enter_context(torch.autocast(device, enabled=False))
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # of this thread alone
+    try:
         yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _DefaultType:
