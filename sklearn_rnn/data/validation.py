@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 from sklearn_rnn.data.sequences import Sequences, is_missing, reading, trailing_lengths
 
 _MOST_PROBLEMS = 10
+_OURS = ("sklearn_rnn", "contextlib", "numpy")  # the others stand between a function and its decorators
 _EMPTY = "is empty; every sequence needs at least 1 step."
 _ALL_PADDING = "is empty (or all of its steps are padding); every sequence needs at least 1 step."
 
@@ -1081,7 +1082,7 @@ def find_caller():
     True
     """
     frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in ("sklearn_rnn", "contextlib"):
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in _OURS:
         frame, level = frame.f_back, level + 1
     return level
 
