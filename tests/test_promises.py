@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
-from skorch.callbacks import EpochTimer, LRScheduler
+from skorch.callbacks import Callback, LRScheduler
 from torch import nn
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger, Sequences
@@ -892,7 +892,7 @@ def test_an_interruption_in_the_first_epoch(batch):
 def test_an_interruption_with_early_stopping_gives_the_best_weights():
     X, y = make_data("number")
     options = {"early_stopping": True, "validation_fraction": 0.25, "learning_rate": 0.3, "batch_size": 3}
-    options["callbacks"] = [EpochTimer()]  # with which nothing is trained again
+    options["callbacks"] = [Callback()]  # with which nothing is trained again
     with AtStep(9 * 3 + 1, press_ctrl_c), pytest.warns(UserWarning, match="interrupted in epoch 10"):
         model = make("number", max_iter=50, **options).fit(X, y)
     assert len(model.validation_scores_) == model.n_iter_ == 9

@@ -167,18 +167,19 @@ def check_dates(X, exogenous, is_one):
         elif not index.is_unique:
             problems.add(
                 row,
-                f"has {index[index.duplicated()][0]} in its index twice: steps of several series are "
-                "probably mixed. Give a list of series, [series for _, series in X.groupby(id_column)]; or "
-                "if it is one, and the order is right, reset_index(drop=True).",
+                f"has {index[index.duplicated()][0]} in its index twice. If steps of several series are "
+                "mixed, give a list of series, [series for _, series in X.groupby(id_column)]; if steps "
+                "are there twice, X[~X.index.duplicated()]; if it is one series in the right order, "
+                "X.reset_index(drop=True).",
             )
-        elif index_ahead is not None and index.dtype.kind == index_ahead.dtype.kind != "i":
+        else:
+            _warn_of_holes(index, "X" if is_one else f"X[{i}]")
+        if index_ahead is not None and index.dtype.kind == index_ahead.dtype.kind != "i":
             n = min(len(index), len(index_ahead))
             differ = np.flatnonzero(index[:n] != index_ahead[:n])
             if len(differ):
                 at = differ[0]
                 problems.add(row, f"is of {index[at]} at step {at}, but exogenous is of {index_ahead[at]}.")
-        else:
-            _warn_of_holes(index, "X" if is_one else f"X[{i}]")
     problems.raise_if_any()
 
 
@@ -221,7 +222,9 @@ def _warn_of_holes(index, name):
     is_period = hasattr(index, "start_time")
     if len(index) < 3 or not (is_period or hasattr(index, "tz")):
         return
+    # Times within a single day that begins a month are no months.
     of_months = not is_period and bool(index.is_month_start.all() or index.is_month_end.all())
+    of_months = of_months and len(set(zip(index.year, index.month, strict=True))) == len(index)
     if not is_period and index.tz is not None and len(set(index.time)) == 1:
         index = index.tz_localize(None)  # days of 23 to 25 hours
     times = 12 * np.asarray(index.year) + np.asarray(index.month) if of_months else index.asi8
@@ -235,7 +238,8 @@ def _warn_of_holes(index, name):
     seconds = 0 if is_period else (index[regular + 1] - index[regular]).total_seconds()
     if not is_period and len(holes) > 1 and seconds < _DAY:
         of_clock = Counter(time.time() for time in index[holes])
-        if max(of_clock.values()) >= 0.8 * len(holes):
+        n_clocks = 2 if len(holes) >= 20 else 1  # in summer and in winter time
+        if sum(n for _, n in of_clock.most_common(n_clocks)) >= 0.8 * len(holes):
             return
     if is_period:
         fix = f"reindex(pd.period_range(series.index[0], series.index[-1], freq={index.freqstr!r}))"

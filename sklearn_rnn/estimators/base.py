@@ -47,6 +47,7 @@ from sklearn_rnn.training import (
     Checkpoint,
     Progress,
     RandomStream,
+    choose_to_repeat,
     copy_callbacks,
     make_net,
     name_callbacks,
@@ -303,10 +304,11 @@ class BaseRNN(Versioned, BaseEstimator):
             groups = _check_groups(groups, validation, sequences)
             rows = np.arange(len(sequences))
             sequences, targets, weights, rows = _drop_weightless(sequences, targets, weights, rows, per_step)
+            as_read, kept = (sequences, targets, weights), np.arange(len(rows))
             codes = self._code_target(targets, weights, reset=not goes_on, classes=classes)
             weights = self._weigh_classes(codes, weights, sequences.lengths)
-            sequences, codes, weights, rows = _drop_weightless(sequences, codes, weights, rows, per_step)
-            groups = None if groups is None else groups[rows]
+            sequences, codes, weights, kept = _drop_weightless(sequences, codes, weights, kept, per_step)
+            groups = None if groups is None else groups[rows[kept]]
             if weights is not None:
                 weights = weights / weights.mean()  # what counts is how they compare
             rare = None if goes_on else self._learn_vocabulary(sequences, X)
@@ -314,7 +316,9 @@ class BaseRNN(Versioned, BaseEstimator):
             held_out = self._read_validation(*validation)
             self._prepare(device, rare, goes_on)
             dataset = SequenceDataset(sequences, codes, weights, per_step=per_step)
-            given = Given(*validation) if held_out else Given(X, y, sample_weight, rows)
+            given = None
+            if self.scoring != "loss":
+                given = self._as_given(*as_read, kept) if held_out is None else self._read_given(*validation)
             self._train(dataset, held_out, groups, epochs, given=given)
         return self
 
@@ -336,6 +340,19 @@ class BaseRNN(Versioned, BaseEstimator):
         if len(dataset.targets) < 2:
             raise ValueError("X_val and y_val hold a single target; to score it takes at least 2.")
         return dataset
+
+    def _as_given(self, sequences, targets, weights=None, rows=None):
+        """Put what was read into the form that scorers take: padding is gone."""
+        if self._per_step:
+            targets, weights = (
+                None if a is None else object_array(np.split(a, sequences.offsets[1:-1]))
+                for a in (targets, weights)
+            )
+        return Given(sequences, targets, weights, rows)
+
+    def _read_given(self, X, y):
+        sequences = self._read(X, reset=False)
+        return self._as_given(sequences, self._flatten_target(y, X, sequences)[0])
 
     def _read_held_out(self, X, y):
         sequences = self._read(X, reset=False)
@@ -371,6 +388,7 @@ class BaseRNN(Versioned, BaseEstimator):
         self._seed = int(rng.randint(np.iinfo(np.int32).max))
         self._make_net(device, RandomStream(self._seed, device))
         self.n_iter_ = 0
+        self.__dict__.pop("best_epoch_", None)
         self.loss_curve_, self.history_ = [], []
 
     def _describe_input(self, rare):
@@ -445,8 +463,9 @@ class BaseRNN(Versioned, BaseEstimator):
                 everything = dataset
                 dataset, validation, held = self._split(dataset, groups)
                 given = None if self.scoring == "loss" else given.select(held)
-        # Callbacks of the user may follow what is held out, as schedules of the learning rate do.
-        is_repeated = best is not None and everything is not None and self._trains_on_all and not users
+        repeated = choose_to_repeat(name_callbacks(users))
+        is_repeated = best is not None and everything is not None and self._trains_on_all
+        is_repeated = is_repeated and repeated is not None
         memory = net.remember() if is_repeated else None
         score = None if validation is None else partial(self._score_held_out, validation, given)
         progress = self._progress()
@@ -457,12 +476,14 @@ class BaseRNN(Versioned, BaseEstimator):
             self._set_up(dataset, [*users, *stops, *shown])
             net.train(dataset, validation, epochs, score, checkpoint)
             if is_repeated and not net.was_interrupted:
-                history = list(net.history)
+                history, callbacks = list(net.history), net.callbacks_
                 net.restore(memory)
-                stops = [("_early_stopping", AsFar(best.last_epoch_, best.last_train_loss_))]
-                self._set_up(everything, [*stops, *shown])
+                if self.verbose > 1:
+                    print(f"Training on everything, for at least {best.last_epoch_} epoch(s):")
+                stop = AsFar(best.last_epoch_, best.last_train_loss_)
+                self._set_up(everything, [*repeated, ("_early_stopping", stop), *shown])
                 net.train(everything, None, epochs)
-                net.history[:] = history
+                net.history[:], net.callbacks_ = history, callbacks
                 if net.was_interrupted:
                     net.module_.load_state_dict(best.best_weights_)
         finally:
@@ -471,7 +492,6 @@ class BaseRNN(Versioned, BaseEstimator):
         ours = {name for name, _ in [*stops, *shown]}
         net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if name not in ours]
         self._write_down()
-        self.__dict__.pop("best_epoch_", None)
         if best is not None:
             self.best_epoch_ = n_before + best.best_epoch_
         if save is not None:

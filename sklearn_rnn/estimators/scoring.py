@@ -1,15 +1,18 @@
 """What training is validated by: the loss, the estimator's own score, or a scorer."""
 
+import math
+import numbers
 import warnings
 
 import numpy as np
 from sklearn.utils import _safe_indexing
 
+from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.metrics import get_scorer
 
 
 class Given:
-    """Sequences and targets as the user gave them, which scorers take.
+    """Sequences and targets in a form that the user could have given, which scorers take.
 
     Parameters
     ----------
@@ -43,8 +46,15 @@ class Given:
                 "A callable scoring needs a text in memory: as a str, not as a file or an iterator."
             )
         rows = rows if self.rows is None else self.rows[rows]
-        parts = (self.X, self.y, self.sample_weight)
-        return Given(*(None if part is None else _safe_indexing(part, rows) for part in parts))
+        parts = []
+        for part in (self.X, self.y, self.sample_weight):
+            if isinstance(part, memoryview):
+                part = np.asarray(part)
+            is_one = part is None or isinstance(part, numbers.Number)  # a weight for all
+            parts.append(
+                part if is_one else part[rows] if isinstance(part, Sequences) else _safe_indexing(part, rows)
+            )
+        return Given(*parts)
 
 
 def apply_scorer(scoring, estimator, given):
@@ -76,13 +86,20 @@ def apply_scorer(scoring, estimator, given):
     0.5
     """
     weights = {} if given.sample_weight is None else {"sample_weight": given.sample_weight}
+    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as that the network has not learnt much yet
         if scoring is None:
             return estimator.score(given.X, given.y, **weights)
-        scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
-        score = scorer(estimator, given.X, given.y, **weights)
-    if np.ndim(score) or not isinstance(score, (int, float, np.number)) or np.isnan(score):
+        try:
+            score = scorer(estimator, given.X, given.y, **weights)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"scoring={scoring!r} fails on what is validated on: {error}. It must be called as "
+                "scorer(estimator, X, y) and suit what the estimator answers; a metric becomes a scorer by "
+                "sklearn.metrics.make_scorer, or has a name in sklearn_rnn.metrics.get_scorer_names()."
+            ) from error
+    if np.ndim(score) or isinstance(score, str) or math.isnan(score):
         raise ValueError(
             f"scoring={scoring!r} must return a number, got {score!r} on what is validated on. Validate on "
             "more (validation_fraction, X_val), or choose another scoring."

@@ -2,6 +2,7 @@
 
 import copy
 from difflib import get_close_matches
+from inspect import signature
 
 import numpy as np
 import sklearn.metrics
@@ -50,16 +51,26 @@ class _StepScorer(type(make_scorer(perplexity_score))):
     """
 
     def _score(self, method_caller, estimator, X, y_true, **kwargs):
+        kwargs = self._name_labels(estimator) | kwargs
         if not _is_per_step(estimator, y_true):
             return super()._score(method_caller, estimator, X, y_true, **kwargs)
         lengths = [len(row) for row in y_true]
         weights = kwargs.pop("sample_weight", None)
-        if weights is not None:
-            kwargs["sample_weight"] = flatten_steps(weights, lengths, name="sample_weight")
+        weights = None if weights is None else flatten_steps(weights, lengths, name="sample_weight")
         kind = _StepClassifier if hasattr(estimator, "classes_") else _StepRegressor
-        scorer = make_scorer(self._score_func, response_method=self._response_method, **self._kwargs)
+        scorer = make_scorer(self._score_func, response_method=self._response_method, **self._kwargs | kwargs)
         # Called by itself: answers that other scorers share are cut by sequences.
-        return self._sign * scorer(kind(estimator, lengths), X, flatten_steps(y_true, lengths), **kwargs)
+        return self._sign * scorer(
+            kind(estimator, lengths), X, flatten_steps(y_true, lengths), sample_weight=weights
+        )
+
+    def _name_labels(self, estimator):
+        """Name the labels of the columns of probabilities; what is scored may lack some."""
+        classes = getattr(estimator, "classes_", None)
+        takes_labels = "labels" in signature(self._score_func).parameters
+        if takes_labels and self._response_method != "predict" and isinstance(classes, np.ndarray):
+            return {"labels": classes} if classes.ndim == 1 else {}
+        return {}
 
 
 def _is_per_step(estimator, y_true):

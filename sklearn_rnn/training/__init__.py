@@ -4,6 +4,7 @@ from sklearn_rnn.training.callbacks import AsFar as AsFar
 from sklearn_rnn.training.callbacks import BestEpoch as BestEpoch
 from sklearn_rnn.training.callbacks import Progress as Progress
 from sklearn_rnn.training.callbacks import TokenProgress as TokenProgress
+from sklearn_rnn.training.callbacks import choose_to_repeat as choose_to_repeat
 from sklearn_rnn.training.callbacks import copy_callbacks as copy_callbacks
 from sklearn_rnn.training.callbacks import name_callbacks as name_callbacks
 from sklearn_rnn.training.checkpoint import Checkpoint as Checkpoint

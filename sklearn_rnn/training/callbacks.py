@@ -5,7 +5,7 @@ import math
 import os
 import threading
 
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 from tqdm.auto import tqdm
 from tqdm.std import TqdmDefaultWriteLock
 
@@ -141,7 +141,8 @@ class BestEpoch(Callback):
     tol : float
         An improvement by less than this is none.
     slack : float, default=0.0
-        Scores that are worse than the best by at most this share of it are as good.
+        Scores that are worse than the best by at most this share of it, and of what it is better than that of
+        the first epoch, are as good.
 
     Attributes
     ----------
@@ -151,6 +152,8 @@ class BestEpoch(Callback):
         Its score.
     best_weights_ : dict of str to Tensor
         The weights after it.
+    first_score_ : float
+        The score of the first epoch.
     last_epoch_, last_train_loss_ : int, float
         The last epoch that was as good, and its mean loss in training.
     """
@@ -176,7 +179,10 @@ class BestEpoch(Callback):
         if self.best_weights_ is None or score > self.best_score_ + self.tol:
             self.best_epoch_, self.best_score_, self.n_updates_ = self.n_epochs_, score, 0
             self.best_weights_ = copy.deepcopy(net.module_.state_dict())
-        if score >= self.best_score_ - self.slack * abs(self.best_score_):
+        if self.n_epochs_ == 1:
+            self.first_score_ = score
+        gain = min(abs(self.best_score_), self.best_score_ - self.first_score_)
+        if score >= self.best_score_ - self.slack * gain:
             self.last_epoch_, self.last_train_loss_ = self.n_epochs_, epoch["train_loss"]
         if self.n_epochs_ - self.best_epoch_ >= self.patience and self.n_updates_ >= _LEAST_UPDATES:
             if net.verbose:
@@ -187,6 +193,50 @@ class BestEpoch(Callback):
         """Go back to the best weights."""
         if self.best_weights_ is not None:
             net.module_.load_state_dict(self.best_weights_)
+
+
+# They look on, and the history that they see is that of the first training.
+_OBSERVERS = frozenset(
+    {
+        "BatchScoring",
+        "EpochScoring",
+        "PassthroughScoring",
+        "EpochTimer",
+        "PrintLog",
+        "ProgressBar",
+        "TensorBoard",
+    }
+    | {f"{name}Logger" for name in ("Mlflow", "Neptune", "Sacred", "Wandb")}
+)
+
+
+def choose_to_repeat(callbacks):
+    """Choose the callbacks that a training needs which repeats another without what was held out.
+
+    Parameters
+    ----------
+    callbacks : list of pairs
+        Names and callbacks.
+
+    Returns
+    -------
+    list of pairs or None
+        None if there are callbacks that may change the network, or follow what was held out.
+    """
+    chosen = []
+    for name, callback in callbacks:
+        is_known = type(callback).__module__.startswith("skorch.")
+        if type(callback) is LRScheduler and not is_plateau(callback):
+            chosen.append((name, callback))
+        elif not (is_known and type(callback).__name__ in _OBSERVERS):
+            return None
+    return chosen
+
+
+def is_plateau(schedule):
+    """Whether a schedule of the learning rate follows a score."""
+    policy = schedule.policy
+    return (policy if isinstance(policy, str) else policy.__name__) == "ReduceLROnPlateau"
 
 
 class AsFar(Callback):

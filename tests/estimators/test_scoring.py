@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.metrics import mean_absolute_error, r2_score
-from skorch.callbacks import EpochTimer
+from skorch.callbacks import Callback
 
 from sklearn_rnn import (
     RNNClassifier,
@@ -69,8 +69,12 @@ def test_scorers_by_name_and_as_callables_see_what_is_held_out(case):
         assert fits[0].validation_scores_[-1] == pytest.approx(score, abs=1e-6)
 
 
+def are_equal(x, other):
+    return x == other if isinstance(x, str) else len(x) == len(other) and np.allclose(x, other)
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_a_part_that_is_set_aside_comes_to_the_scorer_as_it_was_given(case):
+def test_a_part_that_is_set_aside_comes_to_the_scorer(case):
     model, X, y, _ = CASES[case]
     seen = []
 
@@ -81,11 +85,44 @@ def test_a_part_that_is_set_aside_comes_to_the_scorer_as_it_was_given(case):
     fitted = clone(model).set_params(scoring=scorer).fit(X, y)
     assert len(seen) == len(fitted.validation_scores_) == 2
     X_held, y_held = seen[0]
-    assert type(X_held) is type(X) and type(y_held) is type(y)
     assert len(X_held) == len(y_held) == 9
-    rows = [next(i for i in range(30) if np.array_equal(x, X[i])) for x in X_held]
+    X_held = ["".join(x) if isinstance(X[0], str) else x for x in X_held]
+    rows = [next(i for i in range(30) if are_equal(x, X[i])) for x in X_held]
     assert case == "seq2seq" or len(set(rows)) == 9
-    assert all(np.array_equal(y[i], held) for i, held in zip(rows, y_held, strict=True))
+    assert all(
+        are_equal(y[i], held) if case == "seq2seq" else np.all(y[i] == held)
+        for i, held in zip(rows, y_held, strict=True)
+    )
+
+
+@pytest.mark.parametrize("weights", [2.0, memoryview(np.ones(30))])
+def test_forms_that_cannot_be_cut(weights):
+    y = memoryview(np.arange(30) % 2)
+    model = RNNClassifier(scoring="accuracy", **FAST).fit(X, y, weights)
+    assert len(model.validation_scores_) == 2
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "neg_perplexity"])
+def test_labels_that_are_not_among_what_is_held_out(scoring):
+    tags = [["a"] * len(x) for x in X[:-1]] + [["b"] * len(X[-1])]
+    options = FAST | {"scoring": scoring, "early_stopping": False}
+    RNNTagger(**options).fit(X, tags, X_val=X[:20], y_val=tags[:20])
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "f1_macro", "step_f1_macro", "neg_log_loss", None])
+def test_padding_does_not_come_to_the_scorer(scoring):
+    padded = np.full((30, 6, 2), -1.0)
+    tags = np.full((30, 6), "-")
+    for i, (x, labels) in enumerate(zip(X, TAGS, strict=True)):
+        padded[i, : len(x)], tags[i, : len(x)] = x, labels
+    options = FAST | {"scoring": scoring, "padding_value": -1}
+    model = RNNTagger(**options).fit(padded, tags)
+    assert model.validation_scores_ == RNNTagger(**options).fit(X, TAGS).validation_scores_
+
+
+def test_a_metric_is_no_scorer():
+    with pytest.raises(ValueError, match="scoring=<function r2_score.* fails .*make_scorer"):
+        RNNRegressor(scoring=r2_score, **FAST).fit(X, rng.randn(30))
 
 
 def test_weights_come_to_the_scorer():
@@ -170,6 +207,7 @@ def test_a_callable_needs_the_text_in_memory(tmp_path):
         (3, TypeError, "scoring must be 'loss', a name of .*, but it is 3 of type int"),
         (lambda e, X, y: "good", ValueError, "must return a number, got 'good'"),
         (lambda e, X, y: np.array([1.0, 2.0]), ValueError, "must return a number"),
+        (lambda e, X, y: e.nothing, ValueError, "fails on what is validated on: .*nothing"),
         (lambda e, X, y: math.nan, ValueError, "must return a number, got nan"),
     ],
 )
@@ -212,7 +250,7 @@ def test_interruption_of_the_last_training_keeps_the_best_weights(monkeypatch):
         model = RNNClassifier(**FAST).fit(X, LABELS)
     monkeypatch.undo()
     assert model.n_iter_ == len(model.validation_scores_) == 2
-    kept = RNNClassifier(**FAST, callbacks=[EpochTimer()]).fit(X, LABELS)
+    kept = RNNClassifier(**FAST, callbacks=[Callback()]).fit(X, LABELS)
     np.testing.assert_array_equal(model.predict_proba(X), kept.predict_proba(X))
 
 

@@ -7,7 +7,9 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, LRScheduler
+from sklearn.base import clone
+from sklearn.metrics import log_loss
+from skorch.callbacks import Callback, EpochScoring, LRScheduler, PrintLog
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.data import as_sequences
@@ -49,7 +51,8 @@ def test_early_stopping_trains_on_everything_at_last(vowels, impatient):
     assert len(scores) == len(model.loss_curve_) == model.n_iter_ < 60
     assert scores == [-epoch["valid_loss"] for epoch in model.history_]
     assert model.best_epoch_ == int(np.argmax(scores)) + 1 == model.n_iter_ - 3
-    last = np.flatnonzero(np.array(scores) >= 1.2 * max(scores))[-1]
+    gain = min(-max(scores), max(scores) - scores[0])
+    last = np.flatnonzero(np.array(scores) >= max(scores) - 0.2 * gain)[-1]
     losses = RNNClassifier(**options).fit(X, y).loss_curve_
     is_enough = (np.array(losses) <= model.loss_curve_[last]) & (np.arange(60) >= last)
     n = int(np.argmax(is_enough)) + 1
@@ -83,7 +86,30 @@ def test_best_epoch_is_of_early_stopping_alone(vowels):
     model = RNNClassifier(early_stopping=True, warm_start=True, **FAST).fit(*vowels)
     first = model.best_epoch_
     assert 1 <= first <= 4 < model.fit(*vowels).best_epoch_ <= 8
-    assert not hasattr(model.set_params(early_stopping=False).fit(*vowels), "best_epoch_")
+    assert model.partial_fit(*vowels).best_epoch_ <= 8
+    assert not hasattr(clone(model).set_params(early_stopping=False).fit(*vowels), "best_epoch_")
+
+
+def test_who_only_looks_on_changes_nothing(vowels):
+    options = FAST | {"early_stopping": True, "verbose": 0}
+    seen = []
+    alone = RNNClassifier(**options).fit(*vowels)
+    log = EpochScoring("accuracy", name="right", lower_is_better=False)
+    watched = RNNClassifier(callbacks=[log, PrintLog(sink=seen.append)], **options).fit(*vowels)
+    np.testing.assert_array_equal(alone.predict_proba(vowels[0]), watched.predict_proba(vowels[0]))
+    assert len(seen) == 2 + 4 and all("right" in epoch for epoch in watched.history_)
+    schedule = LRScheduler("StepLR", step_size=1, gamma=0.5)
+    scheduled = RNNClassifier(callbacks=[schedule], **options).fit(*vowels)
+    plain = RNNClassifier(callbacks=[schedule], **options | {"early_stopping": False}).fit(*vowels)
+    np.testing.assert_array_equal(scheduled.predict_proba(vowels[0]), plain.predict_proba(vowels[0]))
+
+
+def test_early_stopping_does_not_learn_noise():
+    """Where nothing can be learnt, probabilities are those of the labels' shares."""
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(120, 8), rng.randint(2, size=120)
+    model = RNNClassifier(early_stopping=True, random_state=0, hidden_size=16, max_iter=60).fit(X, y)
+    assert log_loss(rng.randint(2, size=500), model.predict_proba(rng.randn(500, 8))) < 0.75
 
 
 def test_early_stopping_of_tagger_and_regressor():
