@@ -81,7 +81,10 @@ def read_series(X, name="X"):
     """
     is_one = is_one_series(X)
     if is_one and (columns := _text_columns(X)):
-        raise TypeError(f"{_TEXT.format(name)} See {', '.join(map(repr, columns))}.")
+        raise TypeError(
+            f"{_TEXT.format(name)} See {', '.join(map(repr, columns))}. A column of dates is the index, "
+            "as set_index of pandas makes it, or is left out."
+        )
     if is_one and not hasattr(X, "columns"):
         X = np.asanyarray(X)  # a mask is kept, and found
     try:

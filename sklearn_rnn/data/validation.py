@@ -351,6 +351,23 @@ def _refuse_dates(frame):
             raise TypeError(f"column {c!r} holds {dtype}, not numbers; make numbers of it, or leave it out.")
 
 
+def _refuse_text(frame):
+    """Refuse a DataFrame in which columns of text stand beside others."""
+    texts = [c for c in frame.columns if _holds_text(np.asarray(frame[c]))]
+    if texts and len(frame.columns) > 1:
+        named = ", ".join(map(repr, texts))
+        raise TypeError(
+            f"column(s) {named} hold text. Make numbers of them (of categories by pandas.get_dummies), or "
+            "leave them out."
+        )
+
+
+def _holds_text(column):
+    return column.dtype.kind in "UT" or (
+        column.dtype.kind == "O" and any(isinstance(value, str) for value in column.flat)
+    )
+
+
 def _equal_lengths(values, X):
     return Sequences(values, np.arange(len(X) + 1) * X.shape[1])
 
@@ -416,6 +433,12 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
             return _concatenate(X, _number_type(X, dtype))  # plain arrays of one width: nothing more to ask
     if all(isinstance(x, str) for x in X):
         joined = "".join(X)
+        if joined.startswith("\ufeff"):
+            warnings.warn(
+                f"{name} begins with a byte order mark, which is read as a character; read the file with "
+                "encoding='utf-8-sig', which leaves it out.",
+                stacklevel=find_caller(),
+            )
         if "\0" in joined:
             i = next(i for i, x in enumerate(X) if "\0" in x)
             raise ValueError(
@@ -527,9 +550,15 @@ def _step_array(x):
         raise ValueError("some of its steps are masked; leave them out.")
     if not _is_list(x):
         raise TypeError(f"it is of type {type(x).__name__}.")
+    if isinstance(x, (list, tuple)) and len(x) and isinstance(x[0], dict):
+        raise TypeError(
+            "its steps are dicts. Give one of their values for each step, [step['word'] for step in x], or "
+            "numbers: DictVectorizer(sparse=False) of scikit-learn makes them of the dicts of all steps."
+        )
     try:
         if _is_frame(x):
             _refuse_dates(x)
+            _refuse_text(x)
         a = np.asarray(x)
     except ValueError:  # steps of different widths
         a = object_array(x)

@@ -970,3 +970,20 @@ def test_the_padding_of_numbers_is_a_number(X):
         TypeError, match=r"^padding_value='' is a str, but X holds numbers|^X\[0\] is of type"
     ):
         as_sequences(X, padding_value="")
+
+
+def test_steps_that_are_dicts():
+    with pytest.raises(ValueError, match=r"X\[0\] is not a sequence: its steps are dicts.*step\['word'\]"):
+        as_sequences([[{"word": "a"}, {"word": "b"}]])
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_columns_of_text_are_named(frame):
+    with pytest.raises(ValueError, match=r"X\[0\] .*column\(s\) 'day', 'note' hold text.*get_dummies"):
+        as_sequences([frame({"t": [1.0, 2.0], "day": ["mo", "tu"], "note": ["a", "b"]})])
+
+
+@pytest.mark.parametrize("X", [["\ufeffab", "b"], ["\ufeffa"]])
+def test_a_byte_order_mark_in_a_text_is_warned_of(X):
+    with pytest.warns(UserWarning, match="X begins with a byte order mark.*utf-8-sig"):
+        as_sequences(X)
