@@ -194,7 +194,7 @@ CLAIMS = {
         "news == ['Yuri', 'was', 'seen', 'by', 'Zoe']",
         "best[0][0] == 'gases' and len(best[0]) == len(log_proba[0]) == 3 and len(drawn[0]) == 4",
         "given[0] > given[1] + 2 and proba.shape == (6, 15)",
-        "stopped.validation_scores_[-1] > 0.8 and stopped.n_iter_ < 80",
+        "max(stopped.validation_scores_) > 0.8 and stopped.best_epoch_ < 80",
         "(scores < 0).all() and (scores > -1).all()",
     ],
     "docs/index.md": ["clf.score(X_test, y_test) > 0.9"],

@@ -98,7 +98,7 @@ CASES = {
 
 
 def forms_of(X):
-    return {"list": X, "object array": object_array(X), "Sequences": as_sequences(X)}
+    return {"list": X, "object array": object_array(X), "Sequences": as_sequences(X, dtype=None)}
 
 
 def rows_of(y, rows):
@@ -169,6 +169,7 @@ def test_searches(case, name):
         assert best.cv_results_["n_resources"].tolist() == used
 
 
+@pytest.mark.filterwarnings("ignore:X has features far from mean 0")  # on purpose
 @pytest.mark.parametrize("form", forms_of(RAGGED))
 def test_nested_search_over_cells_sizes_and_scaling(form):
     far_off = forms_of([1000 + x for x in RAGGED])[form]
@@ -727,7 +728,8 @@ IN_WORKERS = """
         def on_epoch_end(self, net, **kwargs):
             net.history.record("threads", torch.get_num_threads())
 
-    X = [np.arange(60) + 60 * i for i in range(8)]  # integers that are no tokens, of which fit warns
+    rng = np.random.RandomState(0)
+    X = [rng.randint(10**6, size=60) for i in range(8)]  # integers that are no tokens, of which fit warns
     y = np.arange(8) % 2
     model = RNNClassifier(hidden_size=3, max_iter=1, callbacks=[Threads()], random_state=0)
     found = {"alone": [model.fit(X, y).history_[0]["threads"]]}  # before any fork

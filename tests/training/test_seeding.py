@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from sklearn_rnn import RNNClassifier, RNNForecaster, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
 from sklearn_rnn.nn import Cell, LSTMCell
+from sklearn_rnn.nn.rows import Linear
 
 rng = np.random.RandomState(0)
 X = [rng.randn(n, 3).astype(np.float32) for n in rng.randint(2, 6, size=12)]
@@ -87,7 +88,7 @@ def fit_in_another_thread(monkeypatch):
     """A fit that stands still in its first step, in another thread."""
     reached, go_on = threading.Event(), threading.Event()
     here = threading.current_thread()
-    forward = nn.Linear.forward
+    forward = Linear.forward
 
     def wait(self, values):
         if threading.current_thread() is not here and not reached.is_set():
@@ -95,7 +96,7 @@ def fit_in_another_thread(monkeypatch):
             assert go_on.wait(60)
         return forward(self, values)
 
-    monkeypatch.setattr(nn.Linear, "forward", wait)
+    monkeypatch.setattr(Linear, "forward", wait)
     model = RNNClassifier(embedding_size=4, pooling="attention", random_state=1, **quick)
     thread = threading.Thread(target=model.fit, args=(WORDS, LABELS))
     thread.start()
