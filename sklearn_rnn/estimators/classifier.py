@@ -63,9 +63,10 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the sequences aside and to stop when `scoring` on them has not
         improved by `tol` for `n_iter_no_change` epochs. The network is then trained again, from the beginning
-        and on all sequences, as far as was best: up to the last epoch whose score on what was set aside was
-        the best, or whose loss was within 20 % of it. With `X_val` or `callbacks` it gets the weights of the
-        best epoch, `best_epoch_`, instead. A single epoch is trained on everything.
+        and on all sequences, as far as was best: up to the last epoch that was nearly as good as the best,
+        and until the training loss is as small as it was then; see the user guide. With `X_val`, or with
+        `callbacks` that do more than look on, it gets the weights of the best epoch, `best_epoch_`, instead.
+        A single epoch is trained on everything.
     scoring : str, callable or None, default="loss"
         What `early_stopping` goes by and `validation_scores_` holds: "loss", the negative loss; the name of a
         scorer (see `sklearn_rnn.metrics.get_scorer_names`); a callable ``scorer(estimator, X, y)``, of which
@@ -112,7 +113,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     vocabulary_ : ndarray of shape (n_tokens,)
         The distinct tokens seen in training, sorted; only if X held tokens.
     n_iter_ : int
-        Number of epochs trained.
+        Number of epochs trained; with `early_stopping`, before training on everything.
     loss_curve_ : list of float
         Mean training loss of each epoch.
     best_loss_ : float

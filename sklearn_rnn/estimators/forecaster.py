@@ -88,9 +88,10 @@ class RNNForecaster(BaseRNN):
     early_stopping : bool, default=False
         Whether to set the last `validation_fraction` of the steps of each series aside and to stop when
         `scoring` on them has not improved by `tol` for `n_iter_no_change` epochs. The network is then trained
-        again, from the beginning and on all steps, as far as was best: up to the last epoch whose score on
-        what was set aside was the best, or whose loss was within 20 % of it. With `callbacks` it gets the
-        weights of the best epoch, `best_epoch_`, instead. A single epoch is trained on everything.
+        again, from the beginning and on all steps, as far as was best: up to the last epoch that was nearly
+        as good as the best, and until the training loss is as small as it was then; see the user guide. With
+        `callbacks` that do more than look on, it gets the weights of the best epoch, `best_epoch_`, instead.
+        A single epoch is trained on everything.
     scoring : str, callable or None, default="loss"
         What `early_stopping` goes by and `validation_scores_` holds: "loss", the negative loss; None, the
         negative mean absolute error of forecasts of `horizon` steps, as of `score`; the name of a scorer of
