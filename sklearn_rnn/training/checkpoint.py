@@ -413,7 +413,7 @@ def _check_way(net, state):
 
 
 def _restore(net, state, n_before):
-    """Give a net what `_gather` copied."""
+    """Set a net to what `_gather` copied."""
     for name, w in net.module_.state_dict().items():
         if state["weights"][name].dtype != w.dtype:
             raise TypeError(f"{name} is {state['weights'][name].dtype}, not {w.dtype}")
@@ -439,7 +439,7 @@ def _restore(net, state, n_before):
 
 
 def _restore_carry(net, state, batch):
-    """Give a batch of a stream the state that the one before it left."""
+    """Set a batch of a stream to the state that the one before it left."""
     if batch.carry is None or state["n_batches"] == 0:
         return
     cells = net.module_.recurrence.cells
