@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.scale import warn_of_scale
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.sequences import Sequences, reading
 from sklearn_rnn.data.validation import (
     Problems,
     array_shape,
@@ -948,7 +948,8 @@ def _as_labels(X):
     if len(X) == 0:
         return None
     if not isinstance(X, np.ndarray):
-        if not isinstance(next(iter(X)), (int, np.integer, np.bool_)):
-            return None
-        X = np.asarray(X)
+        with reading("X"):
+            if not isinstance(next(iter(X)), (int, np.integer, np.bool_)):
+                return None
+            X = np.asarray(X)
     return X if X.ndim == 1 and X.dtype.kind in "iub" else None

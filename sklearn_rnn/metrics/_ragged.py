@@ -126,8 +126,10 @@ def check_lengths(name, lengths, expected, *, noun="label"):
 
 def check_same_number(name, rows, expected):
     """Check that there are as many sequences as in y_true."""
-    if len(rows) != len(expected):
-        raise ValueError(f"{name} has {_number(len(rows), 'sequence')}, but y_true has {len(expected)}.")
+    with reading(name):
+        n = len(rows)
+    if n != len(expected):
+        raise ValueError(f"{name} has {_number(n, 'sequence')}, but y_true has {len(expected)}.")
 
 
 def check_any_steps(lengths):

@@ -1,6 +1,7 @@
 """What a recurrent network makes of sequences, as features for any scikit-learn model."""
 
 import copy
+from collections import deque
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
@@ -10,6 +11,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.validation import as_sequences
 from sklearn_rnn.persistence import Versioned
 
@@ -160,7 +162,8 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         feature_names_out : ndarray of str
             Such as "rnnclassifier0". Features of steps are no columns of a table and have no names.
         """
-        n_features = len(super().get_feature_names_out(input_features))
+        with reading("input_features"):
+            n_features = len(super().get_feature_names_out(input_features))
         inner = self.estimator_
         while isinstance(inner, FrozenEstimator):
             inner = inner.estimator
@@ -216,5 +219,7 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
 
 
 def _first_row(X):
+    if isinstance(X, deque):
+        return [X[0]]
     rows = X if hasattr(X, "__getitem__") else np.asarray(X)
     return getattr(rows, "iloc", rows)[:1]  # pandas before 3 slices by labels where these are float

@@ -109,6 +109,7 @@ class SequenceNet(NeuralNet):
         self._n_batches = 0  # in this epoch so far
         self.of_batches = ()  # their losses, and numbers of terms
         self.was_interrupted = False  # by Ctrl-C
+        self._first_loss = None  # of the training
 
     @property
     def _default_callbacks(self):
@@ -265,6 +266,7 @@ class SequenceNet(NeuralNet):
                 "callbacks",
                 "callbacks_",
                 "_n_batches",
+                "_first_loss",
             )
         }
         return *learnt, len(self.history), settings
