@@ -77,8 +77,8 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
     if len(features):
         listed = [str(k) if names is None else repr(names[k]) for k in features[:_MOST_NAMED]]
         message += (
-            " float32, which the network computes with, has seven digits and hardly tells the values of "
-            f"{_enumerate('feature', listed, len(features))} apart; a scaler that comes before sees them all."
+            " float32, which the network computes with, has seven digits and cannot separate the values of "
+            f"{_enumerate('feature', listed, len(features))}; a scaler that comes before sees them all."
         )
     warnings.warn(f"{message} {advice}", stacklevel=find_caller())
 

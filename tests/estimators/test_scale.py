@@ -98,7 +98,7 @@ FORMS = {
 @pytest.mark.parametrize("offset", [1e5, 1.7e9, 1e15])  # constant in float32: the last two
 def test_what_float32_does_not_tell_apart_is_named(form, offset):
     X = FORMS[form](VALUES + offset)
-    with pytest.warns(UserWarning, match=r"hardly tells the values of features? 0.* apart; a scaler"):
+    with pytest.warns(UserWarning, match=r"cannot separate the values of features? 0.*; a scaler"):
         RNNClassifier(**SMALL).fit(X, LABELS)
 
 
