@@ -215,7 +215,7 @@ WRAPS = {
     "DataFrame": lambda v: pd.DataFrame(v),
     "named": lambda v: pd.DataFrame(np.asarray(v)).rename(columns=str),
     "DataFrames": lambda v: [pd.DataFrame(np.asarray(x)).rename(columns=str) for x in v],
-    "polars": lambda v: pl.Series(v),
+    "polars": lambda v: _polars(v),
     "polars table": lambda v: pl.DataFrame(np.asarray(v)),
     "polars tables": lambda v: [pl.DataFrame(np.asarray(x)) for x in v],
     "sparse": lambda v: scipy.sparse.csr_matrix(np.asarray(v)),
@@ -233,6 +233,12 @@ WRAPS = {
     "range": lambda v: range(len(v)),
     "words": lambda v: [str(x).split() for x in v],
 }
+
+
+def _polars(values):
+    if any(np.ndim(value) and np.asarray(value).dtype == object for value in values):
+        raise TypeError("polars itself aborts the process at lists of arrays of objects")
+    return pl.Series(values)
 
 
 def _zero_d(value):
@@ -985,6 +991,12 @@ KNOWN = {
     "metric of numbers with gradient": lambda: metrics.step_r2_score([[1.0, 2.0]], [with_gradient([1, 2])]),
     "weights of outputs that are 0": lambda: metrics.step_r2_score(
         [[[1.0, 2.0]] * 3], [[[1.0, 2.0]] * 3], multioutput=[0, 0]
+    ),
+    "names with gradient": lambda: (
+        preprocessing.StepTransformer(StandardScaler()).fit(X).get_feature_names_out([with_gradient(0)])
+    ),
+    "a nested tensor as a text": lambda: (
+        RNNLanguageModel(**TINY).fit(["ab", "c"]).score_samples(torch.nested.nested_tensor([torch.ones(2)]))
     ),
     "a series of dicts": lambda: RNNForecaster(**TINY).fit([{"a": 1}, {"a": 2}]),
     "an object without axes": lambda: RNNRegressor(**TINY).fit(np.array(None, dtype=object), [0]),

@@ -13,7 +13,7 @@ from sklearn.utils.validation import validate_data
 from sklearn_rnn.data.sequences import Sequences, is_missing, reading, trailing_lengths
 
 _MOST_PROBLEMS = 10
-_OURS = ("sklearn_rnn", "contextlib", "numpy")  # the others stand between a function and its decorators
+_OURS = ("sklearn_rnn", "skorch", "contextlib", "numpy")  # the others stand between functions of ours
 _EMPTY = "is empty; every sequence needs at least 1 step."
 _ALL_PADDING = "is empty (or all of its steps are padding); every sequence needs at least 1 step."
 
@@ -116,8 +116,6 @@ def _read(X, padding_value, allow_nan, name, dtype):
         raise TypeError(f"{name} is a sparse matrix, but dense data is required; call {name}.toarray().")
     if hasattr(X, "batch_sizes") and hasattr(X, "sorted_indices"):  # a tuple, but not of sequences
         raise TypeError(f"{name} is a PackedSequence; torch.nn.utils.rnn.unpack_sequence({name}) is a list.")
-    if getattr(X, "is_nested", False):
-        raise TypeError(f"{name} is a nested tensor; list({name}.unbind()) is a list of sequences.")
     if not _is_list(X) and not hasattr(X, "__array__"):
         raise TypeError(
             f"{name} must be a collection of sequences (list of arrays, list of str, array, ...), "
@@ -249,6 +247,8 @@ def _read_sequences(X, name, dtype):
 
 def _to_array(X, name):
     """Make an array of a DataFrame, a Series or a tensor; leave lists alone."""
+    if getattr(X, "is_nested", False):
+        raise TypeError(f"{name} is a nested tensor; list({name}.unbind()) is a list of sequences.")
     try:
         if _is_frame(X):
             _refuse_dates(X)
@@ -269,7 +269,7 @@ def as_codes(X):
     Parameters
     ----------
     X : object
-        Such as a Series, an index, or a tensor.
+        Such as a Series, an index, a tensor, or a range.
 
     Returns
     -------
@@ -283,11 +283,14 @@ def as_codes(X):
     >>> as_codes(torch.tensor([2, 0, 1]))
     array([2, 0, 1])
     """
-    if isinstance(X, np.ndarray) or len(getattr(X, "shape", ())) != 1 or not hasattr(X, "__array__"):
+    if isinstance(X, range):
+        return np.array(X, dtype=np.int64)
+    is_nested = getattr(X, "is_nested", False)  # such a tensor has no shape
+    if is_nested or len(getattr(X, "shape", ())) != 1 or not hasattr(X, "__array__"):
         return X
     codes = _to_array(X, "X")
-    if codes.dtype.kind == "O" and all(type(code) is int for code in codes):  # a nullable type of pandas
-        codes = codes.astype(np.int64)
+    if codes.dtype.kind == "O" and len(codes) and all(type(code) is int for code in codes):
+        codes = np.array(codes.tolist())
     return codes if codes.dtype.kind in "iu" else X
 
 
@@ -1160,20 +1163,26 @@ def warn_of_padding_before(sequences, padding_value):
 
 
 def warn_of_padding(sequences, name="X", *, by_name_only=False):
-    """Warn if tokens seem to be padded, as padding is then learnt as a token.
+    """Warn if sequences seem to be padded, as padding is then learnt like any other step.
 
-    That is so if a token that is called padding ("", "<pad>", "[PAD]", ...) ends sequences and stands nowhere
-    else; or, whatever it is called, if it ends half of many sequences of one length, in runs of different
-    lengths, and stands nowhere else.
+    That is so if a token that is called padding ("", "<pad>", "PAD", -100, ...) ends sequences and stands
+    nowhere else. Whatever it is called, it is so if all sequences have one length, half of them end (or
+    begin) with the same step, in runs of different lengths, and this step stands nowhere else. Of numbers, it
+    is one of those that are usual as padding, such as 0 and -999, in all features.
 
     Parameters
     ----------
     sequences : Sequences
-        Tokens, or numbers, which are not looked at.
+        Numbers or tokens.
     name : str, default="X"
         What the message calls them.
     by_name_only : bool, default=False
-        Whether to look only for what is called padding.
+        Whether to look only for tokens that are called padding.
+
+    Returns
+    -------
+    bool
+        Whether they seem to be padded.
 
     Warns
     -----
@@ -1185,33 +1194,88 @@ def warn_of_padding(sequences, name="X", *, by_name_only=False):
     >>> from sklearn_rnn.data import as_sequences
     >>> from sklearn_rnn.data.validation import warn_of_padding
     >>> warn_of_padding(as_sequences([["to", "be"], ["not"]]))
+    False
     """
     lengths = sequences.lengths
-    if not sequences.is_tokens or not len(sequences.values) or not lengths.all():
-        return
-    values, starts = sequences.values, sequences.offsets[:-1]
-    counts = Counter(values[sequences.offsets[1:] - 1].tolist())
-    named = [token for token in counts if isinstance(token, str) and _PADDING.fullmatch(token)]
-    token, n_ends = (named[0], len(sequences)) if named else counts.most_common(1)[0]
-    if not named and (by_name_only or (lengths != lengths[0]).any() or 2 * n_ends < len(sequences)):
-        return
-    is_token = values == token
-    last_other = np.maximum.reduceat(np.where(is_token, -1, np.arange(len(values))), starts)
-    runs = sequences.offsets[1:] - 1 - np.maximum(last_other, starts - 1)
-    if runs.sum() != is_token.sum():
-        return
-    if not named and (len(set(runs[runs > 0].tolist())) < 2 or len(set(values.tolist())) <= _FEW_TOKENS):
-        return
+    if not len(sequences.values) or not lengths.all():
+        return False
+    ends = sequences.values[sequences.offsets[1:] - 1]
+    if sequences.is_tokens:
+        named = [token for token in Counter(ends.tolist()) if _is_called_padding(token)]
+        runs = _count_runs(sequences, named[0], at_start=False) if named else None
+        if runs is not None:
+            return _say_padded(sequences, name, named[0], runs, at_start=False)
+    if by_name_only or (lengths != lengths[0]).any():
+        return False
+    for at_start, edges in ((False, ends), (True, sequences.values[sequences.offsets[:-1]])):
+        padding = _most_common_padding(edges)
+        if padding is None:
+            continue
+        runs = _count_runs(sequences, padding, at_start)
+        # Of few tokens, one may well be where all sequences end.
+        is_usual = isinstance(padding, (int, float)) and padding in _USUAL_PADDING
+        if runs is None or np.unique(runs[runs > 0]).size < 2:
+            continue
+        if is_usual or len(set(sequences.values.tolist())) > _FEW_TOKENS:
+            return _say_padded(sequences, name, padding, runs, at_start)
+    return False
+
+
+_PADDING = re.compile(r"|PAD(DING)?|[<\[_]+pad(ding)?[>\]_]+|[<\[_]+PAD(DING)?[>\]_]+")
+_USUAL_PADDING = (0, -1, -99, -100, -999, -9999)
+_FEW_TOKENS = 8
+
+
+def _is_called_padding(token):
+    return (
+        bool(_PADDING.fullmatch(token)) if isinstance(token, str) else token == -100
+    )  # torch's ignore_index
+
+
+def _most_common_padding(edges):
+    """Return what half of the first or last steps hold, if it may be padding, else None."""
+    if edges.ndim == 1:
+        token, n = Counter(edges.tolist()).most_common(1)[0]
+        return token if 2 * n >= len(edges) else None
+    for value in _USUAL_PADDING:
+        if 2 * np.count_nonzero((edges == value).all(axis=1)) >= len(edges):
+            return value
+    return None
+
+
+def _count_runs(sequences, padding, at_start):
+    """Count the steps of padding at the ends or the starts of sequences; None if it stands elsewhere, too."""
+    is_padding = sequences.values == padding
+    is_padding = is_padding if is_padding.ndim == 1 else is_padding.all(axis=1)
+    starts, steps = sequences.offsets[:-1], np.arange(len(is_padding))
+    if at_start:
+        first_other = np.minimum.reduceat(np.where(is_padding, len(steps), steps), starts)
+        runs = np.minimum(first_other, sequences.offsets[1:]) - starts
+    else:
+        last_other = np.maximum.reduceat(np.where(is_padding, -1, steps), starts)
+        runs = sequences.offsets[1:] - 1 - np.maximum(last_other, starts - 1)
+    return runs if runs.sum() == is_padding.sum() else None
+
+
+def _say_padded(sequences, name, padding, runs, at_start):
+    where = "begin" if at_start else "end"
+    what, like = (
+        (repr(padding), "any other") if sequences.is_tokens else (f"steps of {padding}", "all others")
+    )
+    if sequences.is_tokens:
+        fix = f"Cut it off, {name} = [[t for t in x if t != {padding!r}] for x in {name}]"
+        fix += "" if at_start or name != "X" else f", or set padding_value={padding!r} of the estimator"
+    elif sequences.n_features == 1:
+        fix = f"Cut it off, {name} = [np.array(x, float)[np.array(x) != {padding}] for x in {name}]"
+        fix += ", or make integers of what is left if these are codes of tokens"
+    else:
+        fix = f"Cut it off, {name} = [x[(x != {padding}).any(axis=1)] for x in {name}]"
     warnings.warn(
-        f"{name} seems to be padded: {np.count_nonzero(runs)} of {len(sequences)} sequences end with "
-        f"{token!r}, which would be learnt like any other. Cut it off, {name} = [[t for t in x if t != "
-        f"{token!r}] for x in {name}], or set padding_value={token!r} of the estimator.",
+        f"{name} seems to be padded: {np.count_nonzero(runs)} of {len(sequences)} sequences {where} with "
+        f"{what}, which would be learnt like {like}. {fix}.",
         stacklevel=find_caller(),
     )
-
-
-_PADDING = re.compile(r"|[<\[_]+pad(ding)?[>\]_]+", re.IGNORECASE)
-_FEW_TOKENS = 8  # of so few, one may well be where all sequences end
+    return True
 
 
 def warn_of_numbers_as_text(X, sequences):

@@ -141,8 +141,7 @@ class BaseRNN(Versioned, BaseEstimator):
         sequences = as_sequences(X, padding_value=self.padding_value)
         if reset and self.padding_value is not None:
             warn_of_padding_before(sequences, self.padding_value)
-        if reset:
-            warn_of_padding(sequences)
+        is_padded = reset and warn_of_padding(sequences)
         is_table = _is_table(X, sequences)
         if is_table and (reset or self._was_table):
             check_columns(X, self, reset=reset)
@@ -154,7 +153,7 @@ class BaseRNN(Versioned, BaseEstimator):
             self._was_table = is_table or _is_nested_table(X, sequences)
             if not is_table:
                 self.n_features_in_ = len(X[0]) if self._was_table else sequences.n_features or 1
-            if not sequences.is_tokens:
+            if not sequences.is_tokens and not is_padded:
                 warn_of_scale(
                     sequences.values,
                     X,
@@ -255,7 +254,8 @@ class BaseRNN(Versioned, BaseEstimator):
         Parameters
         ----------
         **params
-            By their names; ``callbacks__<name>__<parameter>`` is one of a callback, see `get_params`.
+            By their names; ``callbacks__<name>__<parameter>`` is one of a callback, see `get_params`. A
+            callback that is set to None is left out.
 
         Returns
         -------
@@ -272,9 +272,8 @@ class BaseRNN(Versioned, BaseEstimator):
             if parameter:
                 there[which].set_params(**{parameter[0]: value})
             else:
-                self.callbacks = [
-                    (other, value if other == which else callback) for other, callback in there.items()
-                ]
+                there[which] = value
+                self.callbacks = [(other, each) for other, each in there.items() if each is not None]
         return self
 
     def _check_parameters(self):
@@ -408,7 +407,7 @@ class BaseRNN(Versioned, BaseEstimator):
         is_own = all(map(is_own_class, self._network.values()))
         with stream.active():
             if weights is None:
-                with FirstWeights() if is_own else stream.lent():
+                with FirstWeights() if is_own else stream.lent(), self._explaining_size(is_own):
                     network = self._network_class(**self._network).to(device, dtype)
             else:
                 with (
@@ -430,6 +429,17 @@ class BaseRNN(Versioned, BaseEstimator):
                 verbose=0,
             )
         self.module_ = network.eval()
+
+    @contextmanager
+    def _explaining_size(self, is_own):
+        try:
+            yield
+        except RuntimeError as error:
+            if not is_own:
+                raise
+            sizes = {name: getattr(self, name, None) for name in ("hidden_size", "embedding_size")}
+            sizes = ", ".join(f"{name}={size}" for name, size in sizes.items() if size is not None)
+            raise ValueError(f"A network of {sizes} cannot be made: {error}") from error
 
     def _train(
         self, dataset, validation, groups, epochs, checkpoint=None, given=None, everything=None, save=None

@@ -50,7 +50,7 @@ class RNNForecaster(BaseRNN):
         `horizon` steps at once.
     output : {"point", "gaussian", "quantile"}, default="point"
         What the network tells of a step: a number; a mean and a standard deviation; or `quantiles`.
-    quantiles : tuple of float, default=(0.1, 0.5, 0.9)
+    quantiles : sequence of float, default=(0.1, 0.5, 0.9)
         Their levels. Only for ``output="quantile"``.
     loss : {"squared_error", "absolute_error"}, default="squared_error"
         What makes a point good: the first tends to the mean, the second to the median. Only for

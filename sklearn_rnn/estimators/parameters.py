@@ -259,9 +259,9 @@ FORECAST = {
     "strategy": _one_of(("recursive", "direct")),
     "output": _one_of(("point", "gaussian", "quantile")),
     "quantiles": Rule(
-        (tuple, list),
+        (tuple, list, np.ndarray),
         lambda v: are_levels(v) and all(a < b for a, b in zip(v, v[1:], strict=False)),
-        "a tuple of numbers between 0 and 1, in increasing order",
+        "a sequence of numbers between 0 and 1, in increasing order",
     ),
     "loss": _one_of(("squared_error", "absolute_error")),
     "context_length": _whole(1),

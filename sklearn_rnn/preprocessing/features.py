@@ -149,6 +149,7 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         return as_sequences(states) if states.dtype == object else states
 
     @available_if(_gives_table)
+    @reading("input_features")
     def get_feature_names_out(self, input_features=None):
         """Give names to the features: the estimator's class, and a number.
 
@@ -162,8 +163,7 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         feature_names_out : ndarray of str
             Such as "rnnclassifier0". Features of steps are no columns of a table and have no names.
         """
-        with reading("input_features"):
-            n_features = len(super().get_feature_names_out(input_features))
+        n_features = len(super().get_feature_names_out(input_features))
         inner = self.estimator_
         while isinstance(inner, FrozenEstimator):
             inner = inner.estimator

@@ -186,6 +186,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
             sequences = sequences.with_values(codes)
         return self._decode(self._read_codes(sequences), array_shape(X))
 
+    @reading("input_features")
     def get_feature_names_out(self, input_features=None):
         """Give names to the numbers of a vector.
 

@@ -11,6 +11,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.validation import (
     array_shape,
     as_numbers,
@@ -246,6 +247,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         return self._cut(values, "inverse_transform", sequences, shape or nested_shape(X))
 
     @available_if(_transformer_has("get_feature_names_out"))
+    @reading("input_features")
     def get_feature_names_out(self, input_features=None):
         """Give names to the features of a transformed step.
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.sequences import Sequences, step_positions
+from sklearn_rnn.data.sequences import Sequences, reading, step_positions
 from sklearn_rnn.data.validation import as_sequences
 from sklearn_rnn.preprocessing.base import (
     SequenceTransformer,
@@ -131,6 +131,7 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         self._check_parameters()
         return self._cut(X, *self._read(X, reset=False))
 
+    @reading("input_features")
     def get_feature_names_out(self, input_features=None):
         """Give names to the features of a step, which are those that go in.
 

@@ -3,12 +3,15 @@
 import copy
 import inspect
 import math
+import signal
+import threading
 import warnings
 from array import array
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
 from skorch.callbacks import (
@@ -17,11 +20,13 @@ from skorch.callbacks import (
     EarlyStopping,
     EpochScoring,
     EpochTimer,
+    InputShapeSetter,
     LRScheduler,
     PrintLog,
 )
 from torch import nn
 
+from sklearn_rnn.data.validation import find_caller
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
 from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.nn.heads import SoftmaxHead
@@ -42,10 +47,15 @@ _PLAIN = frozenset(OPTIMIZERS.values())
 # Callbacks that leave the network alone.
 _HARMLESS = (AsFar, BestEpoch, EpochTimer, EarlyStopping, LRScheduler, PrintLog, Progress, TokenProgress)
 
+# What is written into the history of an epoch where something is validated on.
+_OF_VALIDATION = ("valid_loss", "valid_loss_best", "valid_score", "valid_score_best")
+
 # Training has exploded if the loss of an epoch is so many times that of the first batch (or 1, if that is
 # more), and a weight is so large. With learning rates up to 0.1 no weight exceeds 10; but there are healthy
 # runs whose losses grow as much, where a few numbers are large.
 _EXPLODED_LOSS, _EXPLODED_WEIGHT = 1000, 100
+# Training was worse than none by the same two signs, from these numbers on.
+_WORSE_LOSS, _WORSE_WEIGHT = 2, 5
 
 
 class BatchIterator:
@@ -152,7 +162,7 @@ class SequenceNet(NeuralNet):
         )
         self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
         self._set_training(True)
-        self._check_scoring()
+        self._check_callbacks()
         self._lends = self._has_others()
         self._by_hand = can_differentiate(self.module_)
         is_plain = self._by_hand and not self._is_watched and type(self.optimizer_) in _PLAIN
@@ -171,6 +181,7 @@ class SequenceNet(NeuralNet):
             self.score_validation = self.checkpoint = None
         self._remember_schedules()
         self._stop_unless_finite(self._find_largest_weight(), "a weight")
+        self._warn_if_worse()
         self.module_.eval()
 
     def resume(self, learning_rate):
@@ -240,16 +251,17 @@ class SequenceNet(NeuralNet):
         """Train until done or interrupted; see `skorch.NeuralNet.fit_loop`."""
         self._stopped_by_callback = self.was_interrupted = False
         self._resume_schedules()
-        try:
-            return super().fit_loop(X, y, epochs, **fit_params)
-        except KeyboardInterrupt:
-            if not self._stopped_by_callback:
-                self.was_interrupted = True
-                warnings.warn(
-                    f"Training was interrupted in epoch {len(self.history)}; what was learnt so far is kept.",
-                    stacklevel=2,
-                )
-            return self
+        with _noticing_ctrl_c() as pressed:
+            try:
+                return super().fit_loop(X, y, epochs, **fit_params)
+            except KeyboardInterrupt:
+                self.was_interrupted = bool(pressed) or not self._stopped_by_callback
+        if self.was_interrupted:
+            warnings.warn(
+                f"Training was interrupted in epoch {len(self.history)}; what was learnt so far is kept.",
+                stacklevel=find_caller(),
+            )
+        return self
 
     def remember(self):
         """Copy all that training changes; see `restore`."""
@@ -361,9 +373,21 @@ class SequenceNet(NeuralNet):
             tags.estimator_type, tags.classifier_tags = "classifier", ClassifierTags()
         return tags
 
-    def _check_scoring(self):
-        """Refuse what a scoring callback cannot do here, before anything is trained."""
+    def _check_callbacks(self):
+        """Refuse what a callback cannot do here, before anything is trained."""
         for name, callback in self.callbacks_:
+            if isinstance(callback, InputShapeSetter):
+                raise ValueError(
+                    f"The callback {name!r} sets the width of a network, but the network here is made "
+                    "before callbacks run, for the width that the data has. Leave it out."
+                )
+            monitor = getattr(callback, "monitor", None)
+            if self._datasets[1] is None and isinstance(monitor, str) and monitor in _OF_VALIDATION:
+                raise ValueError(
+                    f"The callback {name!r} monitors {monitor!r}, but nothing is validated on. Set "
+                    "early_stopping=True or give X_val and y_val, or monitor 'train_loss' "
+                    "('train_loss_best' to save the best)."
+                )
             if isinstance(callback, (BatchScoring, EpochScoring)) and not callback.use_caching:
                 scoring = callback.scoring
                 if (
@@ -453,12 +477,44 @@ class SequenceNet(NeuralNet):
                 f"{self._first_loss:.3g}, and a weight is {weight:.3g}"
             )
 
+    def _warn_if_worse(self):
+        loss = self.history[-1].get("train_loss", 0) if len(self.history) else 0
+        if self.was_interrupted or loss <= _WORSE_LOSS * max(1, self._first_loss or 0):
+            return
+        if self._find_largest_weight() > _WORSE_WEIGHT:
+            warnings.warn(
+                f"The training loss of the last epoch is {loss:.3g}, where that of the first batch was "
+                f"{self._first_loss:.3g}: training made the network worse. Try a smaller learning_rate (now "
+                f"{self.lr}), or scale the inputs.",
+                ConvergenceWarning,
+                stacklevel=find_caller(),
+            )
+
     def _stop(self, why):
         raise ValueError(
             f"Training stopped in epoch {len(self.history)}, batch {self._n_batches}: "
             f"{why}. Try a smaller learning_rate (now {self.lr}), "
             f"a smaller clip_norm (now {self.clip_norm}), or scale the inputs."
         )
+
+
+@contextmanager
+def _noticing_ctrl_c():
+    """Note whether Ctrl-C was pressed; what it raises, callbacks of skorch raise, too, to end training."""
+    pressed, before = [], signal.getsignal(signal.SIGINT)
+
+    def note(number, frame):
+        pressed.append(number)
+        before(number, frame)
+
+    is_ours = threading.current_thread() is threading.main_thread() and before is signal.default_int_handler
+    if is_ours:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGINT, before)
 
 
 def make_net(module, *, optimizer, learning_rate, weight_decay, callbacks, **kwargs):

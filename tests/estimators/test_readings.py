@@ -1,12 +1,14 @@
 """What may be read otherwise than it was meant: warnings with the way out, and none where all is well."""
 
 import json
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
 from sklearn_rnn.data import as_sequences
@@ -207,7 +209,7 @@ def test_sources_and_targets_of_padded_words():
     assert model.target_vocabulary_.tolist() == ["be", "is", "it", "not", "or", "to"]
 
 
-@pytest.mark.parametrize("padding", ["", "<pad>", "<PAD>", "[PAD]", "_PAD_"])
+@pytest.mark.parametrize("padding", ["", "<pad>", "<PAD>", "[PAD]", "_PAD_", "PAD"])
 def test_padded_words_are_warned_of(padding):
     X = [[padding if word == "<pad>" else word for word in x] for x in PADDED]
     fit = {
@@ -235,9 +237,58 @@ def test_a_constant_that_ends_sequences_of_one_length_is_warned_of():
     one_warning(lambda: RNNClassifier(**FAST).fit(texts, [0, 1, 0, 1, 0]), "end with ' '")
 
 
+RUNS = [[4, 5, 1, 2], [3, 2, 5], [1], [5, 1, 2, 2], [2]]  # of few codes
+
+
+def pad(parts, side, padding):
+    widths = [4 - len(part) for part in parts]
+    return [
+        np.pad(
+            part, [(0, n) if side == "end" else (n, 0)] + [(0, 0)] * (part.ndim - 1), constant_values=padding
+        )
+        for part, n in zip(parts, widths, strict=True)
+    ]
+
+
+FORMS = {
+    "table of codes": lambda *how: np.array(pad([np.array(run) for run in RUNS], *how)),
+    "codes": lambda *how: pad([np.array(run) for run in RUNS], *how),
+    "series": lambda *how: pad([np.array(run) / 2 for run in RUNS], *how),
+    "vectors": lambda *how: np.array(pad([np.array([run, run]).T / 2 for run in RUNS], *how)),
+}
+
+
+@pytest.mark.parametrize("padding", [0, -1, -999])
+@pytest.mark.parametrize("side", ["end", "start"])
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.filterwarnings("ignore:X holds integers")
+def test_usual_padding_is_warned_of(form, side, padding):
+    X = FORMS[form](side, padding)
+    verb = {"end": "end", "start": "begin"}[side]
+    with pytest.warns(UserWarning, match=rf"3 of 5 sequences {verb} with .*{padding}\b.*Cut it off") as found:
+        RNNClassifier(**FAST).fit(X, [0, 1, 0, 1, 0])
+    message = next(str(w.message) for w in found if "padded" in str(w.message))
+    fix = re.search(r"X = (\[.*? in X\])", message)[1]
+    assert list(map(len, eval(fix, {"np": np, "X": X}))) == list(map(len, RUNS))
+
+
+def test_padding_is_warned_of_in_front_of_a_scaler():
+    X = FORMS["vectors"]("end", 0)
+    one_warning(lambda: StepTransformer(StandardScaler()).fit(X), "X seems to be padded: 3 of 5")
+
+
+def test_ignored_labels_are_warned_of():
+    one_warning(
+        lambda: RNNTagger(**FAST).fit([["a", "b"], ["a", "c", "d"]], [[1, -100], [2, 1, -100]]),
+        "y seems to be padded: 2 of 2 sequences end with -100",
+    )
+
+
 @pytest.mark.parametrize(
     "X",
     [
+        np.array([[0.0, 1.0, 0.0, 2.0], [1.0, 2.0, 0.0, 0.0], [2.0, 1.0, 3.0, 0.0]]),
+        np.array([[1.0, 2.0, 1.0, 0.0], [1.0, 2.0, 2.0, 0.0], [2.0, 1.0, 3.0, 0.0]]),
         [["a", "house", "."], ["the", "garden", "."], ["some", "trees", "."]],
         [["pad", "of"], ["a", "pad"]],
         [["", "be"], ["to", ""]],

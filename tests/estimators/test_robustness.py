@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -151,6 +152,18 @@ def test_a_loss_that_explodes_but_stays_finite_stops_training(data, cls, optimiz
             estimator.fit(X, y)
     assert not hasattr(fresh, "module_")
     assert all(np.array_equal(a, b) for a, b in zip(model.predict(X), before, strict=True))
+
+
+@pytest.mark.parametrize("learning_rate", [3.0, 10.0])
+@pytest.mark.parametrize("cls", [RNNClassifier, RNNRegressor, RNNTagger])
+def test_training_that_makes_a_network_worse_is_warned_of(data, cls, learning_rate):
+    X, y = data[0] * 8, np.tile(data[1], 8)
+    y = [np.full(len(x), k) for x, k in zip(X, y, strict=True)] if cls is RNNTagger else y
+    with pytest.warns(
+        ConvergenceWarning, match="made the network worse. Try a smaller learning_rate"
+    ) as caught:
+        cls(**FAST, learning_rate=learning_rate).fit(X, y)
+    assert [w.filename for w in caught] == [__file__]
 
 
 @pytest.mark.parametrize("learning_rate", [1e-3, 1e-1])

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import signal
 import threading
 from pathlib import Path
 
@@ -232,5 +233,36 @@ def test_a_search_over_a_parameter_of_a_callback():
 
 
 def test_the_shape_of_inputs_is_not_set_by_a_callback():
-    with pytest.raises(Exception):  # noqa: B017
+    with pytest.raises(ValueError, match="'InputShapeSetter' sets the width of a network.*Leave it out"):
         fit([skorch.callbacks.InputShapeSetter()])
+
+
+@pytest.mark.parametrize("callback", [EarlyStopping(), Checkpoint(monitor="valid_score_best")])
+def test_what_monitors_validation_needs_some(callback):
+    with pytest.raises(
+        ValueError, match="monitors 'valid_.*nothing is validated on. Set early_stopping=True"
+    ):
+        fit([callback])
+
+
+def test_a_callback_set_to_none_is_left_out():
+    model = RNNClassifier(callbacks=[("stop", EarlyStopping()), ("timer", EpochTimer())], **quick)
+    model.set_params(callbacks__stop=None)
+    assert [name for name, _ in model.callbacks] == ["timer"]
+    model.fit(X, LABELS)
+
+
+def test_ctrl_c_while_a_callback_runs_is_an_interruption():
+    class Pressing(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.warns(UserWarning, match="interrupted in epoch 1") as caught:
+            model = fit([Pressing()])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert model.net_.was_interrupted
+    assert [w.filename for w in caught] == [__file__]
