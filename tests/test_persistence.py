@@ -559,6 +559,16 @@ def test_nothing_that_a_trusted_file_names_is_called_unless_it_is_a_class_made_f
     assert RAN == [] and not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    "place",
+    [("_network", "nonlinearity"), ("_network", "pooling"), ("_network", "cell"), ("_setup", "dtype")],
+)
+def test_a_file_with_a_name_that_is_not_known_is_refused(place):
+    data = tamper(skops.io.dumps(fit("classifier")), place, as_node("load"))
+    with pytest.raises(ValueError, match=f"{place[1]}='load' is not known.*must be"):
+        skops.io.loads(data, trusted=TRUSTED_TYPES)
+
+
 class PretendedClass:
     """Looks like bound options of a class."""
 

@@ -86,8 +86,9 @@ _RECORDED = frozenset(
 def warn_of_integers(X, sequences, name="X"):
     """Warn if integers that are read as tokens look like measurements.
 
-    These change little from step to step, beside how much any two of them differ, or hardly repeat. Codes of
-    tokens do not, save those of a few states; these are small, and most numbers up to the largest are there.
+    These change little from step to step, beside how much any two of them differ, or hardly repeat, or those
+    in the middle are the most frequent. Codes of tokens do not, save those of a few states; these are small,
+    and most numbers up to the largest are there.
     """
     values = sequences.values
     if values.dtype.kind != "i" or isinstance(X, Sequences):  # whoever made these knew what integers mean
@@ -107,14 +108,28 @@ def warn_of_integers(X, sequences, name="X"):
     repeats = np.sum(counts * (counts - 1.0)) / n_steps / (n_steps - 1)  # of two steps, how often they agree
     hardly_repeat = n_tokens > 50 and repeats * n_tokens < 0.3  # 1 if all tokens come equally often
     is_many = 20 < n_tokens <= n_steps / 2
-    if tokens[0] < -1 or (is_smooth and (is_sparse or is_many)) or (hardly_repeat and is_sparse):
+    looks_measured = (is_smooth and (is_sparse or is_many)) or (hardly_repeat and is_sparse)
+    if tokens[0] < -1 or looks_measured or _have_hump(values):
         warnings.warn(
             f"{name} holds integers, which are read as tokens, but they look like measurements: "
             f"{n_tokens} different ones from {tokens[0]:.0f} to {tokens[-1]:.0f} in {n_steps} steps. If they "
             f"are, make them float: {name} = [np.asarray(x, dtype=float) for x in {name}]. If they are codes "
-            f"of tokens, say so: {name} = as_sequences({name}).",
+            f"of tokens, say so: {name} = sklearn_rnn.data.as_sequences({name}).",
             stacklevel=find_caller(),
         )
+
+
+def _have_hump(values, n_bins=24, n_orders=1000):
+    """Whether the histogram of integers is a hump, as that of codes hardly is by chance: a permutation test."""
+    low, high = np.percentile(values, [1, 99]).astype(np.int64)
+    values = values[(low <= values) & (values <= high)]
+    counts = np.histogram(values, bins=min(n_bins, high - low + 1))[0]
+    below = counts[: counts.argmax()].sum() / len(values)
+    above = counts[counts.argmax() + 1 :].sum() / len(values)
+    if not counts.all() or min(below, above) < 0.1:  # as of codes by rank
+        return False
+    shuffled = np.random.default_rng(0).permuted(np.tile(counts, (n_orders, 1)), axis=1)
+    return np.abs(np.diff(counts)).sum() < 0.85 * np.abs(np.diff(shuffled)).sum(axis=1).min()
 
 
 class BaseRNN(Versioned, BaseEstimator):

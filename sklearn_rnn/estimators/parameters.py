@@ -156,6 +156,8 @@ def check_classes(parts):
     ------
     TypeError
         If one that is called is neither a name nor a class made for that purpose.
+    ValueError
+        If a name is not known.
     """
     for name, base in _BASES.items():
         value = parts.get(name)
@@ -165,6 +167,9 @@ def check_classes(parts):
                 f"{type(value).__name__}. Nothing was called: do not load this file unless you know who made "
                 "it."
             )
+    for name, value in parts.items():
+        if isinstance(value, str) and name in RULES:
+            RULES[name].check(name, value)
 
 
 def _are_callbacks(values):

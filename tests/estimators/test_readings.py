@@ -98,6 +98,8 @@ def walks(n, start, seed=0):
         [[-5, 3, 7], [2, 0]],
         walks(20, 10**12),
         [np.random.default_rng(k).integers(0, 1000, 30) for k in range(5)],
+        [np.random.default_rng(k).normal(120, 15, 30).astype(int) for k in range(20)],
+        [np.random.default_rng(k).poisson(50, 30) for k in range(20)],
     ],
 )
 def test_integers_that_look_like_measurements_are_warned_of(X):
@@ -135,6 +137,8 @@ TEXTS = ["the cat sat", "on the mat", "and a dog", "is not a cat"]
         [np.repeat([0, 3, 1, 2], 10), np.repeat([2, 0], 20)],  # of states that last
         [[-1, 0, 1], [1, -1]],
         [np.random.default_rng(k).integers(0, 256, 30) for k in range(20)],
+        [np.random.default_rng(k).integers(0, 5, 30) + np.arange(30) // 16 for k in range(20)],
+        [np.random.default_rng(k).geometric(0.1, 30) for k in range(20)],  # by their rank
         [[101, 7592, 2088, 102], [101, 2129, 2024, 2017, 102]],
     ],
 )
