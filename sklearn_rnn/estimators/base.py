@@ -123,13 +123,13 @@ def _have_hump(values, n_bins=24, n_orders=1000):
     """Whether the histogram of integers is a hump; that of codes in random order hardly ever is."""
     low, high = np.percentile(values, [1, 99]).astype(np.int64)
     values = values[(low <= values) & (values <= high)]
-    counts = np.histogram(values, bins=min(n_bins, high - low + 1))[0]
+    counts = np.bincount((values - low) // -((low - high - 1) // n_bins))  # as many integers in each bin
     below = counts[: counts.argmax()].sum() / len(values)
     above = counts[counts.argmax() + 1 :].sum() / len(values)
     if not counts.all() or min(below, above) < 0.1:  # as of codes by rank
         return False
     shuffled = np.random.default_rng(0).permuted(np.tile(counts, (n_orders, 1)), axis=1)
-    return np.abs(np.diff(counts)).sum() < np.abs(np.diff(shuffled)).sum(axis=1).min()
+    return np.abs(np.diff(counts)).sum() < 0.8 * np.abs(np.diff(shuffled)).sum(axis=1).min()
 
 
 class BaseRNN(Versioned, BaseEstimator):
