@@ -1304,22 +1304,24 @@ def warn_of_numbers_as_text(X, sequences):
         return
     are_texts = not isinstance(X, Sequences) and isinstance(next(iter(X)), str)
     texts = [str(x) for x in X] if are_texts else sequences.values.tolist()
-    if not all(map(_is_printed, texts)) or not any("." in x or "[" in x for x in texts):
+    if not all(map(_is_printed, texts)) or not any(sign in text for text in texts for sign in ".[,"):
         return
+    number, are_plain = "float(v)", all(map(_is_number, texts))
+    if all(map(_DECIMAL_COMMAS.fullmatch, texts)):
+        number, are_plain = (
+            'float(v.replace(",", "."))',
+            not any(" " in text or ";" in text for text in texts),
+        )
     if not are_texts:
-        what, fix = "words that are numbers, which are read as tokens", "[[float(v) for v in x] for x in X]"
-    elif all(x.strip().startswith("[") for x in texts):
-        what, fix = "lists as they are printed, which are read by the character", "[json.loads(x) for x in X]"
-    elif any(len(x.split()) > 1 or "," in x for x in texts):
-        what, fix = (
-            "lists of numbers as text, which are read by the character",
-            '[[float(v) for v in x.replace(",", " ").split()] for x in X]',
-        )
+        what = "words that are numbers, which are read as tokens"
+        fix = f"[[{number} for v in x] for x in X]"
+    elif are_plain:
+        what = "numbers as text, which are read by the character"
+        fix = f"[{number} for v in X] (which are the steps of one sequence, [X], or many of one step)"
     else:
-        what, fix = (
-            "numbers as text, which are read by the character",
-            "[float(x) for x in X] (which are the steps of one sequence, [X], or many of one step)",
-        )
+        what = "lists of numbers as text, which are read by the character"
+        between = "[\\s;]" if "," in number else _BETWEEN_NUMBERS
+        fix = f'[[{number} for v in re.sub(r"{between}", " ", x).split()] for x in X]'
     warnings.warn(
         f"X holds {what}, such as {texts[0][:50]!r}. If they are measurements, make numbers of them: "
         f"X = {fix}.",
@@ -1327,12 +1329,22 @@ def warn_of_numbers_as_text(X, sequences):
     )
 
 
-def _is_printed(text):
-    """Whether a text is a number, or numbers between brackets, spaces and commas."""
+_BETWEEN_NUMBERS = r"np\.float\d+|array|[^\w.+-]"
+_DECIMAL_COMMAS = re.compile(r"([+-]?\d+,\d+([\s;]+|$))+")
+
+
+def _is_number(text):
     try:
-        return bool(list(map(float, re.sub(r"[\[\](),;]", " ", text).split())))
+        float(text)
     except ValueError:
         return False
+    return True
+
+
+def _is_printed(text):
+    """Whether a text is a number, or numbers as a list or an array of them is printed."""
+    found = re.sub(_BETWEEN_NUMBERS, " ", text).split()
+    return bool(found) and all(map(_is_number, found))
 
 
 def warn_of_feature_names(X):
