@@ -1,5 +1,6 @@
 """The container that every form of sequences becomes: flat values and offsets."""
 
+import re
 import warnings
 from contextlib import contextmanager
 
@@ -166,8 +167,8 @@ class Sequences:
             By default every column but `id_column` and `sort_by`.
         sort_by : str, optional
             The column that orders the steps of a sequence, such as a time. By default they keep the
-            table's order. Ordered categories (an ordered Categorical of pandas, an Enum of polars) are in
-            their own order, not in that of their names.
+            table's order. Categories (a Categorical of pandas, an Enum of polars) are in their own order,
+            not in that of their names.
 
         Returns
         -------
@@ -238,7 +239,7 @@ class Sequences:
             order = _compare(sort_by, _order_of(table[sort_by]), lambda keys: np.lexsort((keys, rank[code])))
             times = np.asarray(table[sort_by])
             _warn_of_repeats(sort_by, times[order], rank[code][order], ids[appearance])
-            _warn_of_numbers_as_text(sort_by, times)
+            _warn_of_order_of_text(sort_by, times)
         if is_tokens:
             values = np.asarray(table[value_columns])
             if values.dtype.kind == "c":
@@ -461,8 +462,9 @@ def _check_columns(table, columns, wanted):
 
 def _order_of(column):
     """Return values that compare as those of a column of pandas or polars do."""
-    if getattr(column.dtype, "ordered", False):  # categories of pandas; as an array they would be names
-        return np.asarray(column.cat.codes)
+    categories = getattr(column, "cat", None)
+    if hasattr(categories, "codes"):  # of pandas; an array would hold their names
+        return np.asarray(categories.codes)
     if type(column.dtype).__name__ == "Enum":  # of polars
         return np.asarray(column.to_physical())
     return np.asarray(column)
@@ -480,20 +482,74 @@ def _compare(column, values, sort):
         ) from error
 
 
-def _warn_of_numbers_as_text(sort_by, times):
-    """Warn if what orders the steps is text that would be in another order as numbers."""
+def _warn_of_order_of_text(sort_by, times):
+    """Warn if what orders the steps is text that would be in another order as what it stands for."""
     if times.dtype.kind not in "OU" or not all(isinstance(time, str) for time in times):
         return
-    try:
-        in_order = np.sort(times).astype(np.float64)
-    except ValueError:
+    texts = sorted(set(times.tolist()))
+    for what, read, fix in _MEANINGS:
+        meant = [read(text) for text in texts]
+        if None in meant:
+            continue
+        wrong = next((i for i in range(1, len(meant)) if meant[i] < meant[i - 1]), None)
+        if wrong is not None:
+            warnings.warn(
+                f"Column {sort_by!r}, which orders the steps, holds {what}, which are ordered as text: "
+                f'"{texts[wrong - 1]}" before "{texts[wrong]}". Make {fix.format(f"table[{sort_by!r}]")}.',
+                stacklevel=3,
+            )
         return
-    if (np.diff(in_order) < 0).any():
-        warnings.warn(
-            f"Column {sort_by!r}, which orders the steps, holds numbers as text, which are ordered as text: "
-            f'"10" before "9". Make numbers of them: table[{sort_by!r}] = table[{sort_by!r}].astype(float).',
-            stacklevel=3,
-        )
+
+
+def _read_number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _read_name(text):
+    """Place of a weekday or a month, by its name or the first three letters of it."""
+    name = text.strip(" .").lower()
+    places = [k for k, full in enumerate(_NAMES_OF_TIME) if name in (full, full[:3])]
+    return places[0] if places else None
+
+
+def _read_date(text):
+    found = re.match(r"(\d\d?)([./-])(\d\d?)\2(\d{4}|\d\d)\b(.*)", text)
+    if found is None:
+        return None
+    day, _, month, year, rest = found.groups()
+    return int(year), *((int(month), int(day)) if int(month) <= 12 else (int(day), int(month))), rest
+
+
+def _read_counter(text):
+    parts = re.split(r"(\d+)", text)
+    is_iso = re.match(r"\d{4}-\d\d-\d\d", text)  # whose fractions of seconds are no whole numbers
+    return (
+        None if is_iso or len(parts) == 1 else [int(part) if k % 2 else part for k, part in enumerate(parts)]
+    )
+
+
+_NAMES_OF_TIME = (
+    *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february"),
+    *("march", "april", "may", "june", "july", "august", "september", "october", "november", "december"),
+)
+# What text may stand for, how it is read, and what should be made of it.
+_MEANINGS = (
+    ("numbers as text", _read_number, "numbers of them: {0} = {0}.astype(float)"),
+    (
+        "names of days or months",
+        _read_name,
+        "ordered categories of them: pandas.Categorical({0}, [...], ordered=True)",
+    ),
+    ("dates as text", _read_date, "dates of them: {0} = pandas.to_datetime({0}, dayfirst=True), or False"),
+    (
+        "numbers within text",
+        _read_counter,
+        'numbers of them: {0} = {0}.str.extract(r"(\\d+)")[0].astype(int)',
+    ),
+)
 
 
 def _warn_of_repeats(sort_by, times, sequence, ids):

@@ -438,7 +438,8 @@ DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri"]
 GIVEN = ["Fri", "Wed", "Mon", "Tue", "Thu"]
 
 
-def test_from_long_sorts_ordered_categories_by_their_order():
+@pytest.mark.filterwarnings("ignore:Column 'day', which orders the steps, holds names of days")
+def test_from_long_sorts_categories_by_their_order():
     places = [float(DAYS.index(day)) for day in GIVEN]
 
     def sort(frame, column):
@@ -451,19 +452,52 @@ def test_from_long_sorts_ordered_categories_by_their_order():
     same(sort(pd.DataFrame, pd.Categorical(GIVEN, DAYS, ordered=True)), in_order)
     same(sort(of_polars, pl.Series(GIVEN, dtype=pl.Enum(DAYS))), in_order)
     same(sort(pd.DataFrame, pd.PeriodIndex([f"20{20 + int(k)}" for k in places], freq="Y")), in_order)
+    same(sort(pd.DataFrame, pd.Categorical(GIVEN, DAYS)), in_order)  # as pandas does
     by_name = [[[4.0], [0.0], [3.0], [1.0], [2.0]]]
-    same(sort(pd.DataFrame, pd.Categorical(GIVEN, DAYS)), by_name)
     same(sort(of_polars, pl.Series(GIVEN, dtype=pl.Categorical)), by_name)
     same(sort(pd.DataFrame, GIVEN), by_name)
 
 
-def test_from_long_warns_of_numbers_as_text():
-    table = pd.DataFrame({"id": 1, "time": ["9", "10", "8"], "v": [9.0, 10.0, 8.0]})
-    with pytest.warns(UserWarning, match=r"'time', .* \"10\" before \"9\"\. .*astype\(float\)") as caught:
-        Sequences.from_long(table, "id", sort_by="time")
+def from_times(times):
+    table = pd.DataFrame({"id": 1, "time": times, "v": np.arange(float(len(times)))})
+    return Sequences.from_long(table, "id", sort_by="time")[0]
+
+
+@pytest.mark.parametrize(
+    ("times", "what", "pair"),
+    [
+        (["8", "9", "10"], "numbers as text", '"10" before "8"'),
+        (["Mon", "Wed", "Fri"], "names of days or months", '"Fri" before "Mon"'),
+        (["January", "february", "March"], "names of days or months", '"March" before "february"'),
+        (["31.12.2025", "01.01.2026"], "dates as text", '"01.01.2026" before "31.12.2025"'),
+        (["12/31/2025", "1/2/2026", "1/13/2026"], "dates as text", '"1/2/2026" before "12/31/2025"'),
+        (["t9", "t10"], "numbers within text", '"t10" before "t9"'),
+        (["2026-9-1", "2026-10-1"], "numbers within text", '"2026-10-1" before "2026-9-1"'),
+    ],
+)
+def test_from_long_warns_of_text_in_another_order_than_what_it_stands_for(times, what, pair):
+    with pytest.warns(
+        UserWarning, match=f"'time', which orders the steps, holds {what}, .*: {pair}"
+    ) as caught:
+        from_times(times)
     assert caught[0].filename == __file__
-    X, _ = Sequences.from_long(table.assign(time=["09", "10", "08"]), "id", sort_by="time")
-    same(X, [[[8.0], [9.0], [10.0]]])
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["08", "09", "10"],
+        ["2025-12-31", "2026-01-01"],
+        ["2026-01-01T00:00:00.25", "2026-01-01T00:00:00.5"],
+        ["01/01/2026", "02/01/2026"],
+        ["t09", "t10"],
+        ["Apr", "Jun"],
+        ["a", "b"],
+        ["09:59", "10:00"],
+    ],
+)
+def test_from_long_takes_text_whose_order_is_right(times):
+    same(from_times(times), [[[float(k)] for k in range(len(times))]])
 
 
 LEVELS = pd.DataFrame(TABLE).set_index(["engine", "time"])
