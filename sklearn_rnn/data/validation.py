@@ -1370,7 +1370,8 @@ def warn_of_feature_names(X):
     """
     names = [str(name) for name in getattr(X, "columns", ())]
     no_time = [name for name in names if not _MAY_BE_TIME.search(name)]
-    are_in_order = len(names) > 1 and "".join(names) in string.ascii_letters  # a, b, c
+    letters = "".join(names)
+    are_in_order = len(names) > 1 and letters in string.ascii_letters and letters.lower() != "xyz"  # a, b, c
     if 2 * len(no_time) <= len(names) or are_in_order:
         return
     warnings.warn(
@@ -1382,9 +1383,12 @@ def warn_of_feature_names(X):
     )
 
 
-# A number, or the name of a month or of a day.
+# A number, the name of a month or of a day, or a word for a time.
 _MAY_BE_TIME = re.compile(
-    r"\d|^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)(uary|ruary|ch|il|e|y|ust|t|tember|ober|ember|day|sday|s|nesday|rsday|r|rs|urday)?$",
+    r"\d|^(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|mon|tue|wed|thu|fri|sat|sun)(uary|ruary|ch|il|e|y|ust|t|tember|ober|ember|day|sday|s|nesday|rsday|r|rs|urday)?\.?$"
+    r"|(^|\b|_)(morning|noon|afternoon|evening|night|midnight|dawn|dusk|pre|post|before|during|after|start|begin|mid|middle"
+    r"|end|early|late|first|second|third|fourth|fifth|last|next|baseline|initial|final|previous|current|yesterday|today"
+    r"|tomorrow|spring|summer|autumn|fall|winter)(\b|_|$)",
     re.IGNORECASE,
 )
 

@@ -27,7 +27,17 @@ def one_warning(call, match):
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
-@pytest.mark.parametrize("names", [["speed", "temp"], ["v"], ["id", "T", "x1"], ["may_be", "decay"]])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["speed", "temp"],
+        ["v"],
+        ["id", "T", "x1"],
+        ["may_be", "decay"],
+        ["x", "y", "z"],
+        ["year", "month", "sales"],
+    ],
+)
 def test_a_table_of_features_is_warned_of(frame, names):
     table = frame({name: [0.1, 0.2, 0.3] for name in names})
     model = one_warning(
@@ -49,6 +59,9 @@ def test_a_table_of_features_is_warned_of(frame, names):
         ["2026-01-01", "2026-01-02"],
         ["Jan", "Feb", "March"],
         ["Mon", "Tuesday"],
+        ["Jan.", "Feb.", "Mar."],
+        ["morning", "noon", "evening"],
+        ["score_pre", "score_post"],
         ["Q1 2026", "Q2 2026"],
         ["id", "t0", "t1"],
         ["baseline", "week 4", "week 8"],
