@@ -11,6 +11,7 @@ from sklearn_rnn.data.validation import as_numbers, as_sequences, find_caller
 _LARGEST = 30  # typical size
 _LARGEST_OFFSET = 5  # in standard deviations, or in absolute terms if these are less than 1
 _SMALLEST, _SMALLEST_DEVIATION = 0.03, 0.3  # rare ones among zeros have a small deviation, but reach far
+_SMALLEST_LENGTH = 0.3  # of all features together
 _LEAST_UNITS = 1000  # of float32 in a standard deviation
 _MOST_NAMED = 3
 _CHUNK = 2**18  # numbers that are looked at at once
@@ -21,7 +22,8 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
     """Warn if features are so far from mean 0 and standard deviation 1 that a network learns badly.
 
     So they are if they are large, if they vary little beside their mean or at all, or if float32 does not
-    tell their values apart. Constant features, and rare ones among zeros, are no reason to warn.
+    tell their values apart. Constant features, rare ones among zeros, and vectors of length 1 are no reason
+    to warn.
 
     Parameters
     ----------
@@ -58,6 +60,11 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
     if len(suspects) and not _is_exact(X):  # they may be constant in float32 alone
         mean[suspects], deviation[suspects], _ = _measure(_read_again(X, suspects, padding_value))
     is_small = (deviation < _SMALLEST) & (reach < _SMALLEST_DEVIATION)
+    length = np.linalg.norm(deviation)
+    if (
+        length > _SMALLEST_LENGTH
+    ):  # many small features may together be large enough, as in vectors of length 1
+        is_small &= deviation < length / len(deviation) ** 0.5 / 10
     is_large = np.hypot(mean, deviation) > _LARGEST
     is_offset = np.abs(mean) > _LARGEST_OFFSET * np.maximum(deviation, 1)
     is_far = (is_small | is_large | is_offset | is_lost) & (deviation > 0)

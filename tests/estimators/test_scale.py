@@ -50,6 +50,7 @@ HEALTHY = {
     "constants": np.concatenate([VALUES, np.full((6, 10, 1), 518.67), np.ones((6, 10, 1))], axis=2),
     "one-hot": np.eye(500)[RNG.randint(500, size=(6, 10))],
     "rare": np.insert(np.zeros((6, 1000, 1)), 3, 1, axis=1),
+    "of length 1": 0.028 * RNG.normal(size=(6, 10, 1200)),
     "bits": RNG.randint(2, size=(6, 10, 1)).astype(float),
 }
 
@@ -59,6 +60,11 @@ def test_healthy_numbers_are_not_warned_of(X):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         RNNClassifier(**SMALL).fit(X, LABELS)
+
+
+def test_one_small_feature_among_others_is_warned_of():
+    with pytest.warns(UserWarning, match=f"{FAR}.*: feature 1 "):
+        RNNClassifier(**SMALL).fit(VALUES * [1, 0.001], LABELS)
 
 
 def test_vowels_are_not_warned_of():
