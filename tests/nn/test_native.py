@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +23,7 @@ from sklearn_rnn import RNNClassifier, RNNTagger, show_versions
 from sklearn_rnn.data.batching import Packing
 from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, Stepper, use_native
 from sklearn_rnn.nn import recurrent as recurrent_module
-from sklearn_rnn.nn.native import library, memory
+from sklearn_rnn.nn.native import functions, library, memory
 from sklearn_rnn.nn.native.functions import _project_tokens, address, read_out, sum_by_code
 from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain
 
@@ -883,6 +884,23 @@ def test_memory_begins_anew_in_a_forked_child():
         child = os.fork()
         if child == 0:
             thread = threading.Thread(target=memory.Scratch, args=(memory._SMALLEST,), daemon=True)
+            thread.start()
+            thread.join(20)
+            os._exit(thread.is_alive())
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@needs_loops
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_step_goes_on_in_a_forked_child():
+    step = Stepper(Recurrence(lambda size, is_top: GRUCell(size, 4), 3))
+    step(torch.zeros(1, 3))
+    with ExitStack() as held:
+        for inner in list(functions._steps):  # as another thread would hold them
+            held.enter_context(inner._lock)
+        child = os.fork()
+        if child == 0:
+            thread = threading.Thread(target=step, args=(torch.zeros(1, 3),), daemon=True)
             thread.start()
             thread.join(20)
             os._exit(thread.is_alive())

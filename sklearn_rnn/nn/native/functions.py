@@ -6,7 +6,9 @@ calls of torch.
 """
 
 import math
+import os
 import threading
+import weakref
 from array import array
 
 import torch
@@ -20,6 +22,17 @@ from sklearn_rnn.nn.second_order import twice_differentiable
 # Weights with more numbers than this do not stay in the cache from step to step: all inputs are then
 # projected at once.
 _LARGEST_PROJECTION = 2**16
+
+_steps = weakref.WeakSet()  # whose locks other threads may hold when a process is forked
+
+
+def _renew_locks():
+    for step in _steps:
+        step._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 class Plan:
@@ -261,6 +274,7 @@ class Step:
 
     def __init__(self, plan, weight_ih, bias_ih, weight, bias, weight_out=None, bias_out=None, *, is_token):
         self._plan, self._lock = plan, threading.Lock()
+        _steps.add(self)
         n_rows = plan.sizes[0]
         self._shape = (n_rows,) if is_token else (n_rows, weight_ih.shape[1])
         self._fed_shape = (n_rows, plan.n_outputs if plan.cell == "jordan" else plan.hidden)
