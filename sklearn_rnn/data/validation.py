@@ -1214,7 +1214,7 @@ def warn_of_padding(sequences, name="X", *, by_name_only=False):
         runs = _count_runs(sequences, padding, at_start)
         # Of few tokens, one may well be where all sequences end.
         is_usual = isinstance(padding, (int, float)) and padding in _USUAL_PADDING
-        if runs is None or np.unique(runs[runs > 0]).size < 2:
+        if runs is None or np.unique(runs[(runs > 0) & (runs < lengths)]).size < 2:
             continue
         if is_usual or len(set(sequences.values.tolist())) > _FEW_TOKENS:
             return _say_padded(sequences, name, padding, runs, at_start)

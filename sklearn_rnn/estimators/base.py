@@ -156,7 +156,7 @@ class BaseRNN(Versioned, BaseEstimator):
         sequences = as_sequences(X, padding_value=self.padding_value)
         if reset and self.padding_value is not None:
             warn_of_padding_before(sequences, self.padding_value)
-        is_padded = reset and warn_of_padding(sequences)
+        is_padded = reset and self.padding_value is None and warn_of_padding(sequences)
         is_table = _is_table(X, sequences)
         if is_table and (reset or self._was_table):
             check_columns(X, self, reset=reset)

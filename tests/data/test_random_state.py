@@ -44,7 +44,7 @@ TAKERS = {
 }
 
 
-@pytest.mark.parametrize("seed", [-1, 2**32, "0", np.random.default_rng(0)], ids=repr)
+@pytest.mark.parametrize("seed", [-1, 2**32, "0", np.random.default_rng(0)], ids=str)
 @pytest.mark.parametrize("name", TAKERS)
 def test_a_seed_that_is_none_is_refused_by_name(name, seed):
     expected = r"random_state must be an int from 0 to 2\*\*32 - 1, a numpy.random.RandomState or None"

@@ -456,11 +456,11 @@ def test_bad_fits_change_nothing(name, goes_on):
         ({"horizon": 0}, ValueError, "horizon must be an int of at least 1, but it is 0"),
         ({"horizon": 2.5}, TypeError, "horizon must be an int"),
         ({"context_length": 0}, ValueError, "context_length must be an int of at least 1"),
-        ({"quantiles": ()}, ValueError, "quantiles must be a tuple of numbers between 0 and 1"),
+        ({"quantiles": ()}, ValueError, "quantiles must be a sequence of numbers between 0 and 1"),
         ({"quantiles": (0.5, 0.1)}, ValueError, "in increasing order"),
         ({"quantiles": (0.5, 0.5)}, ValueError, "in increasing order"),
         ({"quantiles": (0, 0.5)}, ValueError, "between 0 and 1"),
-        ({"quantiles": 0.5}, TypeError, "quantiles must be a tuple"),
+        ({"quantiles": 0.5}, TypeError, "quantiles must be a sequence"),
         (
             {"strategy": "direct", "horizon": 60},
             ValueError,

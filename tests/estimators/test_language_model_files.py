@@ -361,7 +361,9 @@ def spy_on_batches(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "given", [[], [LRScheduler(torch.optim.lr_scheduler.StepLR, step_size=1)], [("look", Look())]], ids=str
+    "given",
+    [[], [LRScheduler(torch.optim.lr_scheduler.StepLR, step_size=1)], [("look", Look())]],
+    ids=["none", "schedule", "look"],
 )
 def test_batches_are_recorded_only_for_those_who_look_at_them(given, monkeypatch):
     sizes = spy_on_batches(monkeypatch)

@@ -387,7 +387,7 @@ def test_missing_values_of_several_features():
         FunctionTransformer(np.nan_to_num),
         "passthrough",
     ],
-    ids=str,
+    ids=lambda transformer: str(transformer).split(" at 0x")[0],
 )
 def test_missing_values_are_for_what_is_inside(transformer):
     X = [np.array([[1.0, np.nan], [3.0, 4.0]]), np.array([[np.nan, 6.0]])]

@@ -196,7 +196,11 @@ def test_scorers_of_predictions_and_probabilities(scoring):
 
 
 @pytest.mark.parametrize("make", [EpochScoring, BatchScoring])
-@pytest.mark.parametrize("scoring", ["accuracy", accuracy_score, make_scorer(accuracy_score)], ids=str)
+@pytest.mark.parametrize(
+    "scoring",
+    ["accuracy", accuracy_score, make_scorer(accuracy_score)],
+    ids=["name", "function", "scorer"],
+)
 def test_without_caching_a_message_says_why(scoring, make):
     with pytest.raises(ValueError, match="has use_caching=False, but scorers need targets"):
         fit([make(scoring, name="s", use_caching=False, on_train=True)])
