@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
 NATIVE := sklearn_rnn/nn/native
+IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 # Calling the environment's own programs by path makes it irrelevant which environment is active.
 
 .PHONY: help demo docs test test-lowest test-native lint format clean
@@ -23,11 +24,11 @@ docs: $(VENV)/installed-docs  ## build the documentation: docs/_build/html/index
 	@echo 'Built docs/_build/html/index.html'
 
 test: lint  ## lint, then run the tests and the examples in the docstrings
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-lowest:  ## run the tests on the lowest versions that pyproject.toml allows, in .venv-lowest
 	@$(MAKE) --no-print-directory VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt .venv-lowest/installed-test
-	@.venv-lowest/bin/python -m pytest tests  # docstrings show what the newest NumPy and torch print
+	@.venv-lowest/bin/python -m pytest $(IN_PARALLEL) tests  # docstrings show what the newest NumPy and torch print
 
 test-native:  ## check the compiled loops under the sanitizers of a C compiler
 	@mkdir -p build
