@@ -46,10 +46,14 @@ def test_unknown_name():
         ("import sklearn_rnn.datasets", {"skorch", "torch"}),
         ("import sklearn_rnn.preprocessing", {"skorch", "torch"}),
         ("import sklearn_rnn.nn", {"skorch"}),
+        (
+            "from sklearn_rnn import RNNClassifier; RNNClassifier(max_iter=1).fit([[0.0], [1.0]], [0, 1])",
+            {"torch._dynamo", "sympy", "matplotlib"},
+        ),
     ],
 )
 def test_import_loads_no_more_than_it_needs(statement, absent):
-    code = f"{statement}, sys; print(*sys.modules)"
+    code = f"{statement}\nimport sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not absent & set(done.stdout.split())
 

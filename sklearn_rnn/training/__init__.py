@@ -10,7 +10,7 @@ from sklearn_rnn.training.callbacks import name_callbacks as name_callbacks
 from sklearn_rnn.training.checkpoint import Checkpoint as Checkpoint
 from sklearn_rnn.training.devices import resolve_device as resolve_device
 from sklearn_rnn.training.devices import resolve_dtype as resolve_dtype
-from sklearn_rnn.training.net import OPTIMIZERS as OPTIMIZERS
 from sklearn_rnn.training.net import SequenceNet as SequenceNet
 from sklearn_rnn.training.net import make_net as make_net
+from sklearn_rnn.training.optimizers import OPTIMIZERS as OPTIMIZERS
 from sklearn_rnn.training.seeding import RandomStream as RandomStream

@@ -32,18 +32,10 @@ from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
+from sklearn_rnn.training.optimizers import OPTIMIZERS
 
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "nadam": torch.optim.NAdam,
-    "radam": torch.optim.RAdam,
-    "adagrad": torch.optim.Adagrad,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
-# Of these, a step asks for one gradient, and treats each number alike.
-_PLAIN = frozenset(OPTIMIZERS.values())
+# Of these, and of torch's own, a step asks for one gradient, and treats each number alike.
+_PLAIN = frozenset(OPTIMIZERS.values()) | {cls.__base__ for cls in OPTIMIZERS.values()}
 # Callbacks that leave the network alone.
 _HARMLESS = (AsFar, BestEpoch, EpochTimer, EarlyStopping, LRScheduler, PrintLog, Progress, TokenProgress)
 
@@ -242,7 +234,8 @@ class SequenceNet(NeuralNet):
         return self.stream.lent() if self._lends else nullcontext()
 
     def _has_others(self):
-        is_own = type(self.optimizer_).__module__.startswith("torch.optim.")
+        kind = type(self.optimizer_)
+        is_own = kind in _PLAIN or kind.__module__.startswith("torch.optim.")
         # On a GPU torch's own dropout is faster than one with a generator.
         on_cpu = self.module_.like.device.type == "cpu"
         return not (is_own and on_cpu and draws_from_generator(self.module_))

@@ -12,9 +12,8 @@ from sklearn_rnn import RNNClassifier
 from sklearn_rnn.datasets import load_japanese_vowels
 from sklearn_rnn.nn import use_native
 from sklearn_rnn.nn.native import library
-from sklearn_rnn.training import flat, net
+from sklearn_rnn.training import OPTIMIZERS, flat, net
 from sklearn_rnn.training.flat import flattened, join_memory
-from sklearn_rnn.training.net import OPTIMIZERS
 
 SHAPES = [(5, 3), (5,), (1, 1), (1,)]
 OPTIONS = {
