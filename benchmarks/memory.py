@@ -56,8 +56,10 @@ def measure_prediction(name, n_steps):
     form, kind, parameters = PREDICTIONS[name]
     rng = np.random.default_rng(0)
     if form == "tokens":
-        X = ["".join(rng.choice(list("abcdefgh"), n)) for n in (50, 60, 70, 80)]
-        long = "".join(rng.choice(list("abcdefgh"), n_steps))
+        *X, long = (
+            rng.choice(list("abcdefgh"), n).tobytes().decode("utf-32")  # without a str for each character
+            for n in (50, 60, 70, 80, n_steps)
+        )
     else:
         X = [rng.standard_normal((n, 1), dtype=np.float32) for n in (50, 60, 70, 80)]
         long = rng.standard_normal((n_steps, 1), dtype=np.float32)

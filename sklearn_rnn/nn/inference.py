@@ -168,8 +168,7 @@ def _gather(network, dataset, ask, *, pooling=None, finish=None, layers=None):
             if pooling is not None:
                 put([sequence.row], finish(_pool(pooling, sequence), sequence.make_packing()))
             elif finish is not None:
-                scores = torch.cat([network(batch) for batch in sequence])
-                put(sequence.index, finish(scores, sequence.make_packing()))
+                put(sequence.index, finish(_join(map(network, sequence), sequence), sequence.make_packing()))
             else:
                 for batch in sequence:
                     put(batch.index, ask(batch))
@@ -233,27 +232,46 @@ class _LongSequence:
         return self.network.read(values, self._condition.expand(len(values), -1) if joins else None)
 
 
+def _join(parts, sequence):
+    """Join what is made of the chunks of a long sequence.
+
+    Here and in `_pool` nothing small is kept from chunk to chunk but in tensors made before: it would lie
+    between the large ones of each chunk, and keep their memory from being used again.
+    """
+    joined, start = None, 0
+    for part in parts:
+        if joined is None:
+            joined = part.new_empty(sequence.n_steps, *part.shape[1:])
+        joined[start : start + len(part)] = part
+        start += len(part)
+    return joined
+
+
 def _pool(pooling, sequence):
     """Pool the outputs of a long sequence, (1, D), as `pooling` would pool them all."""
     network, device = sequence.network, sequence.like.device
     outputs = (network.run_layers(batch) for batch in sequence)
     if isinstance(pooling, LastPooling):
-        ends = [part[[0, -1]] for part in outputs]
-        return pooling(torch.stack([ends[0][0], ends[-1][1]]), Packing(np.array([2]), device))
+        ends = sequence.like.new_empty(2, network.recurrence.output_size)
+        for k, part in enumerate(outputs):
+            ends[:] = torch.stack([part[0] if k == 0 else ends[0], part[-1]])
+        return pooling(ends, Packing(np.array([2]), device))
     if isinstance(pooling, MaxPooling):
-        highest = torch.cat([part.amax(dim=0, keepdim=True) for part in outputs])
-        return pooling(highest, Packing(np.array([len(highest)]), device))
+        highest = sequence.like.new_full((1, network.recurrence.output_size), -torch.inf)
+        for part in outputs:
+            torch.maximum(highest, part.amax(dim=0), out=highest)
+        return pooling(highest, Packing(np.array([1]), device))
     rows = torch.zeros(sequence.n_steps, dtype=torch.int64, device=device)
     n_steps = torch.full((1, 1), sequence.n_steps, device=device)
     weights = None
     if isinstance(pooling, AttentionPooling):
-        energy = torch.cat([pooling.rate(part) for part in outputs])
+        energy = _join(map(pooling.rate, outputs), sequence)
         weights = exp_of_negative(energy - energy.max())
         weights = weights / weights.new_zeros(1).index_add(0, rows, weights)
         outputs = (network.run_layers(batch) for batch in sequence)  # once more, instead of keeping them
     total, start = sequence.like.new_zeros(1, network.recurrence.output_size), 0
     for part in outputs:
         here = slice(start, start + len(part))
-        total = total.index_add(0, rows[here], part if weights is None else weights[here, None] * part)
+        total.index_add_(0, rows[here], part if weights is None else weights[here, None] * part)
         start = here.stop
     return total / n_steps if weights is None else total

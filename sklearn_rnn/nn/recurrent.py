@@ -179,7 +179,14 @@ class Recurrence(nn.Module):
             The states of each chunk, as `forward` takes them. Those of the top layer's forward direction are
             left as in `state`: they are what `forward` returns for the chunk before.
         """
-        starts = [list(state) for _ in range(n_chunks)]
+        # One tensor for the states of all chunks: small ones, made between the large ones of each chunk,
+        # would keep their memory from being used again.
+        kept = [tuple(part.expand(n_chunks, *part.shape).clone() for part in parts) for parts in state]
+        starts = [[tuple(part[k] for part in parts) for parts in kept] for k in range(n_chunks)]
+
+        def keep(k, i, state):
+            for part, learnt in zip(starts[k][i], state, strict=True):
+                part.copy_(learnt)
 
         def run(cell, inputs, state):
             return _run(cell, inputs, None, [1] * len(inputs), state, True, self.kernel_dtype)
@@ -195,9 +202,9 @@ class Recurrence(nn.Module):
         for depth, (ahead, back) in enumerate(self.layers):
             for k in range(n_chunks - 1, 0, -1):
                 inputs, i = read_below(depth, k).flip(0), 2 * depth + 1
-                starts[k - 1][i] = run(back, inputs, starts[k][i])[1]
+                keep(k - 1, i, run(back, inputs, starts[k][i])[1])
             for k in range(n_chunks - 1 if depth < len(self.layers) - 1 else 0):
-                starts[k + 1][2 * depth] = run(ahead, read_below(depth, k), starts[k][2 * depth])[1]
+                keep(k + 1, 2 * depth, run(ahead, read_below(depth, k), starts[k][2 * depth])[1])
         return starts
 
 
