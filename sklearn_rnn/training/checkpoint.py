@@ -390,11 +390,19 @@ def _check(state):
             raise ValueError("callbacks has attributes that are no state")
     for order in (state["order"], state["validation"]):
         if order is not None:
-            np.random.RandomState().set_state(order)
+            _check_order(order)
     for tensor in state["torch"]:
         if tensor.dtype != torch.uint8:
             raise TypeError("torch is no state of random numbers")
     torch.Generator().set_state(state["torch"][0])
+
+
+def _check_order(order):
+    """Check a state of NumPy's generator; NumPy 1.26 does not survive every wrong one."""
+    kinds = [str, np.ndarray, int, int, float]
+    if list(map(type, order)) != kinds or order[1].shape != (624,) or order[1].dtype.kind not in "iu":
+        raise TypeError("order is no state of random numbers")
+    np.random.RandomState().set_state(order)
 
 
 def _check_type(name, value, kinds):
