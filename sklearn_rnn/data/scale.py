@@ -22,8 +22,8 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
     """Warn if features are so far from mean 0 and standard deviation 1 that a network learns badly.
 
     So they are if they are large, if they vary little beside their mean or at all, or if float32 does not
-    tell their values apart. Constant features, rare ones among zeros, and vectors of length 1 are no reason
-    to warn.
+    tell their values apart. Small constant features, rare ones among zeros, and vectors of length 1 are no
+    reason to warn.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
         is_small &= deviation < length / len(deviation) ** 0.5 / 10
     is_large = np.hypot(mean, deviation) > _LARGEST
     is_offset = np.abs(mean) > _LARGEST_OFFSET * np.maximum(deviation, 1)
-    is_far = (is_small | is_large | is_offset | is_lost) & (deviation > 0)
+    is_far = is_large | ((is_small | is_offset | is_lost) & (deviation > 0))
     if not is_far.any():
         return
     features = np.flatnonzero(is_far)
@@ -80,7 +80,7 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
         f"{name} has features far from mean 0 and standard deviation 1, from which recurrent networks learn "
         f"slowly or not at all: {_enumerate('feature', listed, len(features))}."
     )
-    features = np.flatnonzero(is_far & is_lost)
+    features = np.flatnonzero(is_far & is_lost & (deviation > 0))
     if len(features):
         listed = [str(k) if names is None else repr(names[k]) for k in features[:_MOST_NAMED]]
         message += (
@@ -115,6 +115,10 @@ def _is_exact(X):
 def _read_again(X, features, padding_value):
     """Read some features in float64, a part of the sequences at a time."""
     rows, parts = getattr(X, "iloc", X), []
+    if isinstance(X, memoryview):
+        rows = np.asarray(X)
+    elif not isinstance(X, (list, Sequences)) and rows is X and not hasattr(X, "shape"):
+        rows = [X[i] for i in range(len(X))]  # not all containers can be sliced
     for start in range(0, len(X), _ROWS):
         part = as_sequences(rows[start : start + _ROWS], padding_value=padding_value, dtype=None).values
         parts.append(as_numbers(part.reshape(len(part), -1), "X")[:, features])

@@ -236,10 +236,11 @@ class Sequences:
         if sort_by is None:
             order = np.argsort(rank[code], kind="stable")
         else:
-            order = _compare(sort_by, _order_of(table[sort_by]), lambda keys: np.lexsort((keys, rank[code])))
-            times = np.asarray(table[sort_by])
-            _warn_of_repeats(sort_by, times[order], rank[code][order], ids[appearance])
-            _warn_of_order_of_text(sort_by, times)
+            keys = _order_of(table[sort_by])
+            order = _compare(sort_by, keys, lambda keys: np.lexsort((keys, rank[code])))
+            times = np.asarray(table[sort_by])[order]
+            _warn_of_repeats(sort_by, times, rank[code][order], ids[appearance])
+            _warn_of_order_of_text(sort_by, keys[order], rank[code][order])
         if is_tokens:
             values = np.asarray(table[value_columns])
             if values.dtype.kind == "c":
@@ -482,20 +483,26 @@ def _compare(column, values, sort):
         ) from error
 
 
-def _warn_of_order_of_text(sort_by, times):
-    """Warn if what orders the steps is text that would be in another order as what it stands for."""
+def _warn_of_order_of_text(sort_by, times, sequence):
+    """Warn if text by which the steps have been sorted has another order than what it stands for."""
     if times.dtype.kind not in "OU" or not all(isinstance(time, str) for time in times):
         return
-    texts = sorted(set(times.tolist()))
+    texts, codes = np.unique(times, return_inverse=True)
+    if all(map(_ISO.fullmatch, texts)):  # ISO 8601, whose order is right
+        return
     for what, read, fix in _MEANINGS:
-        meant = [read(text) for text in texts]
+        meant = [read(text) for text in texts.tolist()]
         if None in meant:
             continue
-        wrong = next((i for i in range(1, len(meant)) if meant[i] < meant[i - 1]), None)
-        if wrong is not None:
+        place = np.empty(len(texts), dtype=np.int64)
+        place[sorted(range(len(texts)), key=meant.__getitem__)] = np.arange(len(texts))
+        place = place[codes]
+        wrong = np.flatnonzero((place[1:] < place[:-1]) & (sequence[1:] == sequence[:-1]))
+        if len(wrong):
+            before, after = times[wrong[0]], times[wrong[0] + 1]
             warnings.warn(
                 f"Column {sort_by!r}, which orders the steps, holds {what}, which are ordered as text: "
-                f'"{texts[wrong - 1]}" before "{texts[wrong]}". Make {fix.format(f"table[{sort_by!r}]")}.',
+                f'"{before}" before "{after}". Make {fix.format(f"table[{sort_by!r}]")}.',
                 stacklevel=3,
             )
         return
@@ -503,37 +510,67 @@ def _warn_of_order_of_text(sort_by, times):
 
 def _read_number(text):
     try:
-        return float(text)
+        return float(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
     except ValueError:
         return None
 
 
 def _read_name(text):
-    """Place of a weekday or a month, by its name or the first three letters of it."""
+    """Place of a weekday or a month, by its name or at least the first three letters of it."""
     name = text.strip(" .").lower()
-    places = [k for k, full in enumerate(_NAMES_OF_TIME) if name in (full, full[:3])]
+    places = [k for k, full in enumerate(_NAMES_OF_TIME) if len(name) > 2 and full.startswith(name)]
     return places[0] if places else None
 
 
+def _read_quarter(text):
+    """Year and quarter, such as of Q4 2023."""
+    found = re.fullmatch(r"\s*(?:(\d{4})\W*)?q([1-4])(?:\W*(\d{4}|\d\d))?\s*", text.lower())
+    return None if found is None else (int(found[1] or found[3] or 0), int(found[2]))
+
+
 def _read_date(text):
-    found = re.match(r"(\d\d?)([./-])(\d\d?)\2(\d{4}|\d\d)\b(.*)", text)
+    """Year, month, day of a date in numbers, the month first only if it cannot be the second."""
+    found = re.fullmatch(r"\s*(\d\d?)\s*([./-])\s*(\d\d?)\s*\2\s*(\d{4}|\d\d)\b(.*)", text)
     if found is None:
         return None
     day, _, month, year, rest = found.groups()
     return int(year), *((int(month), int(day)) if int(month) <= 12 else (int(day), int(month))), rest
 
 
+def _read_named_date(text):
+    """Year, month, day of a date whose month is a name."""
+    words = re.findall(r"[^\W\d_]+|\d+", text)
+    months = [place for place in map(_read_name, words) if place is not None and place >= _FIRST_MONTH]
+    numbers = [int(word) for word in words if word.isdecimal()]
+    if len(months) != 1 or not numbers:
+        return None
+    years = [n for n in numbers if n > 31][:1] or numbers[1:2] or [0]
+    rest = [n for k, n in enumerate(numbers) if k != numbers.index(years[0])] if len(numbers) > 1 else numbers
+    return years[0], months[0], *rest
+
+
+def _read_clock(text):
+    """Hours, minutes and seconds of a time before or after noon, behind what stands before it."""
+    found = re.fullmatch(r"(.*?)(\d\d?)(?::(\d\d))?(?::(\d\d))?\s*([ap])\.?m\.?\s*", text.lower())
+    if found is None:
+        return None
+    day, hours, minutes, seconds, half = found.groups()
+    return _read_counter(day), int(hours) % 12 + 12 * (half == "p"), int(minutes or 0), int(seconds or 0)
+
+
 def _read_counter(text):
-    parts = re.split(r"(\d+)", text)
-    is_iso = re.match(r"\d{4}-\d\d-\d\d", text)  # whose fractions of seconds are no whole numbers
-    return (
-        None if is_iso or len(parts) == 1 else [int(part) if k % 2 else part for k, part in enumerate(parts)]
-    )
+    return [int(part) if k % 2 else part for k, part in enumerate(re.split(r"(\d+)", text))]
 
 
 _NAMES_OF_TIME = (
     *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february"),
     *("march", "april", "may", "june", "july", "august", "september", "october", "november", "december"),
+)
+_FIRST_MONTH = 7
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?Z?)?")
+_AS_DATES = (
+    "dates of them, such as by {0} = pandas.to_datetime({0}), with dayfirst=True or format= if need be"
 )
 # What text may stand for, how it is read, and what should be made of it.
 _MEANINGS = (
@@ -541,13 +578,16 @@ _MEANINGS = (
     (
         "names of days or months",
         _read_name,
-        "ordered categories of them: pandas.Categorical({0}, [...], ordered=True)",
+        "ordered categories: pandas.Categorical({0}, [...], ordered=True)",
     ),
-    ("dates as text", _read_date, "dates of them: {0} = pandas.to_datetime({0}, dayfirst=True), or False"),
+    ("dates as text", _read_date, _AS_DATES),
+    ("dates as text", _read_named_date, _AS_DATES),
+    ("times as text", _read_clock, _AS_DATES),
+    ("quarters as text", _read_quarter, _AS_DATES),
     (
         "numbers within text",
         _read_counter,
-        'numbers of them: {0} = {0}.str.extract(r"(\\d+)")[0].astype(int)',
+        "numbers or dates of them, or sort the table by them before and leave sort_by out",
     ),
 )
 

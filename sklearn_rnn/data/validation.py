@@ -1156,19 +1156,20 @@ def warn_of_padding_before(sequences, padding_value):
         warnings.warn(
             f"padding_value={padding_value}, but {begins.sum()} of {len(sequences)} sequences in X begin "
             "with steps of it and none ends so: padding seems to stand at the start, where it is read as "
-            "data. Put it at the end, as SequencePadder(side='end') does, or give sequences without padding; "
-            "if these steps are data, leave padding_value out.",
+            f"data. Cut it off, {cut_starts(padding_value, sequences.n_features)}; if these steps are data, "
+            "leave padding_value out.",
             stacklevel=find_caller(),
         )
 
 
-def warn_of_padding(sequences, name="X", *, by_name_only=False):
+def warn_of_padding(sequences, name="X", *, by_name_only=False, padding_value=None):
     """Warn if sequences seem to be padded, as padding is then learnt like any other step.
 
     That is so if a token that is called padding ("", "<pad>", "PAD", -100, ...) ends sequences and stands
     nowhere else. Whatever it is called, it is so if all sequences have one length, half of them end (or
     begin) with the same step, in runs of different lengths, and this step stands nowhere else. Of numbers, it
-    is one of those that are usual as padding, such as 0 and -999, in all features.
+    is one of those that are usual as padding, such as 0 and -999, in all features, or lies between the
+    smallest and the largest number of each feature, as padding does that was scaled.
 
     Parameters
     ----------
@@ -1178,6 +1179,8 @@ def warn_of_padding(sequences, name="X", *, by_name_only=False):
         What the message calls them.
     by_name_only : bool, default=False
         Whether to look only for tokens that are called padding.
+    padding_value : float or str, optional
+        What is known to be padding, and was cut off.
 
     Returns
     -------
@@ -1208,12 +1211,12 @@ def warn_of_padding(sequences, name="X", *, by_name_only=False):
     if by_name_only or (lengths != lengths[0]).any():
         return False
     for at_start, edges in ((False, ends), (True, sequences.values[sequences.offsets[:-1]])):
-        padding = _most_common_padding(edges)
-        if padding is None:
+        padding = _most_common_padding(edges, sequences.values)
+        if padding is None or np.all(padding == padding_value):
             continue
         runs = _count_runs(sequences, padding, at_start)
         # Of few tokens, one may well be where all sequences end.
-        is_usual = isinstance(padding, (int, float)) and padding in _USUAL_PADDING
+        is_usual = not sequences.is_tokens or padding in _USUAL_PADDING
         if runs is None or np.unique(runs[(runs > 0) & (runs < lengths)]).size < 2:
             continue
         if is_usual or len(set(sequences.values.tolist())) > _FEW_TOKENS:
@@ -1232,7 +1235,7 @@ def _is_called_padding(token):
     )  # torch's ignore_index
 
 
-def _most_common_padding(edges):
+def _most_common_padding(edges, values):
     """Return what half of the first or last steps hold, if it may be padding, else None."""
     if edges.ndim == 1:
         token, n = Counter(edges.tolist()).most_common(1)[0]
@@ -1240,7 +1243,10 @@ def _most_common_padding(edges):
     for value in _USUAL_PADDING:
         if 2 * np.count_nonzero((edges == value).all(axis=1)) >= len(edges):
             return value
-    return None
+    step = np.sort(edges, axis=0)[len(edges) // 2]  # what most hold is in the middle
+    if 2 * np.count_nonzero((edges == step).all(axis=1)) < len(edges):
+        return None
+    return step if ((values.min(axis=0) < step) & (step < values.max(axis=0))).all() else None
 
 
 def _count_runs(sequences, padding, at_start):
@@ -1265,17 +1271,46 @@ def _say_padded(sequences, name, padding, runs, at_start):
     if sequences.is_tokens:
         fix = f"Cut it off, {name} = [[t for t in x if t != {padding!r}] for x in {name}]"
         fix += "" if at_start or name != "X" else f", or set padding_value={padding!r} of the estimator"
-    elif sequences.n_features == 1:
-        fix = f"Cut it off, {name} = [np.array(x, float)[np.array(x) != {padding}] for x in {name}]"
-        fix += ", or make integers of what is left if these are codes of tokens"
+    elif np.ndim(padding):
+        fix = "It seems to have been scaled: cut it off before, Sequences.from_padded(X, padding_value=...)"
+    elif at_start:
+        fix = f"Cut it off, {cut_starts(padding, sequences.n_features)}"
     else:
-        fix = f"Cut it off, {name} = [x[(x != {padding}).any(axis=1)] for x in {name}]"
+        fix = f"Cut it off, X = Sequences.from_padded(X, padding_value={padding})"
+    if not sequences.is_tokens and sequences.n_features == 1 and not np.ndim(padding):
+        codes = f"X = [np.array([t for t in x if t != {padding}], dtype=int) for x in X]"
+        fix += f"; if these are codes of tokens, {codes}"
     warnings.warn(
         f"{name} seems to be padded: {np.count_nonzero(runs)} of {len(sequences)} sequences {where} with "
-        f"{what}, which would be learnt like {like}. {fix}.",
+        f"{what}, which would be learnt like {like}. {fix}. If it is no padding, all is well.",
         stacklevel=find_caller(),
     )
     return True
+
+
+def cut_starts(padding_value, n_features):
+    """Return code that cuts padding off the starts of sequences.
+
+    Parameters
+    ----------
+    padding_value : float
+        What padding holds.
+    n_features : int
+        Of a step.
+
+    Returns
+    -------
+    str
+        For numbers in an array, or a list of arrays, called X.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.validation import cut_starts
+    >>> print(cut_starts(0, 2))
+    X = [x[(np.array(x) != 0).any(axis=1).argmax():] for x in X]
+    """
+    is_step = f"(np.array(x) != {padding_value})" + (".any(axis=1)" if n_features > 1 else "")
+    return f"X = [x[{is_step}.argmax():] for x in X]"
 
 
 def warn_of_numbers_as_text(X, sequences):

@@ -108,6 +108,7 @@ def warn_of_integers(X, sequences, name="X"):
     repeats = np.sum(counts * (counts - 1.0)) / n_steps / (n_steps - 1)  # of two steps, how often they agree
     hardly_repeat = n_tokens > 50 and repeats * n_tokens < 0.3  # 1 if all tokens come equally often
     is_many = 20 < n_tokens <= n_steps / 2
+    hardly_repeat |= n_tokens == n_steps
     looks_measured = (is_smooth and (is_sparse or is_many)) or (hardly_repeat and is_sparse)
     if tokens[0] < -1 or looks_measured or _have_hump(values):
         warnings.warn(
@@ -141,6 +142,7 @@ class BaseRNN(Versioned, BaseEstimator):
     _extra_rules = {}
     _progress = Progress
     _network_class = RecurrentNetwork
+    _embeds_x_alone = True  # and not targets, too
     _trains_on_all = True  # at last, for as many epochs as was best for what is held out
 
     def _store(self, parameters):
@@ -156,7 +158,7 @@ class BaseRNN(Versioned, BaseEstimator):
         sequences = as_sequences(X, padding_value=self.padding_value)
         if reset and self.padding_value is not None:
             warn_of_padding_before(sequences, self.padding_value)
-        is_padded = reset and self.padding_value is None and warn_of_padding(sequences)
+        is_padded = reset and warn_of_padding(sequences, padding_value=self.padding_value)
         is_table = _is_table(X, sequences)
         if is_table and (reset or self._was_table):
             check_columns(X, self, reset=reset)
@@ -168,7 +170,14 @@ class BaseRNN(Versioned, BaseEstimator):
             self._was_table = is_table or _is_nested_table(X, sequences)
             if not is_table:
                 self.n_features_in_ = len(X[0]) if self._was_table else sequences.n_features or 1
-            if not sequences.is_tokens and not is_padded:
+            if not sequences.is_tokens and self._embeds_x_alone and self.embedding_size is not None:
+                warnings.warn(
+                    f"embedding_size={self.embedding_size!r} has no effect, since X is read as numbers. If "
+                    "they are codes of tokens, give a list of one-dimensional arrays of integers: "
+                    "X = [np.array(x, dtype=int) for x in X].",
+                    stacklevel=find_caller(),
+                )
+            elif not sequences.is_tokens and not is_padded:
                 warn_of_scale(
                     sequences.values,
                     X,

@@ -12,6 +12,7 @@ from sklearn_rnn.data.validation import (
     check_not_masked,
     check_same_number,
     check_sample_weight,
+    find_caller,
     flatten_steps,
     is_ragged,
 )
@@ -266,11 +267,12 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             check_not_masked(y, "y")
             with reading("y"):
                 y = np.asarray(y)
-            if self.padding_value is not None and y.ndim == 2 and np.all(y.shape[1] == padded):
+            if y.ndim == 2 and y.shape[1] > 1 and padded is not None and np.all(y.shape[1] == padded):
                 warnings.warn(
-                    "y has the shape of X, padding included, and is read as several numbers a sequence. "
-                    "Numbers of steps are a list of arrays, or have a third axis: y[:, :, np.newaxis].",
-                    stacklevel=4,
+                    f"y has {y.shape[1]} numbers for each sequence, as many as X has steps, and is read as "
+                    "several numbers a sequence. If each step has its number, give list(y), or a third axis: "
+                    "np.asarray(y)[:, :, np.newaxis].",
+                    stacklevel=find_caller(),
                 )
             check_same_number(np.atleast_1d(y), sequences, "y")
         if y.ndim > 2 or 0 in y.shape[1:]:

@@ -213,6 +213,7 @@ class RNNSeq2Seq(BaseRNN):
     pooling = None
     bptt_steps = None
     _per_step = True
+    _embeds_x_alone = False
     _network_class = EncoderDecoder
     _extra_rules = DECODER
 

@@ -5,7 +5,7 @@ import math
 import os
 import threading
 
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import Callback, LoadInitState, LRScheduler
 from tqdm.auto import tqdm
 from tqdm.std import TqdmDefaultWriteLock
 
@@ -104,7 +104,12 @@ def copy_callbacks(callbacks):
     list
         The same with each callback copied.
     """
-    return [(c[0], copy.copy(c[1])) if isinstance(c, (tuple, list)) else copy.copy(c) for c in callbacks]
+    pairs = [c if isinstance(c, (tuple, list)) else (None, c) for c in callbacks]
+    copies = {id(callback): copy.copy(callback) for _, callback in pairs}
+    for callback in copies.values():
+        if isinstance(callback, LoadInitState):  # which holds another one of these
+            callback.checkpoint = copies.get(id(callback.checkpoint), callback.checkpoint)
+    return [copies[id(c)] if name is None else (name, copies[id(c)]) for name, c in pairs]
 
 
 def name_callbacks(callbacks):

@@ -46,8 +46,8 @@ _OF_VALIDATION = ("valid_loss", "valid_loss_best", "valid_score", "valid_score_b
 # more), and a weight is so large. With learning rates up to 0.1 no weight exceeds 10; but there are healthy
 # runs whose losses grow as much, where a few numbers are large.
 _EXPLODED_LOSS, _EXPLODED_WEIGHT = 1000, 100
-# Training was worse than none by the same two signs, from these numbers on.
-_WORSE_LOSS, _WORSE_WEIGHT = 2, 5
+# Training was worse than none by the same two signs, from one of these pairs of numbers on.
+_WORSE = ((2, 5), (4, 1.5))
 
 
 class BatchIterator:
@@ -224,6 +224,8 @@ class SequenceNet(NeuralNet):
             with self.stream.lent() if self._is_watched else nullcontext():  # a callback may draw, too
                 super().notify(method_name, **kwargs)
         except KeyboardInterrupt:  # how a skorch callback ends training
+            if method_name == "on_train_end":  # when all is learnt
+                return
             self._stopped_by_callback = True
             raise
 
@@ -472,9 +474,11 @@ class SequenceNet(NeuralNet):
 
     def _warn_if_worse(self):
         loss = self.history[-1].get("train_loss", 0) if len(self.history) else 0
-        if self.was_interrupted or loss <= _WORSE_LOSS * max(1, self._first_loss or 0):
+        times = loss / max(1, self._first_loss or 0)
+        if self.was_interrupted or times <= _WORSE[0][0]:
             return
-        if self._find_largest_weight() > _WORSE_WEIGHT:
+        weight = self._find_largest_weight()
+        if any(times > least_times and weight > least_weight for least_times, least_weight in _WORSE):
             warnings.warn(
                 f"The training loss of the last epoch is {loss:.3g}, where that of the first batch was "
                 f"{self._first_loss:.3g}: training made the network worse. Try a smaller learning_rate (now "

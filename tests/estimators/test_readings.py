@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
+from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger, Sequences
 from sklearn_rnn.data import as_sequences
 from sklearn_rnn.preprocessing import OneHotSequenceEncoder, SequencePadder, StepTransformer, TokenEncoder
 
@@ -297,6 +297,31 @@ def test_usual_padding_is_warned_of(form, side, padding):
     with pytest.warns(UserWarning, match=rf"3 of 5 sequences {verb} with .*{padding}\b.*Cut it off") as found:
         RNNClassifier(**FAST).fit(X, [0, 1, 0, 1, 0])
     message = next(str(w.message) for w in found if "padded" in str(w.message))
+    fixes = re.findall(r"X = (\[.*? in X\]|Sequences\..*?\))", message)
+    assert len(fixes) == (1 if form in ("codes", "vectors") else 2)
+    for fix in fixes:
+        fixed = eval(fix, {"np": np, "X": X, "Sequences": Sequences})
+        assert list(map(len, fixed)) == list(map(len, RUNS))
+
+
+@pytest.mark.parametrize("padding_value", [None, 0])
+def test_padding_that_was_scaled_is_warned_of(padding_value):
+    rng = np.random.RandomState(0)
+    X = np.zeros((8, 6, 2))
+    for k, x in enumerate(X):
+        x[: 6 - k % 4] = rng.randn(6 - k % 4, 2) + 1
+    scaled = StandardScaler().fit_transform(X.reshape(-1, 2)).reshape(X.shape)
+    one_warning(
+        lambda: RNNClassifier(padding_value=padding_value, **FAST).fit(scaled, [0, 1] * 4),
+        "X seems to be padded: 6 of 8 sequences end.*have been scaled: cut it off before",
+    )
+
+
+def test_padding_at_the_start_that_is_named_has_a_way_out():
+    X = FORMS["vectors"]("start", 0)
+    with pytest.warns(UserWarning, match="stand at the start.*Cut it off, X = ") as found:
+        RNNClassifier(padding_value=0, **FAST).fit(X, [0, 1, 0, 1, 0])
+    message = next(str(w.message) for w in found if "at the start" in str(w.message))
     fix = re.search(r"X = (\[.*? in X\])", message)[1]
     assert list(map(len, eval(fix, {"np": np, "X": X}))) == list(map(len, RUNS))
 
@@ -328,3 +353,24 @@ def test_ignored_labels_are_warned_of():
 )
 def test_what_ends_sequences_and_is_no_padding_is_not(X):
     RNNClassifier(**FAST).fit(X, [k % 2 for k in range(len(X))])
+
+
+def test_an_embedding_of_numbers_is_warned_of():
+    X = np.array([[1, 2, 3], [2, 3, 1], [3, 1, 2]])
+    with pytest.warns(
+        UserWarning, match="embedding_size=4 has no effect, since X is read as numbers.*X = "
+    ) as found:
+        model = RNNClassifier(embedding_size=4, **FAST).fit(X, [0, 1, 0])
+    fix = re.search(r"X = (\[.*? in X\])", str(found[0].message))[1]
+    model.fit(eval(fix, {"np": np, "X": X}), [0, 1, 0])
+    assert model.vocabulary_.tolist() == [1, 2, 3]
+    RNNSeq2Seq(embedding_size=4, **FAST).fit(np.eye(3), ["a", "b", "c"])  # which embeds targets
+
+
+def test_as_many_numbers_as_steps_are_warned_of():
+    X = np.random.RandomState(0).randn(6, 4, 2)
+    y = X[:, :, 0].cumsum(axis=1)
+    model = one_warning(lambda: RNNRegressor(**FAST).fit(X, y), "y has 4 numbers for each.*give list")
+    assert model.predict(X).shape == (6, 4)
+    assert RNNRegressor(**FAST).fit(X, list(y)).predict(X)[0].shape == (4,)
+    RNNRegressor(**FAST).fit(X, y[:, :3])

@@ -483,7 +483,7 @@ def test_the_width_of_most_is_the_right_one():
 
 def test_numbers_of_padded_steps():
     X = np.array([[1.0, 2.0, 3.0], [1.0, -9.0, -9.0]])
-    with pytest.warns(UserWarning, match="y has the shape of X, padding included, .* list of arrays"):
+    with pytest.warns(UserWarning, match="y has 3 numbers for each sequence, as many as X has steps"):
         RNNRegressor(padding_value=-9, **FAST).fit(X, X)
 
 

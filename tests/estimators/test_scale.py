@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections import deque
 
 import numpy as np
 import pandas as pd
@@ -47,7 +48,7 @@ HEALTHY = {
     "a tenth": VALUES / 10,
     "ten times": 10 * VALUES,
     "offset of 3": VALUES + 3,
-    "constants": np.concatenate([VALUES, np.full((6, 10, 1), 518.67), np.ones((6, 10, 1))], axis=2),
+    "constants": np.concatenate([VALUES, np.full((6, 10, 1), -10.5), np.ones((6, 10, 1))], axis=2),
     "one-hot": np.eye(500)[RNG.randint(500, size=(6, 10))],
     "rare": np.insert(np.zeros((6, 1000, 1)), 3, 1, axis=1),
     "of length 1": 0.028 * RNG.normal(size=(6, 10, 1200)),
@@ -97,6 +98,8 @@ FORMS = {
     "DataFrames": lambda X: [pd.DataFrame(x) for x in X],
     "Sequences": lambda X: Sequences(X.reshape(60, 2), np.arange(7) * 10),
     "table": lambda X: pd.DataFrame(X[:, :, 0]),
+    "deque": deque,
+    "memory": lambda X: memoryview(X),
 }
 
 
@@ -110,8 +113,14 @@ def test_what_float32_does_not_tell_apart_is_named(form, offset):
 
 def test_float64_that_is_constant_is_no_loss():
     X = np.concatenate([VALUES, np.full((6, 10, 1), 1.7e9 + 0.1)], axis=2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with pytest.warns(UserWarning, match=r"feature 2 \(mean 1.7e\+09, standard deviation 0\)") as caught:
+        RNNClassifier(**SMALL).fit(X, LABELS)
+    assert "float32" not in str(caught[0].message)
+
+
+def test_a_large_constant_is_warned_of():
+    X = np.concatenate([VALUES, np.full((6, 10, 1), 518.67)], axis=2)  # it saturates each hidden unit
+    with pytest.warns(UserWarning, match=f"{FAR}.*: feature 2 "):
         RNNClassifier(**SMALL).fit(X, LABELS)
 
 

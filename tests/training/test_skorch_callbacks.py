@@ -249,6 +249,22 @@ def test_what_monitors_validation_needs_some(callback):
         fit([callback])
 
 
+def test_an_initial_state_of_another_callback_of_the_same_fit(tmp_path):
+    save = TrainEndCheckpoint(dirname=tmp_path)
+    first = fit([save, LoadInitState(save)])
+    goes_on = fit([save, LoadInitState(save)])
+    assert goes_on.loss_curve_[:2] == first.loss_curve_  # it loads the history, too
+    assert goes_on.loss_curve_[2] < first.loss_curve_[1]
+
+
+def test_what_is_learnt_survives_ctrl_c_at_the_end_of_training():
+    class Pressing(Callback):
+        def on_train_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    assert fit([Pressing()]).n_iter_ == 2
+
+
 def test_a_callback_set_to_none_is_left_out():
     model = RNNClassifier(callbacks=[("stop", EarlyStopping()), ("timer", EpochTimer())], **quick)
     model.set_params(callbacks__stop=None)
