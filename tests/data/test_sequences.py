@@ -481,11 +481,11 @@ def from_times(times):
         (["2026-9-1", "2026-10-01"], "numbers within text", '"2026-10-01" before "2026-9-1"'),
         (["t9", "t10"], "numbers within text", '"t10" before "t9"'),
         (["baseline", "day 2", "day 10"], "numbers within text", '"day 10" before "day 2"'),
-        (["2024-01-01 9:00", "2024-01-01 10:00"], "numbers within text", '10:00" before "2024-01-01 9:00"'),
+        (["2024-01-01 9:00", "2024-01-01 10:00"], "numbers within text", '"2024-01-01 10:00" before'),
         (
             ["2024-01-01 09:00 AM", "2024-01-01 01:00 PM"],
             "times as text",
-            '01:00 PM" before "2024-01-01 09:00',
+            '"2024-01-01 01:00 PM" before',
         ),
         (["Jan 2024", "Feb 2024"], "dates as text", '"Feb 2024" before "Jan 2024"'),
         (["Q4 2023", "Q1 2024"], "quarters as text", '"Q1 2024" before "Q4 2023"'),
