@@ -436,9 +436,9 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
             return _concatenate(X, _number_type(X, dtype))  # plain arrays of one width: nothing more to ask
     if all(isinstance(x, str) for x in X):
         joined = "".join(X)
-        if joined.startswith("\ufeff"):
+        if any(x.startswith("\ufeff") for x in X):
             warnings.warn(
-                f"{name} begins with a byte order mark, which is read as a character; read the file with "
+                f"{name} holds a byte order mark, which is read as a character; read the file with "
                 "encoding='utf-8-sig', which leaves it out.",
                 stacklevel=find_caller(),
             )
@@ -1339,20 +1339,24 @@ def warn_of_numbers_as_text(X, sequences):
         return
     are_texts = not isinstance(X, Sequences) and isinstance(next(iter(X)), str)
     texts = [str(x) for x in X] if are_texts else sequences.values.tolist()
-    if not all(map(_is_printed, texts)) or not any(sign in text for text in texts for sign in ".[,"):
+    if not all(map(_is_printed, texts)) or not any(map(_HAS_SIGN.search, texts)):
         return
     number, are_plain = "float(v)", all(map(_is_number, texts))
-    if all(map(_DECIMAL_COMMAS.fullmatch, texts)):
-        number, are_plain = (
-            'float(v.replace(",", "."))',
-            not any(" " in text or ";" in text for text in texts),
-        )
+    if all(map(_THOUSANDS.fullmatch, texts)):
+        number, are_plain = 'float(v.replace(",", ""))', True
+    elif all(map(_DECIMAL_COMMAS.fullmatch, texts)):
+        number = 'float(v.replace(",", "."))'
+        are_plain = not any(re.search(r"[\s;]", text) for text in texts)
+    if any(text.lower() in _MISSING for text in texts):
+        number = f"(float('nan') if v.lower() in {_MISSING} else {number})"
     if not are_texts:
         what = "words that are numbers, which are read as tokens"
         fix = f"[[{number} for v in x] for x in X]"
     elif are_plain:
         what = "numbers as text, which are read by the character"
         fix = f"[{number} for v in X] (which are the steps of one sequence, [X], or many of one step)"
+    elif any(re.match(r"\s*\[\s*\[", text) for text in texts):
+        what, fix = "lists of lists as text, which are read by the character", "[json.loads(x) for x in X]"
     else:
         what = "lists of numbers as text, which are read by the character"
         between = "[\\s;]" if "," in number else _BETWEEN_NUMBERS
@@ -1364,22 +1368,25 @@ def warn_of_numbers_as_text(X, sequences):
     )
 
 
-_BETWEEN_NUMBERS = r"np\.float\d+|array|[^\w.+-]"
+_BETWEEN_NUMBERS = r"np\.float\d+|array|tensor|dtype=[\w.]+|Decimal|[^\w.+-]"
 _DECIMAL_COMMAS = re.compile(r"([+-]?\d+,\d+([\s;]+|$))+")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+_HAS_SIGN = re.compile(r"[.\[,]|\d\s+\d+\s+\d")  # which makes numbers of digits
+_MISSING = ("na", "nan", "null", "none")
 
 
 def _is_number(text):
     try:
         float(text)
     except ValueError:
-        return False
+        return text.lower() in _MISSING
     return True
 
 
 def _is_printed(text):
     """Whether a text is a number, or numbers as a list or an array of them is printed."""
     found = re.sub(_BETWEEN_NUMBERS, " ", text).split()
-    return bool(found) and all(map(_is_number, found))
+    return bool(found) and all(map(_is_number, found)) and "\u2212" not in text  # a minus that float refuses
 
 
 def warn_of_feature_names(X):

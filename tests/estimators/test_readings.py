@@ -1,5 +1,6 @@
 """What may be read otherwise than it was meant: warnings with the way out, and none where all is well."""
 
+import json
 import re
 import warnings
 
@@ -176,6 +177,11 @@ def test_codes_of_tokens_are_not(X):
         ([["0,1", "-2,5"], ["3,0"]], [[0.1, -2.5], [3.0]]),
         (["0.126", "1.5"], [0.126, 1.5]),
         (["0,126", "1,5"], [0.126, 1.5]),
+        (["1,200", "3,400"], [1200.0, 3400.0]),
+        (["tensor([0.1, 0.2])", "array([0.3], dtype=float32)"], [[0.1, 0.2], [0.3]]),
+        (["[[0.1, 0.2], [0.3, 0.4]]", "[[0.5, 0.6]]"], [[[0.1, 0.2], [0.3, 0.4]], [[0.5, 0.6]]]),
+        (["12 15 18", "20 21 22"], [[12, 15, 18], [20, 21, 22]]),
+        ([["0.1", "NA"], ["0.3", "0.4"]], [[0.1, np.nan], [0.3, 0.4]]),
     ],
 )
 @pytest.mark.parametrize("form", [list, pd.Series])
@@ -185,7 +191,7 @@ def test_numbers_as_text_are_warned_of(X, read, form):
         RNNClassifier(**FAST).fit(X, [0, 1])
     assert [w.filename for w in found] == [__file__]
     way_out = re.search(r"make numbers of them: X = (.* in X\])", str(found[0].message))[1]
-    np.testing.assert_equal(eval(way_out, {"X": X, "re": re}), read)
+    np.testing.assert_equal(eval(way_out, {"X": X, "re": re, "json": json}), read)
 
 
 @pytest.mark.parametrize(
