@@ -508,6 +508,30 @@ def _warn_of_order_of_text(sort_by, times, sequence):
         return
 
 
+def looks_like_dates(texts):
+    """Whether all texts are dates in a form whose order as text is another than in time.
+
+    Parameters
+    ----------
+    texts : list of object
+        Anything.
+
+    Returns
+    -------
+    bool
+        False for ISO 8601.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.sequences import looks_like_dates
+    >>> looks_like_dates(["31.12.2025", "01.01.2026"]), looks_like_dates(["2025-12-31"])
+    (True, False)
+    """
+    return all(isinstance(text, str) for text in texts) and any(
+        None not in map(read, texts) for read in (_read_date, _read_named_date)
+    )
+
+
 def _read_number(text):
     try:
         return float(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
@@ -683,8 +707,9 @@ def _numbers(table, column):
     except (TypeError, ValueError):
         pass
     raise TypeError(
-        f"Column {column!r} holds {values.dtype}, not numbers. Make numbers of it (of categories by "
-        "pandas.get_dummies), leave it out of value_columns, or name it as sort_by if it orders the steps."
+        f"Column {column!r} holds {values.dtype}, not numbers. Make numbers of it (of numbers as text by "
+        "astype(float), of categories by pandas.get_dummies), leave it out of value_columns, or name it as "
+        "sort_by if it orders the steps."
     )
 
 

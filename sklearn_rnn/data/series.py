@@ -8,11 +8,14 @@ from collections import Counter
 
 import numpy as np
 
-from sklearn_rnn.data.sequences import Sequences, reading
+from sklearn_rnn.data.sequences import Sequences, looks_like_dates, reading
 from sklearn_rnn.data.validation import Problems, as_numbers, as_sequences, find_caller, is_panel
 
 _DAY = 24 * 60 * 60  # seconds
-_TEXT = "{} holds something else than numbers; make it numbers, for example by a OneHotEncoder."
+_TEXT = (
+    "{} holds something else than numbers; make it numbers: numbers as text by astype(float), categories by "
+    "a OneHotEncoder."
+)
 
 
 def is_one_series(X):
@@ -142,7 +145,7 @@ def check_dates(X, exogenous, is_one):
     Warns
     -----
     UserWarning
-        If dates are regular, but some are missing.
+        If dates are regular, but some are missing, or if they are text in a form that is not checked.
 
     Examples
     --------
@@ -160,6 +163,15 @@ def check_dates(X, exogenous, is_one):
         index, index_ahead = _sortable_index(series), _sortable_index(ahead)
         row = None if is_one else i
         if index is None:
+            texts = getattr(series, "index", None)
+            if hasattr(texts, "nlevels") and len(texts) and looks_like_dates(texts.tolist()):
+                warnings.warn(
+                    f"{'X' if is_one else f'X[{i}]'} has dates as text in its index, such as {texts[0]!r}, "
+                    "whose order is not checked. Make dates of them, series.index = "
+                    "pandas.to_datetime(series.index), with dayfirst=True or format= if need be, and then "
+                    "series.sort_index().",
+                    stacklevel=find_caller(),
+                )
             continue
         if not index.is_monotonic_increasing:
             problems.add(

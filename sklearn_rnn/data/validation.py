@@ -360,8 +360,8 @@ def _refuse_text(frame):
     if texts and len(frame.columns) > 1:
         named = ", ".join(map(repr, texts))
         raise TypeError(
-            f"column(s) {named} hold text. Make numbers of them (of categories by pandas.get_dummies), or "
-            "leave them out."
+            f"column(s) {named} hold text. Make numbers of them (of numbers as text by astype(float), of "
+            "categories by pandas.get_dummies), or leave them out."
         )
 
 

@@ -985,5 +985,5 @@ def test_columns_of_text_are_named(frame):
 
 @pytest.mark.parametrize("X", [["\ufeffab", "b"], ["\ufeffa"]])
 def test_a_byte_order_mark_in_a_text_is_warned_of(X):
-    with pytest.warns(UserWarning, match="X begins with a byte order mark.*utf-8-sig"):
+    with pytest.warns(UserWarning, match="X holds a byte order mark.*utf-8-sig"):
         as_sequences(X)

@@ -628,3 +628,12 @@ def test_hidden_states_of_several_series():
     together = model.hidden_states(MANY, exogenous=known)
     for x, k, states in zip(MANY, known, together, strict=True):
         np.testing.assert_allclose(model.hidden_states([x], exogenous=[k])[0], states, atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y", "%m/%d/%Y", "%d %b %Y"])
+def test_dates_as_text_are_warned_of(form):
+    dates = pd.date_range("2026-01-01", periods=40)
+    series = pd.Series(np.sin(np.arange(40.0)), index=dates.strftime(form))[::-1]
+    with pytest.warns(UserWarning, match="X has dates as text in its index.*pandas.to_datetime") as caught:
+        RNNForecaster(hidden_size=2, max_iter=1, context_length=4).fit(series)
+    assert [w.filename for w in caught] == [__file__]
