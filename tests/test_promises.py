@@ -330,7 +330,7 @@ def global_state():
         "python": random.getstate(),
         "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
         "dtype": torch.get_default_dtype(),
-        "device": torch.get_default_device(),
+        "device": torch.empty(0).device,
         "gradients": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "precision": torch.get_float32_matmul_precision(),

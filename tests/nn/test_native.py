@@ -784,9 +784,9 @@ def test_a_stepper_uses_as_many_threads_as_are_set_now(monkeypatch):
     seen = []
     run = loops.run
     monkeypatch.setattr(loops, "run", lambda call: seen.append(call.n_threads) or run(call))
-    monkeypatch.setattr(loops, "count_threads", lambda work: 2)
+    monkeypatch.setattr(library.Library, "count_threads", lambda self, work: 2)
     step(x)
-    monkeypatch.setattr(loops, "count_threads", lambda work: 1)
+    monkeypatch.setattr(library.Library, "count_threads", lambda self, work: 1)
     step(x)
     assert seen == [2, 2, 1, 1]  # two layers
 
