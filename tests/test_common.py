@@ -77,6 +77,12 @@ REASONS = [
         lambda e: e.dtype != "float64",
         "On one batch weights and repetitions are the same sum, but float32 rounds it differently.",
     ),
+    (
+        "check_regressors_train",
+        lambda e: e.cell == "jordan",
+        "All that a Jordan network remembers is its answer, here a single number, and the ten features of a "
+        "row are read as ten steps.",
+    ),
     *(
         (
             check,
@@ -143,7 +149,7 @@ SETTINGS = {
     "balanced": {"class_weight": "balanced", "batch_size": 8},
     "double precision": {"dtype": "float64", "batch_size": "all"},
     "one batch": {"batch_size": "all"},
-    "short gradients": {"bptt_steps": 2},
+    "short gradients": {"bptt_steps": 2, "max_iter": 100},  # they learn slowly
     "sgd": {"optimizer": "sgd", "learning_rate": 0.05},
     "rmsprop": {"optimizer": "rmsprop", "learning_rate": 0.01},
     "warm start": {"warm_start": True},

@@ -380,3 +380,17 @@ def test_as_many_numbers_as_steps_are_warned_of():
     assert model.predict(X).shape == (6, 4)
     assert RNNRegressor(**FAST).fit(X, list(y)).predict(X)[0].shape == (4,)
     RNNRegressor(**FAST).fit(X, y[:, :3])
+
+
+class OnlyAnArray:
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype=dtype)
+
+
+def test_padding_of_what_only_becomes_an_array():
+    X, y = np.array([[1.0, 2.0, -1.0], [2.0, 1.0, 3.0]]), [1.0, 2.0]
+    model = RNNRegressor(padding_value=-1, **FAST).fit(OnlyAnArray(X), OnlyAnArray(y))
+    np.testing.assert_array_equal(model.predict(OnlyAnArray(X)), model.predict(X))
