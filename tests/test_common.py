@@ -207,6 +207,7 @@ def check_name(check):
 
 @pytest.mark.filterwarnings("ignore:y holds .* labels, one a sequence, which RNNTagger takes")
 @pytest.mark.filterwarnings("ignore:X has features far from mean 0")  # many checks have a mean of 100
+@pytest.mark.filterwarnings("ignore:embedding_size=4 has no effect")
 def test_scikit_learn_check_with_a_setting(setting_check, monkeypatch):
     estimator, check, seed = setting_check
     set_seed = estimator_checks.set_random_state

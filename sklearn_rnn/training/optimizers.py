@@ -14,7 +14,8 @@ def _leave_compiler_out(cls):
     wrapped = ("step", "zero_grad", "add_param_group", "state_dict", "load_state_dict")
     methods = {name: inspect.unwrap(getattr(cls, name)) for name in wrapped}
     methods["step"] = torch.no_grad()(methods["step"])
-    return type(cls.__name__, (cls,), methods | {"__module__": __name__, "__doc__": cls.__doc__})
+    doc = f"See `torch.optim.{cls.__name__}`."
+    return type(cls.__name__, (cls,), methods | {"__module__": __name__, "__doc__": doc})
 
 
 Adam = _leave_compiler_out(torch.optim.Adam)
