@@ -88,27 +88,27 @@ class CRFHead(Head):
         return torch.logsumexp(torch.cat(finished[::-1]) + self.end, dim=1)
 
     def predict(self, scores, packing):
-        """Give the labels of the best sequence (Viterbi), (S_b,)."""
+        """Return the labels of the best sequence (Viterbi), (S_b,)."""
         sizes = packing.batch_sizes
-        steps = scores.split(sizes)
-        best, pointers = self.start + steps[0], []
-        finished = []
-        for step in steps[1:]:
-            alive = len(step)
-            finished.append(best[alive:])
-            best, pointer = (best[:alive, :, None] + self.transitions).max(dim=1)
-            best = best + step
-            pointers.append(pointer)
+        # Where each label comes from, in one tensor: a sequence may have a million steps.
+        pointers = torch.empty_like(scores, dtype=torch.int16 if scores.shape[1] < 2**15 else torch.int64)
+        best, finished, at = self.start + scores[: sizes[0]], [], sizes[0]
+        for alive in sizes[1:]:
+            if alive < len(best):
+                finished.append(best[alive:])
+            best, pointers[at : at + alive] = (best[:alive, :, None] + self.transitions).max(dim=1)
+            best = best + scores[at : at + alive]
+            at += alive
         finished.append(best)
         last = (torch.cat(finished[::-1]) + self.end).argmax(dim=1)  # (B,)
         labels = scores.new_empty(len(scores), dtype=torch.int64)
-        views = labels.split(sizes)
-        current = last[: sizes[-1]]
-        views[-1].copy_(current)
-        for t in range(len(sizes) - 2, -1, -1):
-            current = pointers[t].gather(1, current[:, None]).squeeze(1)
-            current = torch.cat([current, last[len(current) : sizes[t]]])
-            views[t].copy_(current)
+        current = last[:0]
+        for size in sizes[::-1]:
+            if len(current):
+                current = pointers[at : at + len(current)].gather(1, current[:, None]).squeeze(1).long()
+            at -= size
+            current = torch.cat([current, last[len(current) : size]])
+            labels[at : at + size] = current
         return labels
 
     def predict_proba(self, scores, packing):
