@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import TimeSeriesSplit, check_cv
 from sklearn.utils import Bunch
 
+from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.series import is_one_series, read_series
 
 __all__ = ["backtest"]
@@ -78,10 +79,10 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
     n_steps = forecaster.horizon if n_steps is None else n_steps
     series, _, is_flat = read_series(X)
     values = series.values[:, 0] if is_flat else series.values
-    if exogenous is not None and len(exogenous) != len(values):
-        raise ValueError(
-            f"exogenous has {len(exogenous)} steps, but there must be {len(values)} of the series."
-        )
+    with reading("exogenous"):
+        n_ahead = len(values) if exogenous is None else len(exogenous)
+    if n_ahead != len(values):
+        raise ValueError(f"exogenous has {n_ahead} steps, but there must be {len(values)} of the series.")
     found, naive, counts = [], [], []
     for train, test in (TimeSeriesSplit(cv) if isinstance(cv, Integral) else check_cv(cv)).split(values):
         begin, start, stop = train[0], test[0], test[-1] + 1

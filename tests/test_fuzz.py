@@ -998,6 +998,19 @@ KNOWN = {
     "a nested tensor as a text": lambda: (
         RNNLanguageModel(**TINY).fit(["ab", "c"]).score_samples(torch.nested.nested_tensor([torch.ones(2)]))
     ),
+    "names of features in a nested tensor": lambda: data.as_sequences(X).with_values(
+        np.ones((6, 1)), feature_names=torch.nested.nested_tensor([torch.ones(2)])
+    ),
+    "sources with gradient": lambda: (
+        RNNSeq2Seq(**TINY).fit(np.eye(3), ["a", "b", "c"]).predict(with_gradient(np.eye(3)))
+    ),
+    "exogenous in a nested tensor": lambda: backtest(
+        RNNForecaster(**TINY).fit(SERIES), SERIES, torch.nested.nested_tensor([torch.ones(2)])
+    ),
+    "a Decimal that is no number": lambda: (
+        RNNClassifier(**TINY).fit(X, [0, 1, 0]).score(X, [decimal.Decimal("NaN"), 1, 0])
+    ),
+    "a mask that is no number": lambda: preprocessing.SequencePadder(masked=torch.ones(0)).fit(X),
     "a series of dicts": lambda: RNNForecaster(**TINY).fit([{"a": 1}, {"a": 2}]),
     "an object without axes": lambda: RNNRegressor(**TINY).fit(np.array(None, dtype=object), [0]),
     "y that is an object without axes": lambda: RNNTagger(**TINY).fit(X, np.array(None, dtype=object)),
@@ -1022,3 +1035,10 @@ def test_a_memoryview_is_an_array():
     X = np.arange(6.0).reshape(3, 2)
     model = RNNRegressor(**TINY).fit(memoryview(X), [0, 1, 2])
     assert (model.predict(memoryview(X)) == model.predict(X)).all()
+
+
+def test_refused_windows_change_nothing():
+    window = preprocessing.SlidingWindow(1)
+    with pytest.raises(ValueError, match="NaN at step 2, which would be a target"):
+        window.make_windows(np.array([1.0, 2.0, NAN, 4.0]))
+    assert vars(window) == vars(preprocessing.SlidingWindow(1))

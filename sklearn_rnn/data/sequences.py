@@ -431,7 +431,8 @@ _ONE_OF = {
 
 def _check_names(names, values):
     """Make a tuple of the features' names."""
-    names = names if isinstance(names, str) else tuple(names)
+    with reading("feature_names"):
+        names = names if isinstance(names, str) else tuple(names)
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise TypeError(f"feature_names must hold one str a feature, but it is {names!r}.")
     if values.ndim == 1:
@@ -684,6 +685,8 @@ def reading(name):
         yield
     except OverflowError as error:
         raise ValueError(f"{name} holds a number that is too large: {error}") from error
+    except ArithmeticError as error:  # such as of a Decimal that is no number
+        raise ValueError(f"{name} holds what cannot be compared: {error}") from error
     except RuntimeError as error:  # a tensor that requires its gradient, or lies on a GPU
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
 

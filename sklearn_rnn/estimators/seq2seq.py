@@ -392,7 +392,8 @@ class RNNSeq2Seq(BaseRNN):
         if is_table:
             if reset:
                 self._kind, self._was_table = "numbers", False
-            vectors = validate_data(self, X, reset=reset, dtype=np.float32)
+            with reading("X"):
+                vectors = validate_data(self, X, reset=reset, dtype=np.float32)
             if reset:
                 advice = f"Scale them: make_pipeline(StandardScaler(), {type(self).__name__}())."
                 names = getattr(self, "feature_names_in_", None)

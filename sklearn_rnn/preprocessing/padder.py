@@ -187,8 +187,9 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
     def __sklearn_tags__(self):
         """Describe the transformer to scikit-learn."""
         tags = super().__sklearn_tags__()
-        is_nan = self.padding_value != self.padding_value
-        tags.input_tags.allow_nan = bool(self.masked or not is_nan)
+        padding, masked = self.padding_value, self.masked  # which may be anything, until fit
+        is_nan = isinstance(padding, numbers.Real) and padding != padding
+        tags.input_tags.allow_nan = not is_nan or (isinstance(masked, (bool, np.bool_)) and bool(masked))
         return tags
 
     def _convert(self, X, *, reset):

@@ -11,7 +11,7 @@ from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.series import is_one_series, refuse_panel
 from sklearn_rnn.data.validation import Problems, as_sequences, check_not_masked, flatten_steps
 from sklearn_rnn.persistence import Versioned
-from sklearn_rnn.preprocessing.base import check_count
+from sklearn_rnn.preprocessing.base import check_count, unchanged_on_error
 
 
 class SlidingWindow(Versioned, BaseEstimator):
@@ -116,6 +116,7 @@ class SlidingWindow(Versioned, BaseEstimator):
         self._check_parameters()
         return -(-(self.size + max(self._horizons())) // self.stride) - 1
 
+    @unchanged_on_error
     def make_windows(self, X, y=None):
         """Cut series into windows, and give the target of each.
 
@@ -167,6 +168,7 @@ class SlidingWindow(Versioned, BaseEstimator):
         targets = targets[:, 0] if np.ndim(self.horizon) == 0 else targets
         return self._cut(series, at), targets.reshape(len(at), -1) if targets.ndim > 2 else targets
 
+    @unchanged_on_error
     def make_inputs(self, X):
         """Cut series into windows alone, those included whose targets are still to come.
 
