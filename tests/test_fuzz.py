@@ -1011,6 +1011,9 @@ KNOWN = {
         RNNClassifier(**TINY).fit(X, [0, 1, 0]).score(X, [decimal.Decimal("NaN"), 1, 0])
     ),
     "a mask that is no number": lambda: preprocessing.SequencePadder(masked=torch.ones(0)).fit(X),
+    "a huge padding of padded sequences": lambda: Sequences.from_padded(
+        np.ones((1, 2, 1)), padding_value=10**400
+    ),
     "a series of dicts": lambda: RNNForecaster(**TINY).fit([{"a": 1}, {"a": 2}]),
     "an object without axes": lambda: RNNRegressor(**TINY).fit(np.array(None, dtype=object), [0]),
     "y that is an object without axes": lambda: RNNTagger(**TINY).fit(X, np.array(None, dtype=object)),
@@ -1029,6 +1032,18 @@ def test_refuses(what):
     with pytest.raises((ValueError, TypeError)) as caught:
         KNOWN[what]()
     assert len(str(caught.value)) > 20
+
+
+def test_a_memoryview_of_words_is_an_array():
+    words = np.array([["to", "be"], ["or", "not"]])
+    model = RNNClassifier(**TINY).fit(memoryview(words), [0, 1])
+    assert model.vocabulary_.tolist() == ["be", "not", "or", "to"]
+
+
+def test_a_memoryview_of_series_is_an_array():
+    series = np.arange(60.0).reshape(3, 10, 2)
+    model = RNNForecaster(**TINY).fit(memoryview(series))
+    assert model.n_features_in_ == 2
 
 
 def test_a_memoryview_is_an_array():

@@ -140,8 +140,9 @@ class Sequences:
         if lengths is None:
             if getattr(padding_value, "ndim", 0) or isinstance(padding_value, (list, tuple)):
                 raise TypeError(f"padding_value must be one number or str, got {padding_value!r}.")
-            is_nan = padding_value != padding_value
-            lengths = trailing_lengths(~(X != X if is_nan else X == padding_value).all(axis=2))
+            with reading("padding_value"):
+                is_nan = padding_value != padding_value
+                lengths = trailing_lengths(~(X != X if is_nan else X == padding_value).all(axis=2))
         lengths = _as_whole("lengths", lengths)
         if lengths.shape != X.shape[:1] or (lengths < 0).any() or (lengths > X.shape[1]).any():
             raise ValueError(

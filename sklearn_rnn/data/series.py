@@ -82,6 +82,7 @@ def read_series(X, name="X"):
     >>> read_series(np.arange(5))
     (Sequences(1 sequence of 5 steps, 1 feature), True, True)
     """
+    X = np.asarray(X) if isinstance(X, memoryview) else X  # whose parts Python cannot take
     is_one = is_one_series(X)
     if is_one and (columns := _text_columns(X)):
         raise TypeError(
@@ -154,7 +155,7 @@ def check_dates(X, exogenous, is_one):
     >>> series = pd.Series([1.0, 2.0], index=pd.date_range("2026-01-01", periods=2))
     >>> check_dates(series, None, is_one=True)
     """
-    given = [X] if is_one else X
+    given = [X] if is_one or isinstance(X, memoryview) else X  # which has no dates
     known = [None] * len(given) if exogenous is None else [exogenous] if is_one else exogenous
     problems = Problems("X")
     for i, (series, ahead) in enumerate(zip(given, known, strict=False)):

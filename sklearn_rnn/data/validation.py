@@ -1337,6 +1337,7 @@ def warn_of_numbers_as_text(X, sequences):
     """
     if sequences.values.dtype.kind not in "UO":
         return
+    X = np.asarray(X) if isinstance(X, memoryview) else X  # whose parts Python cannot take
     are_texts = not isinstance(X, Sequences) and isinstance(next(iter(X)), str)
     texts = [str(x) for x in X] if are_texts else sequences.values.tolist()
     if not all(map(_is_printed, texts)) or not any(map(_HAS_SIGN.search, texts)):

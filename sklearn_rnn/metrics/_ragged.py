@@ -160,7 +160,8 @@ def read_choice(labels):
 
 def sort_labels(labels):
     """Sort labels of any types: numbers, then str."""
-    return sorted(labels, key=lambda label: (isinstance(label, str), label))
+    with reading("y"):
+        return sorted(labels, key=lambda label: (isinstance(label, str), label))
 
 
 def code_labels(flat, labels):
