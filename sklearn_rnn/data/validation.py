@@ -1230,9 +1230,9 @@ _FEW_TOKENS = 8
 
 
 def _is_called_padding(token):
-    return (
-        bool(_PADDING.fullmatch(token)) if isinstance(token, str) else token == -100
-    )  # torch's ignore_index
+    if isinstance(token, str):
+        return bool(_PADDING.fullmatch(token))
+    return token == -100  # torch's ignore_index
 
 
 def _most_common_padding(edges, values):

@@ -474,8 +474,10 @@ class SequenceNet(NeuralNet):
 
     def _warn_if_worse(self):
         loss = self.history[-1].get("train_loss", 0) if len(self.history) else 0
-        times = loss / max(1, self._first_loss or 0)
-        if self.was_interrupted or times <= _WORSE[0][0]:
+        if self.was_interrupted or self._first_loss is None:  # or nothing was trained
+            return
+        times = loss / max(1, self._first_loss)
+        if times <= _WORSE[0][0]:
             return
         weight = self._find_largest_weight()
         if any(times > least_times and weight > least_weight for least_times, least_weight in _WORSE):
