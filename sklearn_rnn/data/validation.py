@@ -13,6 +13,7 @@ from sklearn.utils.validation import validate_data
 from sklearn_rnn.data.sequences import Sequences, is_missing, reading, trailing_lengths
 
 _MOST_PROBLEMS = 10
+_MOST_NAMES = 5
 _OURS = ("sklearn_rnn", "skorch", "contextlib", "numpy")  # the others stand between functions of ours
 _EMPTY = "is empty; every sequence needs at least 1 step."
 _ALL_PADDING = "is empty (or all of its steps are padding); every sequence needs at least 1 step."
@@ -33,15 +34,27 @@ class Problems:
 
     def add(self, i, what):
         """Note what is wrong with sequence `i`; None where the data are one sequence."""
-        self.found.append((-1, f"{self.name} {what}") if i is None else (i, f"{self.name}[{i}] {what}"))
+        self.found.append((-1 if i is None else i, what))
 
     def raise_if_any(self):
         """Raise a ValueError that names the problems in the order of the sequences, if there are any."""
-        if self.found:
-            lines = [line for _, line in sorted(self.found, key=lambda problem: problem[0])]
-            more = len(lines) - _MOST_PROBLEMS
-            lines[_MOST_PROBLEMS:] = [f"... and {more} more problems."] if more > 0 else []
-            raise ValueError("\n".join(lines))
+        if not self.found:
+            return
+        sequences = {}  # those with one problem
+        for i, what in sorted(self.found, key=lambda problem: problem[0]):
+            sequences.setdefault(what, []).append(self.name if i < 0 else f"{self.name}[{i}]")
+        lines, advised = [], set()
+        for what, names in list(sequences.items())[:_MOST_PROBLEMS]:
+            fault, _, advice = what.partition("; ")
+            lines.append(f"{names[0]} {fault}." if advice in advised else f"{names[0]} {what}")
+            advised |= {advice} - {""}
+            if len(names) > 1:
+                others = names[1 : 1 + _MOST_NAMES]
+                rest = len(names) - 1 - len(others)
+                lines[-1] += f" The same holds for {', '.join(others)}{f' and {rest} more' if rest else ''}."
+        more = len(sequences) - _MOST_PROBLEMS
+        lines += [f"... and {more} more problems."] if more > 0 else []
+        raise ValueError("\n".join(lines))
 
 
 def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, name="X", dtype=np.float32):
@@ -348,10 +361,13 @@ def _check_padding(padding_value, name):
 
 
 def _refuse_dates(frame):
-    """Refuse columns of dates in a DataFrame of polars, which makes numbers of them beside numbers."""
+    """Refuse columns of dates and durations, of which numbers would be made somehow or not at all."""
     for c, dtype in zip(frame.columns, frame.dtypes, strict=True):
-        if getattr(dtype, "is_temporal", bool)():
-            raise TypeError(f"column {c!r} holds {dtype}, not numbers; make numbers of it, or leave it out.")
+        if getattr(dtype, "is_temporal", bool)() or getattr(dtype, "kind", None) in ("m", "M"):
+            raise TypeError(
+                f"column {c!r} holds {dtype}, not numbers. Make numbers of it (such as the hour, the day of "
+                "the week or a duration in seconds), or leave it out."
+            )
 
 
 def _refuse_text(frame):

@@ -27,6 +27,7 @@ from sklearn_rnn.data.validation import (
     as_codes,
     as_sequences,
     check_unit,
+    find_caller,
     object_array,
     warn_of_padding,
 )
@@ -315,7 +316,8 @@ class RNNLanguageModel(BaseRNN):
         Warns
         -----
         UserWarning
-            If unknown tokens are to be read, but training can hold none of which to learn about them.
+            If unknown tokens are to be read, but training can hold none of which to learn about them; if all
+            texts are one token long, as those of ``list("a text")``.
         """
         _refuse_iterator(X)
         return self._fit_text(
@@ -369,6 +371,13 @@ class RNNLanguageModel(BaseRNN):
             sequences, is_stream = read(X, reset=not goes_on)  # codes from here on
             if goes_on and is_stream != self._is_stream:
                 raise ValueError("X must be one stream, or a list of texts, as in the first fit.")
+            if not is_stream and len(sequences) > 1 and sequences.lengths.max() == 1:
+                warnings.warn(
+                    f"Each of the {len(sequences)} texts in X is one token long, and a model of them learns "
+                    "which tokens are frequent, not which follow each other. If X is one text, give it as "
+                    "one: ''.join(X) of characters, [X] of words, np.asarray(X) of codes.",
+                    stacklevel=find_caller(),
+                )
             self._is_stream = is_stream
             condition = self._read_training_condition(condition, len(sequences), reset=not goes_on)
             dataset = self._make_dataset(sequences, condition)

@@ -65,8 +65,8 @@ class SlidingWindow(Versioned, BaseEstimator):
     One array or DataFrame of two axes is one series here, (n_steps, n_features), where the estimators read
     series of one feature from it.
 
-    NaN, for a missing value, passes through to the windows, where a station of the pipeline may impute it. A
-    target cannot be missing.
+    NaN, for a missing value, passes through to the windows, where a later transformer of the pipeline may
+    impute it. A target cannot be missing.
 
     Overlapping windows share steps: a random split of them, such as `KFold` with ``shuffle=True``, tests on
     what was learnt.

@@ -306,7 +306,7 @@ TYPE_ERRORS = {
     "str beside lists": ([["c"], "ab"], r"X\[0\] is of type list; either all are str or none is"),
     "dates": (np.zeros((2, 3), "M8[D]"), r"X does not hold numbers, but datetime64\[D\]; encode it"),
     "spans of time": (np.zeros((2, 3, 1), "m8[s]"), r"X does not hold numbers, but timedelta64\[s\]"),
-    "DataFrame of dates": (pd.DataFrame({"a": pd.to_datetime(["2020-01-01"])}), "but datetime64"),
+    "DataFrame of dates": (pd.DataFrame({"a": pd.to_datetime(["2020-01-01"])}), "holds datetime64"),
     "array of date objects": (
         np.array([[datetime.date(2020, 1, 1)]], object),
         "X does not hold numbers: float",
@@ -353,7 +353,10 @@ VALUE_ERRORS = {
     "range": (range(3), r"X\[0\] is a single int"),
     "list of tensors without axes": ([torch.tensor(1.0)], r"X\[0\] is a single Tensor"),
     "number after sequences": ([[1.0], 2.0], r"X\[1\] is not a sequence: it is of type float"),
-    "None": ([None, None], r"X\[0\] is not a sequence: it is of type NoneType\.\nX\[1\] is not"),
+    "None": (
+        [None, None],
+        r"X\[0\] is not a sequence: it is of type NoneType\. The same holds for X\[1\]\.$",
+    ),
     "list of dicts": ([{"a": 1.0}], r"X\[0\] is not a sequence: it is of type dict"),
     "list of sets": ([{1.0}], r"X\[0\] is not a sequence: it is of type set"),
     "list of generators": ([(t for t in [1.0])], r"X\[0\] is not a sequence: it is of type generator"),
@@ -468,12 +471,11 @@ EMPTY_FORMS = {
 @pytest.mark.parametrize("form", EMPTY_FORMS)
 def test_empty_sequences(form):
     X = EMPTY_FORMS[form]
-    expected = [
-        f"X[{i}] is empty; every sequence needs at least 1 step." for i, x in enumerate(X) if len(x) == 0
-    ]
+    first, *others = [f"X[{i}]" for i, x in enumerate(X) if len(x) == 0]
+    expected = f"{first} is empty; every sequence needs at least 1 step."
     with pytest.raises(ValueError) as error:
         as_sequences(X)
-    assert str(error.value).splitlines() == expected
+    assert str(error.value) == expected + "".join(f" The same holds for {other}." for other in others)
 
 
 def test_sequences_of_padding_alone_are_empty():
@@ -541,7 +543,8 @@ def test_all_problems_are_in_one_message():
     with pytest.raises(ValueError) as error:
         as_sequences(X, name="series")
     lines = str(error.value).splitlines()
-    assert sorted(line.split()[0] for line in lines) == ["series[0]", "series[1]", "series[3]", "series[4]"]
+    assert [line.split()[0] for line in lines] == ["series[0]", "series[1]", "series[3]"]
+    assert lines[1].endswith("The same holds for series[4].")
 
 
 def test_widths_and_empty_sequences_are_in_one_message():
@@ -554,11 +557,35 @@ def test_widths_and_empty_sequences_are_in_one_message():
 
 def test_long_messages_are_cut():
     with pytest.raises(ValueError) as error:
-        as_sequences([[NAN]] * 25)
+        as_sequences([[0.0] * i + [NAN] for i in range(25)])
     lines = str(error.value).splitlines()
     assert len(lines) == 11
-    assert lines[9].startswith("X[9] has NaN")
+    assert lines[0].startswith("X[0] has NaN at step 0, feature 0; impute missing values")
+    assert lines[9] == "X[9] has NaN at step 9, feature 0."  # how to mend it has been said
     assert lines[10] == "... and 15 more problems."
+
+
+def test_a_problem_of_many_sequences_is_one_line():
+    with pytest.raises(ValueError) as error:
+        as_sequences([[[1.0, 2.0]], [], [[1.0]]] + [[]] * 20)
+    empty, narrow = str(error.value).splitlines()
+    assert empty == (
+        "X[1] is empty; every sequence needs at least 1 step. "
+        "The same holds for X[3], X[4], X[5], X[6], X[7] and 15 more."
+    )
+    assert narrow.startswith("X[2] has 1 features")
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("unit", ["datetime64[ms]", "timedelta64[ms]"])
+def test_dates_in_a_list_of_dataframes_are_refused_in_words(library, unit):
+    make_frame = pytest.importorskip(library).DataFrame
+    times = np.arange(4).astype(unit)
+    frames = [make_frame({"when": times, "a": [1.0, 2.0, 3.0, 4.0]})] * 3
+    with pytest.raises(
+        ValueError, match=r"(?s)X\[0\] .*column 'when' holds .*day of the week.*X\[1\], X\[2\]\.$"
+    ):
+        as_sequences(frames)
 
 
 def test_the_users_data_is_not_changed():

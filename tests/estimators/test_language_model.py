@@ -4,6 +4,7 @@ import copy
 import io
 import itertools
 import pickle
+import warnings
 from itertools import islice
 
 import joblib
@@ -1101,3 +1102,16 @@ def test_a_stream_of_codes_in_any_container(make):
 
 def make_model(X, options):
     return RNNLanguageModel(**options, random_state=0).fit(X, X_val=X)
+
+
+@pytest.mark.parametrize("X", [list("a text " * 5), [["a"], ["b"]] * 4, [np.array([1]), np.array([0])] * 4])
+def test_texts_of_one_token_each_are_warned_of(X):
+    with pytest.warns(
+        UserWarning, match=f"Each of the {len(X)} texts in X is one token long.*give it as one"
+    ) as w:
+        RNNLanguageModel(max_iter=1, hidden_size=4).fit(X)
+    assert w[0].filename == __file__
+    longer = "ab" if isinstance(X[0], str) else [*X[0], *X[1]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        RNNLanguageModel(max_iter=1, hidden_size=4).fit([*X, longer])
