@@ -42,9 +42,7 @@ def test_unknown_name():
     ("statement", "absent"),
     [
         ("import sklearn_rnn", {"numpy", "sklearn", "skorch", "torch"}),
-        ("import sklearn_rnn.data", {"skorch", "torch"}),
-        ("import sklearn_rnn.datasets", {"skorch", "torch"}),
-        ("import sklearn_rnn.preprocessing", {"skorch", "torch"}),
+        ("from sklearn_rnn import data, datasets, preprocessing", {"skorch", "torch"}),
         ("import sklearn_rnn.nn", {"skorch"}),
         (
             "from sklearn_rnn import RNNClassifier; RNNClassifier(max_iter=1).fit([[0.0], [1.0]], [0, 1])",

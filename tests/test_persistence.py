@@ -165,15 +165,14 @@ IN_A_FRESH_PROCESS = """
 import pickle, sys
 from pathlib import Path
 
-folder, form = Path(sys.argv[1]), sys.argv[2]
-if form == "pickle":
-    load = lambda file: pickle.loads(file.read_bytes())
-elif form == "joblib":
-    from joblib import load
-else:
-    import skops.io
-    from sklearn_rnn.persistence import TRUSTED_TYPES
-    load = lambda file: skops.io.load(file, trusted=TRUSTED_TYPES)
+import joblib, skops.io
+from sklearn_rnn.persistence import TRUSTED_TYPES
+
+LOAD = {
+    "pickle": lambda file: pickle.loads(file.read_bytes()),
+    "joblib": joblib.load,
+    "skops": lambda file: skops.io.load(file, trusted=TRUSTED_TYPES),
+}
 
 
 def ask(model, inputs):
@@ -185,35 +184,37 @@ def ask(model, inputs):
     return model.make_inputs(inputs)
 
 
+folder = Path(sys.argv[1])
 data = pickle.loads((folder / "data").read_bytes())
 answers = {}
-for name, (inputs, targets) in data.items():
-    model = load(folder / f"{name}.fitted")
-    answers[name, "fitted"] = ask(model, inputs)
-    model = load(folder / f"{name}.unfitted")
-    if hasattr(model, "fit"):
-        model.fit(inputs, targets)
-    answers[name, "unfitted"] = ask(model, inputs)
-answers["from a GPU"] = load(folder / "from a GPU").predict_proba(data["classifier"][0])
+for form, load in LOAD.items():
+    for name, (inputs, targets) in data.items():
+        model = load(folder / f"{name}.fitted.{form}")
+        answers[form, name, "fitted"] = ask(model, inputs)
+        model = load(folder / f"{name}.unfitted.{form}")
+        if hasattr(model, "fit"):
+            model.fit(inputs, targets)
+        answers[form, name, "unfitted"] = ask(model, inputs)
+    answers[form, "from a GPU"] = load(folder / f"from a GPU.{form}").predict_proba(data["classifier"][0])
 sys.stdout.buffer.write(pickle.dumps(answers))
 """
 
 
-@every_format
-def test_a_fresh_process_without_a_gpu(form, tmp_path):
-    dump, _ = FORMATS[form]
+def test_a_fresh_process_without_a_gpu(tmp_path):
     expected = {}
     for name, (model, inputs, _) in MODELS.items():
-        dump(model, tmp_path / f"{name}.unfitted")
         fitted = fit(name)
-        dump(fitted, tmp_path / f"{name}.fitted")
-        expected[name, "fitted"] = expected[name, "unfitted"] = ask(fitted, inputs)
-    dump(as_if_from("cuda", fit("classifier")), tmp_path / "from a GPU")
-    expected["from a GPU"] = expected["classifier", "fitted"]
+        for form, (dump, _) in FORMATS.items():
+            dump(model, tmp_path / f"{name}.unfitted.{form}")
+            dump(fitted, tmp_path / f"{name}.fitted.{form}")
+            expected[form, name, "fitted"] = expected[form, name, "unfitted"] = ask(fitted, inputs)
+    for form, (dump, _) in FORMATS.items():
+        dump(as_if_from("cuda", fit("classifier")), tmp_path / f"from a GPU.{form}")
+        expected[form, "from a GPU"] = expected[form, "classifier", "fitted"]
     data = {name: (inputs, targets) for name, (_, inputs, targets) in MODELS.items()}
     (tmp_path / "data").write_bytes(pickle.dumps(data))
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", IN_A_FRESH_PROCESS, tmp_path, form],
+        [sys.executable, "-W", "error", "-c", IN_A_FRESH_PROCESS, tmp_path],
         stdout=subprocess.PIPE,
         check=True,
         env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},

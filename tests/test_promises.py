@@ -611,24 +611,28 @@ IN_A_FRESH_PROCESS = """
 import pickle, sys
 import numpy as np
 from sklearn.base import BaseEstimator
-model, X = pickle.load(sys.stdin.buffer)
-ask = model.predict_proba if hasattr(model, "predict_proba") else model.predict
-pickle.dump(ask(X), sys.stdout.buffer)
+answers = []
+for model, X in pickle.load(sys.stdin.buffer):
+    ask = model.predict_proba if hasattr(model, "predict_proba") else model.predict
+    answers.append(list(ask(X)))
+pickle.dump(answers, sys.stdout.buffer)
 """
 
 
-@pytest.mark.parametrize(("task", "cell"), [("label", "lstm"), ("number", "jordan"), ("crf", "gru")])
-def test_pickle_in_a_fresh_process(task, cell):
-    X, y = make_data(task)
-    model = make(task, cell, bidirectional=True).fit(X, y)
+def test_pickle_in_a_fresh_process():
+    fitted = []
+    for task, cell in [("label", "lstm"), ("number", "jordan"), ("crf", "gru")]:
+        X, y = make_data(task)
+        fitted.append((make(task, cell, bidirectional=True).fit(X, y), X))
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", IN_A_FRESH_PROCESS],
-        input=pickle.dumps((model, X)),
+        input=pickle.dumps(fitted),
         stdout=subprocess.PIPE,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
     )
-    assert_same(list(pickle.loads(run.stdout)), answers(model, X))
+    for (model, X), there in zip(fitted, pickle.loads(run.stdout), strict=True):
+        assert_same(there, answers(model, X))
 
 
 @pytest.mark.parametrize("mmap_mode", ["r", "c"])

@@ -1290,11 +1290,11 @@ def _say_padded(sequences, name, padding, runs, at_start):
     elif np.ndim(padding):
         fix = "It seems to have been scaled: cut it off before, Sequences.from_padded(X, padding_value=...)"
     elif at_start:
-        fix = f"Cut it off, {cut_starts(padding, sequences.n_features)}"
+        fix = f"Cut it off, {cut_starts(padding, sequences.n_features, name)}"
     else:
-        fix = f"Cut it off, X = Sequences.from_padded(X, padding_value={padding})"
+        fix = f"Cut it off, {name} = Sequences.from_padded({name}, padding_value={padding})"
     if not sequences.is_tokens and sequences.n_features == 1 and not np.ndim(padding):
-        codes = f"X = [np.array([t for t in x if t != {padding}], dtype=int) for x in X]"
+        codes = f"{name} = [np.array([t for t in x if t != {padding}], dtype=int) for x in {name}]"
         fix += f"; if these are codes of tokens, {codes}"
     warnings.warn(
         f"{name} seems to be padded: {np.count_nonzero(runs)} of {len(sequences)} sequences {where} with "
@@ -1304,7 +1304,7 @@ def _say_padded(sequences, name, padding, runs, at_start):
     return True
 
 
-def cut_starts(padding_value, n_features):
+def cut_starts(padding_value, n_features, name="X"):
     """Return code that cuts padding off the starts of sequences.
 
     Parameters
@@ -1313,11 +1313,13 @@ def cut_starts(padding_value, n_features):
         What padding holds.
     n_features : int
         Of a step.
+    name : str, default="X"
+        What the sequences are called.
 
     Returns
     -------
     str
-        For numbers in an array, or a list of arrays, called X.
+        For numbers in an array, or a list of arrays.
 
     Examples
     --------
@@ -1326,7 +1328,7 @@ def cut_starts(padding_value, n_features):
     X = [x[(np.array(x) != 0).any(axis=1).argmax():] for x in X]
     """
     is_step = f"(np.array(x) != {padding_value})" + (".any(axis=1)" if n_features > 1 else "")
-    return f"X = [x[{is_step}.argmax():] for x in X]"
+    return f"{name} = [x[{is_step}.argmax():] for x in {name}]"
 
 
 def warn_of_numbers_as_text(X, sequences):

@@ -436,13 +436,13 @@ class RNNSeq2Seq(BaseRNN):
         rare_inputs = None
         for name in ("target_vocabulary_", "target_mean_", "target_scale_"):
             self.__dict__.pop(name, None)  # of another form of y
+        warn_of_padding(targets, "y")
         if self._writes_numbers:
             rows = None if weights is None else np.repeat(weights, targets.lengths)
             self.target_mean_, self.target_scale_ = measure(targets.values.astype(np.float64), rows)
         else:
             self.target_vocabulary_, counts = np.unique(targets.values, return_counts=True)
             warn_of_integers(y, targets, "y")
-            warn_of_padding(targets, "y", by_name_only=True)
             if self._copies:
                 rare_inputs = np.concatenate([[False], counts == 1, [False]])
         return self._learn_vocabulary(sources, X) if self._is_sequence else None, rare_inputs

@@ -265,6 +265,18 @@ def test_padded_labels_are_warned_of():
     )
 
 
+@pytest.mark.parametrize("form", ["codes", "table of codes", "floats"])
+def test_padded_targets_of_another_length_are_warned_of(form):
+    codes = np.array([[4, 5, 1, 2, 0], [3, 2, 5, 0, 0], [1, 0, 0, 0, 0], [5, 1, 2, 2, 6]] * 3)
+    y = {"codes": list(codes), "table of codes": codes, "floats": codes[..., np.newaxis].astype(float)}[form]
+    with pytest.warns(
+        UserWarning, match="y seems to be padded: 9 of 12 sequences end with .*Cut it off"
+    ) as w:
+        RNNSeq2Seq(**FAST).fit(np.arange(12), y)
+    fix = re.search(r"y = (\[.*? in y\]|Sequences\..*?\))", str(w[0].message))[1]
+    assert list(map(len, eval(fix, {"y": y, "Sequences": Sequences}))) == [4, 3, 1, 5] * 3
+
+
 def test_a_constant_that_ends_sequences_of_one_length_is_warned_of():
     rows = [[k % 9 + 1] * (k % 5 + 1) + [0] * (4 - k % 5) for k in range(20)]
     one_warning(lambda: RNNClassifier(**FAST).fit(rows, [0, 1] * 10), "X seems to be padded: 16 of 20")

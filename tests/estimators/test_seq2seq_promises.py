@@ -371,7 +371,7 @@ def test_cross_validation(kind):
     predicted = cross_val_predict(model, X, TARGETS, cv=3)
     assert predicted.shape == (16,) and all(isinstance(y, str) for y in predicted)
     scores = cross_val_score(
-        model, X, [list(y) for y in TARGETS], cv=3, scoring=get_scorer("neg_edit_distance_rate"), n_jobs=2
+        model, X, [list(y) for y in TARGETS], cv=3, scoring=get_scorer("neg_edit_distance_rate")
     )
     assert (scores <= 0).all()
 

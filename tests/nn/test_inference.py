@@ -43,7 +43,7 @@ def in_chunks(model, ask, monkeypatch, chunk=7):
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_hidden_states_are_those_of_the_whole(form, cell, bidirectional, num_layers, monkeypatch):
     layers = {"cell": cell, "bidirectional": bidirectional, "num_layers": num_layers}
-    for pooling in ("last", "mean", "max"):
+    for pooling in ("last", "mean", "max") if num_layers == 1 else ("last",):
         model = RNNClassifier(pooling=pooling, **layers, **SMALL).fit(X[form], Y)
         whole = model.hidden_states(X[form])
         np.testing.assert_array_equal(
