@@ -144,7 +144,9 @@ def test_columns_that_differ_come_in_one_message():
     ]
     with pytest.raises(ValueError, match="another order") as caught:
         as_sequences(bad)
-    assert [line.split(";")[0] for line in str(caught.value).splitlines() if "features" not in line] == [
+    assert [
+        line.split(";")[0].rstrip(".") for line in str(caught.value).splitlines() if "features" not in line
+    ] == [
         "X[1] has the columns of X[0] in another order",
         "X[3] has the columns ['hum'], which X[0] has not",
         "X[4] lacks the columns ['temp'], which X[0] has",

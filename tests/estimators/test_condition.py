@@ -513,7 +513,7 @@ BAD_CONDITIONS = {
     "infinite": (
         VECTORS + np.inf,
         ValueError,
-        r"(?s)condition\[0\] is \[inf, inf, inf\]; .*more pr",
+        r"condition\[0\] is \[inf, inf, inf\]; .* and \d+ more\.$",
     ),
     "too large": ([1e39] * 24, ValueError, r"condition\[0\] is \[1e\+39\]; .* finite in float32"),
     "ragged": ([[1.0]] * 23 + [[1.0, 2.0]], ValueError, "all of one length, but its entries differ"),
@@ -569,7 +569,7 @@ BAD_CALLS = {
     "unseen": (
         lambda m: m.score(["moo", "tick"], condition=["ox", "ox"]),
         ValueError,
-        r"(?s)condition\[0\] is 'ox', a label .*condition\[1\] is 'ox'",
+        r"condition\[0\] is 'ox', a label .*The same holds for condition\[1\]\.$",
     ),
     "unseen to go on": (
         lambda m: m.partial_fit(["moo"], condition=["ox"]),

@@ -384,7 +384,7 @@ TABLE = pd.DataFrame({"heat": ONE, "wind": NAN})
 BAD_FITS = {
     "NaN": ((NAN,), ValueError, "^X has NaN at step 7, feature 0; a forecast needs every step. Impute"),
     "NaN in a table": ((TABLE,), ValueError, "^X has NaN at step 7, feature 'wind'; a forecast needs"),
-    "NaN in one of several": (([ONE, NAN, NAN],), ValueError, r"^X\[1\] has NaN at step 7.*\nX\[2\] has NaN"),
+    "NaN in one of several": (([ONE, NAN, NAN],), ValueError, r"^X\[1\] has NaN at step 7.*for X\[2\]\.$"),
     "None": (([1.0, None, 2.0],), ValueError, "^X has NaN at step 1"),
     "infinity": (([ONE, np.append(ONE, np.inf)],), ValueError, r"^X\[1\] has infinity"),
     "nothing": ((None,), TypeError, "^X must be a series, or a list of series, but it is None"),

@@ -204,7 +204,7 @@ def test_a_file_too_short_to_set_some_aside(tmp_path):
 
 def test_a_model_of_texts_cannot_go_on_with_a_file(path):
     with pytest.raises(ValueError, match="X must be one stream, or a list of texts, as in the first fit"):
-        make(max_iter=1).fit(list(TEXT)).partial_fit(path)
+        make(max_iter=1).fit([TEXT, TEXT]).partial_fit(path)
 
 
 def test_a_file_is_no_text_for_a_model_of_codes(path):

@@ -127,7 +127,7 @@ def test_groups_have_no_effect_without_early_stopping(vowels):
         ({"validation_groups": [0, 0, 0, 1]}, r"names 2 group\(s\) for 4 .* at least 2 sequences"),
         (
             {"validation_groups": [None, "a", None, "a"]},
-            r"(?s)\[0\] is missing.*\[2\] is missing",
+            r"\[0\] is missing; .*The same holds for validation_groups\[2\]\.$",
         ),
         (
             {"X_val": [[[1.0]]] * 2, "y_val": [0, 1], "validation_groups": [0, 0, 1, 1]},

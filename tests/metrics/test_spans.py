@@ -334,7 +334,7 @@ def test_types_of_predictions_alone_count_as_errors():
             "iob2",
             r"^labels\[1\] has the label 'E-X' at step 1; labels of scheme='iob2' are O or B, I, hyphen and "
             r"type\.\n"
-            r"labels\[2\] has the label 'S-X' at step 0; .*$",
+            r"labels\[2\] has the label 'S-X' at step 0\.$",
         ),
         ([["B-X", "L-X"]], "iobes", r"'L-X' at step 1; .* B, I, E, S,"),
         ([["B-X", "E-X"]], "bilou", r"'E-X' at step 1; .* B, I, L, U,"),

@@ -267,8 +267,7 @@ def check_gradient(*, cell, bidirectional=False, num_layers=1, head, pooling, in
     ("head", "pooling"),
     [(head, pooling) for head in HEADS for pooling in ("last", None) if (head, pooling) != ("crf", "last")],
 )
-@pytest.mark.parametrize("num_layers", [1, 2])
-@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize(("num_layers", "bidirectional"), [(1, False), (2, True)])
 @pytest.mark.parametrize("cell", ALL_CELLS)
 def test_gradient_of_the_loss(cell, bidirectional, num_layers, head, pooling):
     check_gradient(cell=cell, bidirectional=bidirectional, num_layers=num_layers, head=head, pooling=pooling)

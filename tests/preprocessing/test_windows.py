@@ -293,10 +293,10 @@ def test_short_series(series):
     with pytest.raises(ValueError) as error:
         SlidingWindow(10, horizon=[1, 5]).make_windows(series)
     lines = str(error.value).splitlines()
+    need = "but a window of 10 steps with its targets up to 5 after it needs 15"
     assert lines == [
-        f"X[{i}] has {n} steps, but a window of 10 steps with its targets up to 5 after it needs 15; "
-        "leave it out, or make size or horizon smaller."
-        for i, n in [(0, 9), (2, 14)]
+        f"X[0] has 9 steps, {need}; leave it out, or make size or horizon smaller.",
+        f"X[2] has 14 steps, {need}.",
     ]
     with pytest.raises(ValueError, match=r"^X has 9 steps, but a window of 9 steps .* needs 10"):
         SlidingWindow(9).make_windows(series[0])
@@ -422,8 +422,9 @@ def test_missing_targets(series, horizon):
     first, last = long[0], long[-1]
     series[first][[6, 7], 0] = series[last][-1, 1] = np.nan
     window = SlidingWindow(4, horizon=horizon)
-    message = r"has NaN at step {}, which would be a target; impute the series before, or give y\."
-    several = rf"X\[{first}\] {message.format(6)}\nX\[{last}\] {message.format(len(series[last]) - 1)}$"
+    fault = "has NaN at step {}, which would be a target"
+    message = fault + r"; impute the series before, or give y\."
+    several = rf"X\[{first}\] {message.format(6)}\nX\[{last}\] {fault.format(len(series[last]) - 1)}\.$"
     with pytest.raises(ValueError, match=f"^{several}"):
         window.make_windows(series)
     with pytest.raises(ValueError, match=f"^X {message.format(6)}$"):
