@@ -236,6 +236,7 @@ class Sequences:
         rank[appearance] = np.arange(len(ids))
         if sort_by is None:
             order = np.argsort(rank[code], kind="stable")
+            _warn_of_dates(table, columns, order, rank[code][order])
         else:
             keys = _order_of(table[sort_by])
             order = _compare(sort_by, keys, lambda keys: np.lexsort((keys, rank[code])))
@@ -430,6 +431,9 @@ _ONE_OF = {
 }
 
 
+_MOST_COLUMNS = 20  # that are named
+
+
 def _check_names(names, values):
     """Make a tuple of the features' names."""
     with reading("feature_names"):
@@ -460,7 +464,8 @@ def _check_columns(table, columns, wanted):
             raise ValueError(
                 f"{c!r} is a level of the table's index, not a column; give table.reset_index()."
             )
-        raise ValueError(f"The table has no column {c!r}; its columns are {columns}.")
+        more = f" and {len(columns) - _MOST_COLUMNS} more" if len(columns) > _MOST_COLUMNS else ""
+        raise ValueError(f"The table has no column {c!r}; its columns are {columns[:_MOST_COLUMNS]}{more}.")
 
 
 def _order_of(column):
@@ -618,6 +623,30 @@ _MEANINGS = (
 )
 
 
+def _warn_of_dates(table, columns, order, sequence):
+    """Warn if a table has dates, but the steps, which no column orders, have another order than any dates."""
+    unordered = []
+    for column in columns:
+        if columns.count(column) > 1:
+            continue
+        has_zone = getattr(table[column].dtype, "kind", None) == "M"
+        dates = np.asarray(table[column], dtype="M8[ns]" if has_zone else None)
+        if dates.dtype.kind != "M":
+            continue
+        is_inside = sequence[1:] == sequence[:-1]
+        before, after = dates[order][:-1][is_inside], dates[order][1:][is_inside]
+        if (before > after).any():
+            unordered.append(column)
+        elif (before < after).any():
+            return
+    if unordered:
+        warnings.warn(
+            f"Column {unordered[0]!r} of the table holds dates, but the steps have another order, and are "
+            f"read as the rows come. If the dates order them, give sort_by={unordered[0]!r}.",
+            stacklevel=3,
+        )
+
+
 def _warn_of_repeats(sort_by, times, sequence, ids):
     """Warn if two steps of a sequence, all in order, have the same value of what orders them."""
     repeats = np.flatnonzero((times[1:] == times[:-1]) & (sequence[1:] == sequence[:-1]))
@@ -690,6 +719,10 @@ def reading(name):
         raise ValueError(f"{name} holds what cannot be compared: {error}") from error
     except RuntimeError as error:  # a tensor that requires its gradient, or lies on a GPU
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
+    except Exception as error:
+        if type(error).__module__.startswith("polars"):  # such as of integers of 128 bits
+            raise TypeError(f"{name} cannot be read as an array: {error}") from error
+        raise
 
 
 def _missing_rows(table, column):
@@ -712,8 +745,8 @@ def _numbers(table, column):
         pass
     raise TypeError(
         f"Column {column!r} holds {values.dtype}, not numbers. Make numbers of it (of numbers as text by "
-        "astype(float), of categories by pandas.get_dummies), leave it out of value_columns, or name it as "
-        "sort_by if it orders the steps."
+        f"astype(float), of categories by pandas.get_dummies(table, columns=[{column!r}])), leave it out of "
+        "value_columns, or name it as sort_by if it orders the steps."
     )
 
 

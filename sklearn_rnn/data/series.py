@@ -3,13 +3,22 @@
 import datetime
 import numbers
 import re
+import sys
 import warnings
 from collections import Counter
+from contextlib import suppress
 
 import numpy as np
 
 from sklearn_rnn.data.sequences import Sequences, looks_like_dates, reading
-from sklearn_rnn.data.validation import Problems, as_numbers, as_sequences, find_caller, is_panel
+from sklearn_rnn.data.validation import (
+    Problems,
+    as_numbers,
+    as_sequences,
+    find_caller,
+    find_time_level,
+    is_panel,
+)
 
 _DAY = 24 * 60 * 60  # seconds
 _TEXT = (
@@ -219,9 +228,12 @@ def refuse_panel(X, name="X"):
     >>> from sklearn_rnn.data.series import refuse_panel
     >>> refuse_panel([1.0, 2.0])
     """
-    if not is_panel(X) or X.index.droplevel(-1).nunique() < 2:
+    if not is_panel(X):
         return
-    names = [k if level is None else level for k, level in enumerate(X.index.names[:-1])]
+    time = find_time_level(X.index)
+    if X.index.droplevel(time).nunique() < 2:
+        return
+    names = [k if level is None else level for k, level in enumerate(X.index.names) if k != time]
     level = names[0] if len(names) == 1 else names
     raise ValueError(
         f"{name} has an index of several levels, {list(X.index.names)}, and so is several series. Give a "
@@ -230,20 +242,27 @@ def refuse_panel(X, name="X"):
 
 
 def _warn_of_holes(index, name):
-    """Warn if some dates are missing among regular ones.
+    """Warn if some dates, durations or whole numbers are missing among regular ones.
 
     Regular are those of which 9 in 10 follow at the same distance: of months, where all dates begin or end
     one. Where nights are left out, as by a market, nothing is missing.
     """
-    is_period = hasattr(index, "start_time")
-    if len(index) < 3 or not (is_period or hasattr(index, "tz")):
+    given = index
+    if len(index) > 2 and index.inferred_type in ("string", "date"):  # of ISO 8601
+        with suppress(ValueError):
+            index = sys.modules["pandas"].to_datetime(index)
+    is_period, is_date = hasattr(index, "start_time"), hasattr(index, "tz")
+    if len(index) < 3 or not (is_period or is_date or index.dtype.kind in "ium"):
         return
     # Times within a single day that begins a month are no months.
-    of_months = not is_period and bool(index.is_month_start.all() or index.is_month_end.all())
+    of_months = is_date and bool(index.is_month_start.all() or index.is_month_end.all())
     of_months = of_months and len(set(zip(index.year, index.month, strict=True))) == len(index)
-    if not is_period and index.tz is not None and len(set(index.time)) == 1:
+    if is_date and index.tz is not None and len(set(index.time)) == 1:
         index = index.tz_localize(None)  # days of 23 to 25 hours
-    times = 12 * np.asarray(index.year) + np.asarray(index.month) if of_months else index.asi8
+    if of_months:
+        times = 12 * np.asarray(index.year) + np.asarray(index.month)
+    else:
+        times = index.to_numpy() if index.dtype.kind in "iu" else index.asi8
     distances = np.diff(times)
     values, counts = np.unique(distances, return_counts=True)
     step = values[counts.argmax()]
@@ -251,20 +270,27 @@ def _warn_of_holes(index, name):
     if counts.max() < 0.9 * len(distances) or not len(holes):
         return
     regular = np.argmax(distances == step)
-    seconds = 0 if is_period else (index[regular + 1] - index[regular]).total_seconds()
-    if not is_period and len(holes) > 1 and seconds < _DAY:
+    is_time = is_date or index.dtype.kind == "m"
+    seconds = (index[regular + 1] - index[regular]).total_seconds() if is_time else 0
+    if is_date and len(holes) > 1 and seconds < _DAY:
         of_clock = Counter(time.time() for time in index[holes])
         n_clocks = 2 if len(holes) >= 20 else 1  # in summer and in winter time
         if sum(n for _, n in of_clock.most_common(n_clocks)) >= 0.8 * len(holes):
             return
     if is_period:
         fix = f"reindex(pd.period_range(series.index[0], series.index[-1], freq={index.freqstr!r}))"
+    elif not is_time:
+        fix = f"reindex(range({index[0]}, {index[-1] + 1}, {step}))"
+    elif not is_date:
+        fix = f"resample('{seconds:g}s').mean()"
     elif of_months:
         fix = f"asfreq('{step}{'MS' if index.is_month_start.all() else 'ME'}')"
     else:
         fix = f"asfreq('{seconds / _DAY:g}D')" if seconds % _DAY == 0 else f"asfreq('{seconds:g}s')"
+    if given is not index:
+        fix = f"set_axis(pd.to_datetime(series.index)).{fix}"
     warnings.warn(
-        f"{name} lacks {(distances[holes] // step - 1).sum()} step(s) of its regular dates in {len(holes)} "
+        f"{name} lacks {(distances[holes] // step - 1).sum()} step(s) of its regular index in {len(holes)} "
         f"place(s), first between {index[holes[0]]} and {index[holes[0] + 1]}, but steps are read as "
         f"following one another. Fill them, series = series.{fix}.interpolate(); or if nothing is missing, "
         "give series.reset_index(drop=True).",
@@ -278,7 +304,8 @@ def _sortable_index(series):
     if not hasattr(index, "is_monotonic_increasing"):
         return None
     if index.nlevels > 1:
-        index = index.droplevel(list(range(index.nlevels - 1)))  # of one series
+        time = find_time_level(index)
+        index = index.droplevel([k for k in range(index.nlevels) if k != time])  # of one series
     is_sortable = index.dtype.kind in "iufmM" or hasattr(index, "asfreq")
     return index if is_sortable or all(map(_is_date, index)) else None
 

@@ -1,5 +1,7 @@
 """The one door: every form in which users hold sequences, targets and weights, made into arrays."""
 
+import ast
+import json
 import numbers
 import re
 import string
@@ -57,7 +59,7 @@ class Problems:
         raise ValueError("\n".join(lines))
 
 
-def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, name="X", dtype=np.float32):
+def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, name="X", dtype="auto"):
     """Read any form of sequences.
 
     Parameters
@@ -82,8 +84,9 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
         Whether sequences may have no steps, as targets of `RNNSeq2Seq` may.
     name : str, default="X"
         What error messages call the data.
-    dtype : numpy dtype or None, default=numpy.float32
-        Type of numbers. None keeps what was given as far as it matters: float32 for all that it holds exactly
+    dtype : numpy dtype, "auto" or None, default="auto"
+        Type of numbers. "auto" is float32, which networks compute with, unless it does not tell the values of
+        a feature apart. None keeps what was given as far as it matters: float32 for all that it holds exactly
         (float32, float16, short integers), float64 for all else. Large numbers that differ little, such as
         times since 1970, are told apart in float64 alone; centre them before they become float32.
 
@@ -109,8 +112,13 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
     >>> as_sequences(["to", "be"])
     Sequences(2 sequences of 2 steps, tokens)
     """
+    is_auto = isinstance(dtype, str) and dtype == "auto"
     with reading(name):
-        sequences = _read(X, padding_value, allow_nan, name, dtype)
+        sequences = _read(X, padding_value, allow_nan, name, None if is_auto else dtype)
+    if is_auto and sequences.values.dtype == np.float64 and is_held_by_float32(sequences.values):
+        with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
+            values = sequences.values.astype(np.float32)
+        sequences = Sequences._trusted(values, sequences.offsets, sequences.feature_names)
     if len(sequences) == 0:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
     problems = Problems(name)
@@ -127,6 +135,11 @@ def _read(X, padding_value, allow_nan, name, dtype):
         return _read_sequences(X, name, dtype)
     if hasattr(X, "nnz") and hasattr(X, "tocsr"):
         raise TypeError(f"{name} is a sparse matrix, but dense data is required; call {name}.toarray().")
+    if isinstance(X, tuple) and len(X) == 2 and isinstance(X[0], Sequences):
+        raise TypeError(
+            f"{name} is a pair that begins with Sequences, as Sequences.from_long returns it; give these "
+            f"alone: {name}, ids = Sequences.from_long(...)."
+        )
     if hasattr(X, "batch_sizes") and hasattr(X, "sorted_indices"):  # a tuple, but not of sequences
         raise TypeError(f"{name} is a PackedSequence; torch.nn.utils.rnn.unpack_sequence({name}) is a list.")
     if not _is_list(X) and not hasattr(X, "__array__"):
@@ -136,8 +149,10 @@ def _read(X, padding_value, allow_nan, name, dtype):
             + (
                 f" Give list({name}.values())."
                 if isinstance(X, dict)
+                else f" One text is given as [{name}]."
+                if isinstance(X, str)
                 else f" Give list({name})."
-                if hasattr(X, "__iter__") and not isinstance(X, (str, bytes))
+                if hasattr(X, "__iter__") and not isinstance(X, bytes)
                 else ""
             )
         )
@@ -153,11 +168,12 @@ def _read(X, padding_value, allow_nan, name, dtype):
     if isinstance(X, np.ndarray) and _is_column(X):
         X = X[:, 0]
     elif is_panel(given) and (is_frame or X.dtype.kind not in "OUS"):
-        levels = _level_names(given)
+        levels = [f"level_{k}" if level is None else level for k, level in enumerate(given.index.names)]
+        time = levels.pop(find_time_level(given.index))
         raise ValueError(
-            f"{name} has an index of several levels, {levels}, as a long table with a row a step has, but "
-            "rows are read as sequences. If it is one, give X, ids = Sequences.from_long("
-            f"{name}.reset_index(), {levels[0]!r}, sort_by={levels[-1]!r}); if each row is a sequence, "
+            f"{name} has an index of several levels, {[*levels, time]}, as a long table with a row a step "
+            "has, but rows are read as sequences. If it is one, give X, ids = Sequences.from_long("
+            f"{name}.reset_index(), {levels[0]!r}, sort_by={time!r}); if each row is a sequence, "
             f"{name}.reset_index(drop=True)."
         )
     is_stacked = isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2 and not is_frame
@@ -199,9 +215,94 @@ def is_panel(X):
     return getattr(getattr(X, "index", None), "nlevels", 1) > 1
 
 
-def _level_names(X):
-    """Return the names that `reset_index` gives to the levels of an index."""
-    return [f"level_{k}" if name is None else name for k, name in enumerate(X.index.names)]
+def find_time_level(index):
+    """Find which level of an index of several orders the steps: the last one of dates, or just the last.
+
+    Parameters
+    ----------
+    index : MultiIndex
+        Of pandas.
+
+    Returns
+    -------
+    int
+        The place of the level.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_rnn.data.validation import find_time_level
+    >>> days = pd.date_range("2026-01-01", periods=2)
+    >>> find_time_level(pd.MultiIndex.from_product([days, ["a", "b"]]))
+    0
+    """
+    of_dates = [k for k, level in enumerate(index.levels) if level.inferred_type in _OF_DATES]
+    return of_dates[-1] if of_dates else index.nlevels - 1
+
+
+def is_held_by_float32(values):
+    """Whether float32 tells the values of each feature apart: they spread over some thousand of its units.
+
+    Parameters
+    ----------
+    values : ndarray of float of shape (n_steps, n_features)
+        Numbers; NaN is left out.
+
+    Returns
+    -------
+    bool
+        True for features that are constant, too.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import is_held_by_float32
+    >>> is_held_by_float32(np.array([[0.0], [1.0]])), is_held_by_float32(np.array([[1e9], [1e9 + 1]]))
+    (True, False)
+    """
+    if not len(values):
+        return True
+    with np.errstate(all="ignore"):
+        low, high = np.fmin.reduce(values).astype(np.float64), np.fmax.reduce(values).astype(np.float64)
+        unit = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
+        return not ((low < high) & (high - low < _LEAST_UNITS * unit)).any()
+
+
+_LEAST_UNITS = 4000
+_LARGEST_EXACT = 2**24  # up to which float32 holds every whole number
+
+
+def warn_of_float32(sequences, name="X"):
+    """Warn if numbers were given as float32, and it does not tell them apart; no scaling helps then.
+
+    Parameters
+    ----------
+    sequences : Sequences
+        Numbers, as they were given.
+    name : str, default="X"
+        What the message calls them.
+
+    Warns
+    -----
+    UserWarning
+        With what to do.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.validation import warn_of_float32
+    >>> warn_of_float32(as_sequences([[1.0, 2.0]]))
+    """
+    values = sequences.values
+    if values.dtype != np.float32:
+        return
+    are_equal = (values == values[0]).all(axis=0) & (np.abs(values[0]) > _LARGEST_EXACT)
+    if are_equal.any() or not is_held_by_float32(values):
+        warnings.warn(
+            f"{name} is float32, which has seven digits, and some of its features differ only in the last of "
+            "these, or not at all. Give float64, or subtract the mean before the numbers become float32.",
+            stacklevel=find_caller(),
+        )
 
 
 def as_column(X):
@@ -377,7 +478,7 @@ def _refuse_text(frame):
         named = ", ".join(map(repr, texts))
         raise TypeError(
             f"column(s) {named} hold text. Make numbers of them (of numbers as text by astype(float), of "
-            "categories by pandas.get_dummies), or leave them out."
+            f"categories by pandas.get_dummies(table, columns={texts!r})), or leave them out."
         )
 
 
@@ -495,6 +596,7 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
     if problems.found:
         _find_problems(arrays, padding_value, allow_nan, problems, dtype)
     problems.raise_if_any()
+    _warn_of_order(X, name)
     kinds = {a.dtype.kind for a in arrays if len(a)}
     if kinds & set("UO"):
         if isinstance(padding_value, str):
@@ -556,6 +658,27 @@ def _common_names(X, problems):
     return tuple(model)
 
 
+def _warn_of_order(X, name):
+    """Warn if DataFrames or Series have another order than the dates of their index."""
+    unordered = [
+        i
+        for i, x in enumerate(X)
+        if hasattr(x, "to_numpy")
+        and getattr(getattr(x, "index", None), "inferred_type", None) in _OF_DATES
+        and not x.index.is_monotonic_increasing
+    ]
+    if unordered:
+        more = f" and {len(unordered) - 1} more" if len(unordered) > 1 else ""
+        warnings.warn(
+            f"{name}[{unordered[0]}]{more}: the index holds dates, but the rows have another order, and are "
+            f"read as they come. Sort them: {name} = [x.sort_index() for x in {name}].",
+            stacklevel=find_caller(),
+        )
+
+
+_OF_DATES = ("datetime64", "timedelta64", "period")
+
+
 def _plain_width(x):
     """Width of a plain float array (n_steps, n_features); None for anything that needs a closer look."""
     is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind == "f" and x.size
@@ -607,8 +730,12 @@ def _check_steps_all_str(x, a):
     if other is None:
         return True
     if any(isinstance(v, str) for v in steps):
-        raise ValueError(f"step {other} is of type {type(steps[other]).__name__}, but other steps are str.")
+        raise ValueError(f"step {other} is {_name_kind(steps[other])}, but other steps are str.")
     return False
+
+
+def _name_kind(step):
+    return f"a missing value ({step!r})" if is_missing(step) else f"a value of type {type(step).__name__}"
 
 
 def _find_not_str(steps):
@@ -626,7 +753,7 @@ def _check_all_str(sequences, name):
         return sequences
     row = np.searchsorted(sequences.offsets, other, side="right") - 1
     raise ValueError(
-        f"{name}[{row}] has {type(steps[other]).__name__} at step {other - sequences.offsets[row]}, "
+        f"{name}[{row}] has {_name_kind(steps[other])} at step {other - sequences.offsets[row]}, "
         "but other steps are str; all steps must be of one kind."
     )
 
@@ -1293,6 +1420,8 @@ def _say_padded(sequences, name, padding, runs, at_start):
         fix = f"Cut it off, {cut_starts(padding, sequences.n_features, name)}"
     else:
         fix = f"Cut it off, {name} = Sequences.from_padded({name}, padding_value={padding})"
+        if name == "X":
+            fix += f", or set padding_value={padding} of the estimator, which also cuts padded y of steps"
     if not sequences.is_tokens and sequences.n_features == 1 and not np.ndim(padding):
         codes = f"{name} = [np.array([t for t in x if t != {padding}], dtype=int) for x in {name}]"
         fix += f"; if these are codes of tokens, {codes}"
@@ -1360,13 +1489,14 @@ def warn_of_numbers_as_text(X, sequences):
     texts = [str(x) for x in X] if are_texts else sequences.values.tolist()
     if not all(map(_is_printed, texts)) or not any(map(_HAS_SIGN.search, texts)):
         return
-    number, are_plain = "float(v)", all(map(_is_number, texts))
+    number, between, are_plain = "float(v)", _BETWEEN_NUMBERS, all(map(_is_number, texts))
     if all(map(_THOUSANDS.fullmatch, texts)):
         number, are_plain = 'float(v.replace(",", ""))', True
     elif all(map(_DECIMAL_COMMAS.fullmatch, texts)):
-        number = 'float(v.replace(",", "."))'
+        number, between = 'float(v.replace(",", "."))', r"[\s;]"
         are_plain = not any(re.search(r"[\s;]", text) for text in texts)
-    if any(text.lower() in _MISSING for text in texts):
+    words = (word for text in texts for word in re.sub(_BETWEEN_NUMBERS, " ", text).split())
+    if any(word.lower() in _MISSING for word in words):
         number = f"(float('nan') if v.lower() in {_MISSING} else {number})"
     if not are_texts:
         what = "words that are numbers, which are read as tokens"
@@ -1374,11 +1504,10 @@ def warn_of_numbers_as_text(X, sequences):
     elif are_plain:
         what = "numbers as text, which are read by the character"
         fix = f"[{number} for v in X] (which are the steps of one sequence, [X], or many of one step)"
-    elif any(re.match(r"\s*\[\s*\[", text) for text in texts):
-        what, fix = "lists of lists as text, which are read by the character", "[json.loads(x) for x in X]"
+    elif any(re.match(r"\s*(?:(?:array|tensor)\()?\s*[\[(]\s*[\[(]", text) for text in texts):
+        what, fix = "lists of lists as text, which are read by the character", _fix_nested(texts)
     else:
         what = "lists of numbers as text, which are read by the character"
-        between = "[\\s;]" if "," in number else _BETWEEN_NUMBERS
         fix = f'[[{number} for v in re.sub(r"{between}", " ", x).split()] for x in X]'
     warnings.warn(
         f"X holds {what}, such as {texts[0][:50]!r}. If they are measurements, make numbers of them: "
@@ -1387,6 +1516,20 @@ def warn_of_numbers_as_text(X, sequences):
     )
 
 
+def _fix_nested(texts):
+    """Return code that reads lists of lists in a form that JSON, Python or NumPy prints."""
+    for module, read in ((json, "loads"), (ast, "literal_eval")):
+        try:
+            list(map(getattr(module, read), texts))
+        except (ValueError, SyntaxError):
+            continue
+        return f"[{module.__name__}.{read}(x) for x in X]"
+    rows = rf're.findall(r"[\[(]([^\[\]()]+)[\])]", {_WITHOUT_TYPES})'
+    numbers_of_row = f'[float(v) for v in re.sub(r"{_BETWEEN_NUMBERS}", " ", row).split()]'
+    return f"[[{numbers_of_row} for row in {rows}] for x in X]"
+
+
+_WITHOUT_TYPES = r're.sub(r"np\.float\d+\(([^()]*)\)|dtype=\S+", r"\1", x)'
 _BETWEEN_NUMBERS = r"np\.float\d+|array|tensor|dtype=[\w.]+|Decimal|[^\w.+-]"
 _DECIMAL_COMMAS = re.compile(r"([+-]?\d+,\d+([\s;]+|$))+")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
@@ -1545,11 +1688,19 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
         sample_weight = list(sample_weight)
     if not isinstance(sample_weight, (list, tuple)) or not per_step:
         with reading("sample_weight"):
-            sample_weight = np.asarray(sample_weight)
-        if sample_weight.ndim != 1:
+            try:
+                sample_weight = np.asarray(sample_weight)
+            except ValueError:  # lists of different lengths
+                sample_weight = object_array(list(sample_weight))
+        n_axes = sample_weight.ndim + (sample_weight.dtype.kind == "O" and any(map(np.ndim, sample_weight)))
+        if n_axes != 1:
             raise ValueError(
-                f"Sample weights must be 1D array or scalar, got {sample_weight.ndim}D array. "
-                "Weights of steps are a list with one array a sequence."
+                f"Sample weights must be 1D array or scalar, got {n_axes}D array. "
+                + (
+                    "Weights of steps are a list with one array a sequence."
+                    if per_step
+                    else "Each sequence has one."
+                )
             )
     if per_step:
         weights = flatten_steps(sample_weight, lengths, name="sample_weight")

@@ -155,7 +155,7 @@ class BaseRNN(Versioned, BaseEstimator):
 
     def _read(self, X, *, reset):
         """Bring X into one form; learn its width if `reset`, else check it."""
-        sequences = as_sequences(X, padding_value=self.padding_value)
+        sequences = as_sequences(X, padding_value=self.padding_value, dtype=np.float32)
         if reset and self.padding_value is not None:
             warn_of_padding_before(sequences, self.padding_value)
         is_padded = reset and warn_of_padding(sequences, padding_value=self.padding_value)
@@ -181,7 +181,7 @@ class BaseRNN(Versioned, BaseEstimator):
                 warn_of_scale(
                     sequences.values,
                     X,
-                    self._advise_to_scale(),
+                    self._advise_to_scale(sequences),
                     names=sequences.feature_names,
                     padding_value=self.padding_value,
                 )
@@ -201,14 +201,19 @@ class BaseRNN(Versioned, BaseEstimator):
             check_width(sequences, width, self)
         return sequences
 
-    def _advise_to_scale(self):
+    def _advise_to_scale(self, sequences):
+        """Say how numbers are scaled; or made codes, if they may be some."""
+        values, padding = sequences.values, self.padding_value
         code = f"make_pipeline(StepTransformer(StandardScaler()), {type(self).__name__}())"
-        if self.padding_value is None:
-            return f"Scale them: {code}, with StepTransformer from sklearn_rnn.preprocessing."
-        return (
-            f"Cut the padding off, X = Sequences.from_padded(X, padding_value={self.padding_value!r}), and "
-            f"scale: {code}, with StepTransformer from sklearn_rnn.preprocessing."
-        )
+        cut = "Scale them: "
+        if padding is not None:
+            cut = f"Cut the padding off, X = Sequences.from_padded(X, padding_value={padding!r}), and scale: "
+        advice = f"{cut}{code}, with StepTransformer from sklearn_rnn.preprocessing."
+        if values.shape[1] == 1 and (values >= 0).all() and (values % 1 == 0).all():
+            part = "" if padding is None else f"[np.ravel(x) != {padding!r}]"
+            codes = f"X = [np.ravel(x){part}.astype(int) for x in X]"
+            advice += f" If they are codes of tokens, such as words, make them integers: {codes}."
+        return advice
 
     def _learn_vocabulary(self, sequences, X):
         """Learn which tokens there are, and which of them came once only."""

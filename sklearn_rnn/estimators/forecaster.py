@@ -20,6 +20,7 @@ from sklearn_rnn.data.validation import (
     check_sample_weight,
     check_width,
     object_array,
+    warn_of_float32,
 )
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.parameters import FORECAST, are_levels
@@ -408,6 +409,7 @@ class RNNForecaster(BaseRNN):
 
     def _warn_of_scale(self, X, exogenous, series, known, is_one):
         if self._settings["scaling"] is not None:
+            warn_of_float32(series)
             return
         advice = "Set scaling='global', or 'series'; None is for series that are scaled already."
         for name, given, read in (("X", X, series), ("exogenous", exogenous, known)):
@@ -838,7 +840,8 @@ class RNNForecaster(BaseRNN):
             problems.add(
                 None if is_one else i,
                 f"has {n_given[i]} step(s), too few for a forecast of {reach} after {first[i]} "
-                f"known step(s){' of training' * (start == 0)}; make n_steps or start smaller.",
+                f"known step(s){' of training' * (start == 0)}; give more of the series, or forecast fewer "
+                "steps (horizon, n_steps) or from earlier on (start).",
             )
         problems.raise_if_any()
         stops = [np.arange(a, b + 1) for a, b in zip(first, series.lengths - reach, strict=True)]

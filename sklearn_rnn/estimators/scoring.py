@@ -94,8 +94,9 @@ def apply_scorer(scoring, estimator, given):
         try:
             score = scorer(estimator, given.X, given.y, **weights)
         except (AttributeError, TypeError, ValueError) as error:
+            reason = str(error).rstrip(".")
             raise ValueError(
-                f"scoring={scoring!r} fails on what is validated on: {error}. It must be called as "
+                f"scoring={scoring!r} fails on what is validated on: {reason}. It must be called as "
                 "scorer(estimator, X, y) and suit what the estimator answers; a metric becomes a scorer by "
                 "sklearn.metrics.make_scorer, or has a name in sklearn_rnn.metrics.get_scorer_names()."
             ) from error

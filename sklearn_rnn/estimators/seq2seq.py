@@ -1,5 +1,6 @@
 """Sequence to sequence: targets that are as long as they need to be."""
 
+import numbers
 import warnings
 
 import numpy as np
@@ -335,6 +336,12 @@ class RNNSeq2Seq(BaseRNN):
                 f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
             )
         sources = self._read_sources(X, reset=reset)
+        may_be_numbers = isinstance(y, (list, tuple)) or len(getattr(y, "shape", ())) == 1
+        if may_be_numbers and isinstance(next(iter(y), None), numbers.Number):
+            raise ValueError(
+                f"{names[1]} holds a number for each source, but {type(self).__name__} writes sequences. "
+                "RNNRegressor predicts numbers, RNNClassifier labels; a sequence of one number is [number]."
+            )
         padding = self.padding_value if isinstance(self.padding_value, str) else None  # text, in both
         targets = as_sequences(y, padding_value=padding, allow_empty=True, name=names[1], dtype=None)
         check_same_number(targets, sources, names[1])
@@ -392,6 +399,8 @@ class RNNSeq2Seq(BaseRNN):
         if is_table:
             if reset:
                 self._kind, self._was_table = "numbers", False
+            if is_frame and np.asarray(X).dtype.kind in "OUT":
+                as_sequences(X)  # refuses text
             with reading("X"):
                 vectors = validate_data(self, X, reset=reset, dtype=np.float32)
             if reset:

@@ -263,7 +263,7 @@ class RNNTagger(BaseRNN):
                 raise
             raise ValueError(
                 f"{error}\nThe texts in X are read character by character: split them into lists of words "
-                "if y labels words."
+                "if y labels words; if X is one list of words, give [X] and [y]."
             ) from error
 
     def _code_target(self, labels, weights, *, reset, classes):

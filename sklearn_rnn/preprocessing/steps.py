@@ -20,6 +20,7 @@ from sklearn_rnn.data.validation import (
     flatten_steps,
     is_ragged,
     object_array,
+    warn_of_float32,
 )
 from sklearn_rnn.preprocessing.base import (
     SequenceTransformer,
@@ -327,7 +328,10 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         transformer = self._transformer if reset else self.transformer_
         form = _token_form(transformer)
         if form is None:
-            return self._read_numbers(X, reset=reset, allow_nan=_allows_nan(transformer))
+            sequences = self._read_numbers(X, reset=reset, allow_nan=_allows_nan(transformer))
+            if reset and not sequences.is_tokens:
+                warn_of_float32(sequences)
+            return sequences
         sequences = as_sequences(X, allow_nan=_allows_nan(transformer), dtype=None)
         if form == "texts" and not is_text(sequences):
             kind = "integers" if sequences.is_tokens else "numbers"

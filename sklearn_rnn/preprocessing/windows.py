@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator
 
 from sklearn_rnn.data.sequences import reading
-from sklearn_rnn.data.series import is_one_series, refuse_panel
+from sklearn_rnn.data.series import check_dates, is_one_series
 from sklearn_rnn.data.validation import Problems, as_sequences, check_not_masked, flatten_steps
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.preprocessing.base import check_count, unchanged_on_error
@@ -261,8 +261,8 @@ class SlidingWindow(Versioned, BaseEstimator):
 def _read(X):
     """Bring series into one form, and tell whether X was a single one."""
     is_one = not isinstance(X, (list, tuple)) and is_one_series(X)
-    if is_one:
-        refuse_panel(X)
+    if is_one or isinstance(X, (list, tuple)):
+        check_dates(X, None, is_one)
     if is_one and not hasattr(X, "columns"):
         with reading("X"):
             X = np.asanyarray(X)  # a mask is kept, and found

@@ -386,21 +386,21 @@ VALUE_ERRORS = {
     "sparse inside": ([sparse.csr_array(np.eye(2))], r"X\[0\] is not a sequence"),
     "None among words": (
         [["a", "b"], ["c", None]],
-        r"X\[1\] is not a sequence: step 1 is of type NoneType, but",
+        r"X\[1\] is not a sequence: step 1 is a missing value \(None\), but",
     ),
     "NaN among words": (
         [["a", NAN]],
-        r"X\[0\] is not a sequence: step 1 is of type float, but other steps are str",
+        r"X\[0\] is not a sequence: step 1 is a missing value \(nan\), but other steps are str",
     ),
     "number among words": (
         [[1, "a"]],
-        r"X\[0\] is not a sequence: step 0 is of type int, but other steps are str",
+        r"X\[0\] is not a sequence: step 0 is a value of type int, but other steps are str",
     ),
     "number among an array's words": (
         [np.array([1, "a"], object)],
-        r"X\[0\] is not a sequence: step 0 is of type int",
+        r"X\[0\] is not a sequence: step 0 is a value of type int",
     ),
-    "list among words": ([["a", ["b"]]], r"X\[0\] is not a sequence: step 1 is of type list"),
+    "list among words": ([["a", ["b"]]], r"X\[0\] is not a sequence: step 1 is a value of type list"),
     "numbers beside words": (
         [["a"], [1, 2]],
         r"^X\[1\] does not hold str, but others do; all steps must be of one",
@@ -408,11 +408,11 @@ VALUE_ERRORS = {
     "words of two axes": ([[["a", "b"]]], r"X\[0\] has 2 str a step, but a token is one str"),
     "mixed row of words": (
         np.array([["a", "b"], ["c", 1]], object),
-        r"X\[1\] has int at step 1, but other steps are",
+        r"X\[1\] has a value of type int at step 1, but other steps are",
     ),
     "mixed Sequences": (
         Sequences.from_lengths(np.array(["a", "b", None], object), [1, 2]),
-        r"X\[1\] has NoneType at step 1, but other steps are str",
+        r"X\[1\] has a missing value \(None\) at step 1, but other steps are str",
     ),
     "complex": (np.zeros((2, 3), complex), "Complex data not supported: X has dtype complex128"),
     "complex inside": ([[1.0], [1j]], r"Complex data not supported: X\[1\] has dtype complex128"),
@@ -744,9 +744,9 @@ TARGET_ERRORS = {
     "outputs inside": ([[[1, 2], [3]], [[5, 6]]], r"y\[0\] does not hold one target a step"),
     "missing label": (
         [["N", None], ["V"]],
-        r"y\[0\] does not hold .*step 1 is of type NoneType, but other steps are str",
+        r"y\[0\] does not hold .*step 1 is a missing value \(None\), but other steps are str",
     ),
-    "NaN among labels": ([["N", NAN], ["V"]], r"y\[0\] does not hold .*: step 1 is of type float"),
+    "NaN among labels": ([["N", NAN], ["V"]], r"y\[0\] does not hold .*: step 1 is a missing value \(nan\)"),
     "labels and numbers": ([["N", "V"], [1]], "Some sequences of y hold str and others numbers"),
 }
 
@@ -932,7 +932,7 @@ DATES = [datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)]
         (
             np.array([[1, "2"], [3, "4"]], object),
             ValueError,
-            r"X\[0\] has int at step 0, but other steps are str",
+            r"X\[0\] has a value of type int at step 0, but other steps are str",
         ),
         (np.array([[["1.5"]]], object), TypeError, r"X\[0, 0, 0\] is '1.5', but must be a number"),
         (

@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 import random
+import re
 import signal
 
 import joblib
@@ -21,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import LRScheduler
 
-from sklearn_rnn import RNNForecaster
+from sklearn_rnn import RNNClassifier, RNNForecaster
 from sklearn_rnn.model_selection import backtest
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import SlidingWindow
@@ -543,7 +544,7 @@ BAD_CALLS = {
         POINT,
         lambda m: m.predict_rolling(ONE[:5], 3, start=3),
         ValueError,
-        r"^X has 5 step\(s\), too few for a forecast of 3 after 3 known step\(s\); make n_steps or start sm",
+        r"^X has 5 step\(s\), too few for a forecast of 3 after 3 known step\(s\); give more of the series",
     ),
     "rolling on by too little": (
         POINT,
@@ -702,12 +703,45 @@ def test_holes_are_found_beside_exogenous_frames():
         (hourly(freq="15min", drop=[30, 70, 71]), 3, "asfreq('900s')"),
         (hourly(freq="D", drop=[100], tz="Europe/Berlin"), 1, "asfreq('1D')"),
         (hourly(freq="MS", n=60, drop=[40]).to_period("M"), 1, "freq='M'))"),
+        (hourly(n=200).reset_index(drop=True).drop(range(50, 60)), 10, "reindex(range(0, 200, 1))"),
+        (
+            hourly(drop=[30, 31]).pipe(lambda x: x.set_axis(x.index - x.index[0])),
+            2,
+            "resample('3600s').mean()",
+        ),
+        (hourly(freq="D", drop=[9]).rename(str), 1, "set_axis(pd.to_datetime(series.index)).asfreq('1D')"),
+        (hourly(freq="D", drop=[9]).pipe(lambda x: x.set_axis(x.index.date)), 1, ").asfreq('1D')"),
     ],
 )
 def test_holes_in_other_dates(series, n_missing, fix):
     with pytest.warns(UserWarning, match=rf"lacks {n_missing} step\(s\)") as caught:
         RNNForecaster(**QUICK).fit(series)
     assert fix in str(caught[0].message)
+    code = re.search(r"series = (series\..*); or", str(caught[0].message))[1]
+    filled = eval(code, {"series": series, "pd": pd})
+    assert len(filled) == len(series) + n_missing and not filled.isna().any()
+
+
+@pytest.mark.parametrize("form", [lambda x: x, lambda x: [x], lambda x: x.to_frame()])
+def test_windows_look_at_dates_as_well(form):
+    window, series = SlidingWindow(5), hourly(n=60)
+    window.make_windows(form(series))
+    with pytest.raises(ValueError, match="index that does not increase"):
+        window.make_windows(form(series[::-1]))
+    with pytest.raises(ValueError, match="in its index twice"):
+        window.make_windows(form(pd.concat([series, series[-1:]])))
+    with pytest.warns(UserWarning, match="lacks 4 step") as caught:
+        window.make_windows(form(series.drop(series.index[20:24])))
+    assert caught[0].filename == __file__
+
+
+def test_the_level_of_dates_is_the_time_of_a_panel():
+    index = pd.MultiIndex.from_product([pd.date_range("2026", periods=20), ["a", "b"]], names=["t", "id"])
+    table = pd.DataFrame({"v": rng.randn(40)}, index=index)
+    with pytest.raises(ValueError, match=r"droplevel\('id'\) for _, series in X.groupby\(level='id'\)"):
+        RNNForecaster().fit(table)
+    with pytest.raises(ValueError, match=r"reset_index\(\), 'id', sort_by='t'\)"):
+        RNNClassifier().fit(table, np.arange(40) % 2)
 
 
 @pytest.mark.parametrize(
@@ -720,7 +754,7 @@ def test_holes_in_other_dates(series, n_missing, fix):
         hourly(freq="5min", n=3000).between_time("9:30", "16:00"),
         hourly(freq="h", n=2000).loc[lambda x: x.index.day_of_week < 5],
         hourly(freq="D", n=300).loc[lambda x: x.index.day_of_week < 6],
-        hourly(n=200).reset_index(drop=True).drop(range(50, 60)),
+        hourly(n=200).reset_index(drop=True).iloc[np.sort(np.random.default_rng(0).permutation(200)[:100])],
         hourly(n=200).iloc[np.sort(np.random.default_rng(0).permutation(200)[:100])],
     ],
 )

@@ -1,8 +1,10 @@
 """What may be read otherwise than it was meant: warnings with the way out, and none where all is well."""
 
+import ast
 import json
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,15 @@ import polars as pl
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger, Sequences
+from sklearn_rnn import (
+    RNNClassifier,
+    RNNForecaster,
+    RNNLanguageModel,
+    RNNRegressor,
+    RNNSeq2Seq,
+    RNNTagger,
+    Sequences,
+)
 from sklearn_rnn.data import as_sequences
 from sklearn_rnn.preprocessing import OneHotSequenceEncoder, SequencePadder, StepTransformer, TokenEncoder
 
@@ -406,3 +416,178 @@ def test_padding_of_what_only_becomes_an_array():
     X, y = np.array([[1.0, 2.0, -1.0], [2.0, 1.0, 3.0]]), [1.0, 2.0]
     model = RNNRegressor(padding_value=-1, **FAST).fit(OnlyAnArray(X), OnlyAnArray(y))
     np.testing.assert_array_equal(model.predict(OnlyAnArray(X)), model.predict(X))
+
+
+# The order of rows
+
+
+DATES = pd.DataFrame(
+    {
+        "run": [1, 0, 1, 0, 0, 1],
+        "day": pd.to_datetime(
+            ["2026-03-02", "2026-03-01", "2026-03-01", "2026-03-03", "2026-03-02", "2026-03-03"]
+        ),
+        "a": np.arange(6.0) - 2.5,
+    }
+)
+
+
+@pytest.mark.parametrize("form", ["DataFrames", "Series", "periods", "durations"])
+def test_rows_in_another_order_than_the_dates_of_their_index(form):
+    X = [rows.set_index("day")[["a"]] for _, rows in DATES.groupby("run")]
+    if form == "Series":
+        X = [x["a"] for x in X]
+    elif form == "periods":
+        X = [x.to_period("D") for x in X]
+    elif form == "durations":
+        X = [x.set_axis(x.index - pd.Timestamp("2026-01-01")) for x in X]
+    message = (
+        r"^X\[0\] and 1 more: the index holds dates, but the rows have another.*: X = \[x.sort_index\(\)"
+    )
+    one_warning(lambda: RNNClassifier(**FAST).fit(X, [0, 1]), message)
+    ordered = [x.sort_index() for x in X]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = RNNClassifier(**FAST).fit(ordered, [0, 1])
+        RNNClassifier(**FAST).fit([x.reset_index(drop=True) for x in X], [0, 1])
+    one_warning(lambda: model.predict([X[0]]), r"^X\[0\]: the index holds dates")
+
+
+@pytest.mark.parametrize("form", ["pandas", "a time zone", "polars"])
+def test_a_long_table_in_another_order_than_its_dates(form):
+    table = DATES.assign(day=DATES["day"].dt.tz_localize("UTC")) if form == "a time zone" else DATES
+    table = pl.from_pandas(table) if form == "polars" else table
+    read = partial(Sequences.from_long, table, "run", value_columns=["a"])
+    one_warning(
+        read, "Column 'day' of the table holds dates, but the steps have another order.*sort_by='day'"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(sort_by="day")
+        ordered = DATES.sort_values("day").assign(due=DATES["day"], born=DATES["day"].iloc[0])
+        Sequences.from_long(ordered, "run", value_columns=["a"])
+
+
+# Precision
+
+
+def test_what_float32_does_not_hold_stays_float64():
+    X = [np.array([[1.7e9, 0.0], [1.7e9 + 9, 1.0]]), np.array([[1.7e9 + 5, np.nan]])]
+    assert as_sequences(X, allow_nan=True).values.dtype == np.float64
+    assert as_sequences([x - [1.7e9, 0] for x in X], allow_nan=True).values.dtype == np.float32
+    assert as_sequences([np.full((3, 1), 1.7e9)]).values.dtype == np.float32  # constant
+    assert as_sequences(X, allow_nan=True, dtype=np.float32).values.dtype == np.float32
+
+
+@pytest.mark.parametrize("series", [1e6 + 0.5 * np.sin(np.arange(60)), 1.7e9 + np.arange(60.0)])
+def test_float32_that_has_lost_the_differences_is_warned_of(series):
+    series = series.astype(np.float32)
+    message = "^X is float32, which has seven digits.*Give float64"
+    one_warning(lambda: RNNForecaster(**FAST).fit(series), message)
+    one_warning(lambda: StepTransformer(StandardScaler()).fit([series[:, np.newaxis]]), message)
+
+
+# Advice
+
+
+def test_codes_as_numbers_may_be_made_integers():
+    X = np.array([[40, 900, 7, 0, 0], [3, 1900, 5, 8, 0], [900, 40, 3, 7, 5], [8, 7, 1900, 0, 0]] * 3)
+    with pytest.warns(UserWarning, match="If they are codes of tokens.*make them integers: ") as found:
+        RNNClassifier(padding_value=0, **FAST).fit(X, [0, 1] * 6)
+    fix = re.search(r"X = (\[np\.ravel.* in X\])", str(found[0].message))[1]
+    assert list(map(len, eval(fix, {"np": np, "X": X}))) == [3, 4, 5, 3] * 3
+    floats = [row[row > 0].astype(float) for row in X]
+    with pytest.warns(UserWarning, match="If they are codes of tokens") as found:
+        RNNClassifier(**FAST).fit(floats, [0, 1] * 6)
+    fix = re.search(r"X = (\[np\.ravel.* in X\])", str(found[0].message))[1]
+    assert [x.tolist() for x in eval(fix, {"np": np, "X": floats})] == [row[row > 0].tolist() for row in X]
+    one_warning(
+        lambda: RNNClassifier(**FAST).fit([x + 0.5 for x in floats], [0, 1] * 6),
+        "^X has features far from mean 0(?!.*codes)",
+    )
+
+
+NESTED = [[0.5, -2.25], [1.0, 3.5], [-0.25, 4.0]]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        json.dumps,
+        str,
+        lambda x: str(tuple(map(tuple, x))),
+        lambda x: str(np.array(x)),
+        lambda x: repr(np.array(x, dtype=np.float32)),
+        lambda x: str([[np.float64(v) for v in row] for row in x]),
+    ],
+)
+def test_advice_for_lists_of_lists_as_text_works(form):
+    X = [form(NESTED), form(NESTED[:2])] * 3
+    with pytest.warns(UserWarning, match="lists of lists as text") as found:
+        RNNClassifier(**FAST).fit(X, [0, 1] * 3)
+    fix = re.search(r"make numbers of them: X = (.*)\.$", str(found[0].message))[1]
+    assert eval(fix, {"re": re, "json": json, "ast": ast, "X": X})[:2] in (
+        [NESTED, NESTED[:2]],
+        [tuple(map(tuple, NESTED)), tuple(map(tuple, NESTED[:2]))],
+    )
+
+
+def test_advice_for_lists_with_missing_numbers_works():
+    X = ["[0.5, None, 2.25]", "[1.5, 3.0]"] * 3
+    with pytest.warns(UserWarning, match="lists of numbers as text") as found:
+        RNNClassifier(**FAST).fit(X, [0, 1] * 3)
+    fix = re.search(r"make numbers of them: X = (.*)\.$", str(found[0].message))[1]
+    np.testing.assert_array_equal(eval(fix, {"re": re, "X": X})[0], [0.5, np.nan, 2.25])
+
+
+def fail(*_):
+    raise ValueError("Not so.")
+
+
+REFUSED = {
+    "what from_long returns": (
+        lambda: RNNClassifier().fit(Sequences.from_long(DATES, "run", sort_by="day"), [0, 1]),
+        r"X is a pair that begins with Sequences.* X, ids = Sequences\.from_long\(\.\.\.\)",
+    ),
+    "one text": (
+        lambda: RNNClassifier(**FAST).fit(["ab", "c"], [0, 1]).predict("ab"),
+        r"One text is given as \[X\]",
+    ),
+    "the words of one sentence": (
+        lambda: RNNTagger().fit(["Return", "the", "path"], ["V", "D", "N"]),
+        r"if X is one list of words, give \[X\] and \[y\]",
+    ),
+    "a missing word": (
+        lambda: RNNTagger().fit([["a", np.nan]], [[0, 1]]),
+        r"step 1 is a missing value \(nan\), but other",
+    ),
+    "a missing word of a table": (
+        lambda: RNNTagger().fit(Sequences.from_lengths(np.array(["a", None], dtype=object), [2]), [[0, 1]]),
+        r"X\[0\] has a missing value \(None\) at step 1",
+    ),
+    "a table of text": (
+        lambda: RNNSeq2Seq().fit(pd.DataFrame({"x": ["ab", "b"]}), ["b", "ab"]),
+        "X is a DataFrame that holds text.*give one column as a list of str",
+    ),
+    "a number for each source": (
+        lambda: RNNSeq2Seq().fit(["ab", "b"], pd.Series([1.0, 2.0], index=[7, 8])),
+        "y holds a number for each source.*RNNRegressor predicts numbers",
+    ),
+    "weights of steps": (
+        lambda: RNNClassifier().fit(["ab", "b"], [0, 1], sample_weight=[[1, 1], [1]]),
+        "Sample weights must be 1D array or scalar, got 2D array. Each sequence has one",
+    ),
+    "a scorer that fails": (
+        lambda: RNNClassifier(early_stopping=True, scoring=fail, **FAST | {"max_iter": 2}).fit(
+            list("abc") * 20, [0, 1, 2] * 20
+        ),
+        r"fails on what is validated on: Not so\. It must be called as",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_is_refused_has_a_way_out(what):
+    call, message = REFUSED[what]
+    with pytest.raises((TypeError, ValueError), match=f"(?s){message}"):
+        call()
