@@ -88,7 +88,7 @@ def test_next_chess_move(capsys):
 
 
 def test_surprise(tmp_path, capsys):
-    bits = load_example("surprise").main(["--epochs", "4", "--output", str(tmp_path)])
+    bits = load_example("surprise").main(["--epochs", "2", "--output", str(tmp_path)])
     assert list(bits.values()) == sorted(bits.values()) and bits["in German"] > 4
     out = capsys.readouterr().out
     assert re.search(r"slip of the pen .* least expected: .*str\[n\]", out)
@@ -97,7 +97,7 @@ def test_surprise(tmp_path, capsys):
 
 
 def test_surnames_by_language(capsys):
-    right = load_example("surnames_by_language").main(["--names", "3000", "--epochs", "10"])
+    right = load_example("surnames_by_language").main(["--names", "2000", "--epochs", "6"])
     assert right["language model"] > right["always the most frequent"] + 0.3
     assert re.search(r"\nZulu +\w+\+?, ", capsys.readouterr().out)
 
@@ -116,9 +116,9 @@ def test_dates_to_iso(tmp_path, capsys):
 
 
 def test_spelling_to_sound(tmp_path, capsys):
-    arguments = ["--words", "3000", "--epochs", "5", "--output", str(tmp_path)]
+    arguments = ["--words", "3000", "--epochs", "3", "--output", str(tmp_path)]
     errors = load_example("spelling_to_sound").main(arguments)
-    assert errors["phonemes"] < 0.35 and errors["words"] < 0.85
+    assert errors["phonemes"] < 0.5 and errors["words"] < 0.95
     assert re.search(r"1000 words that it never saw(.|\n)*\n +mimsy  [A-Z ]+\n", capsys.readouterr().out)
     assert [path.name for path in tmp_path.iterdir()] == ["sounds.png"]
 

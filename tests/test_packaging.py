@@ -45,7 +45,10 @@ def test_unknown_name():
         ("from sklearn_rnn import data, datasets, preprocessing", {"skorch", "torch"}),
         ("import sklearn_rnn.nn", {"skorch"}),
         (
-            "from sklearn_rnn import RNNClassifier; RNNClassifier(max_iter=1).fit([[0.0], [1.0]], [0, 1])",
+            "import pickle; from sklearn_rnn import RNNClassifier; "
+            "model = RNNClassifier(max_iter=1, pooling='attention', embedding_size=2); "
+            "model.fit(['a', 'b'], [0, 1]); "
+            "pickle.loads(pickle.dumps(model)).predict(['a'])",
             {"torch._dynamo", "sympy", "matplotlib"},
         ),
     ],

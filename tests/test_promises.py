@@ -36,7 +36,7 @@ from sklearn_rnn.training.net import SequenceNet
 def path(request, monkeypatch):
     """Every promise holds with the compiled loops and without, in this process and in those it starts.
 
-    Of many pairs of a cell and a task, one in four is also tried without (see conftest.py).
+    Some pairs of a cell and a task are left out (see conftest.py).
     """
     if request.param == "compiled":
         if library.load() is None:

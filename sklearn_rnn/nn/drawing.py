@@ -78,6 +78,20 @@ class FirstWeights(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+class NoWeights(TorchFunctionMode):
+    """Let nothing be drawn for the first weights of what is made inside a ``with`` block.
+
+    On the meta device torch would import its compiler for it, which takes seconds.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        """Call a function of torch, unless it draws."""
+        kwargs = kwargs or {}
+        if func in _DRAWS or func is torch.Tensor.div_:  # by which what was drawn is scaled
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def draw_factors(values, keep):
     """Draw what dropout multiplies values with, as torch draws it.
 

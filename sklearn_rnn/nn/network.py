@@ -7,7 +7,7 @@ from torch import nn
 
 from sklearn_rnn.nn.cells import CELLS
 from sklearn_rnn.nn.condition import InitialState, join
-from sklearn_rnn.nn.drawing import Dropout, get_generator, is_own_class
+from sklearn_rnn.nn.drawing import Dropout, NoWeights, get_generator, is_own_class
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.pooling import POOLINGS
@@ -113,7 +113,7 @@ class Network(nn.Module):
             return network
         # On the meta device nothing is drawn and no memory is taken. To draw orthogonal weights would take
         # longer than to read them from a file.
-        with torch.device("meta"):
+        with torch.device("meta"), NoWeights():
             network = cls(**architecture)
         network.load_state_dict(tensors, assign=True)
         network._note_first()

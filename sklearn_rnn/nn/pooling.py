@@ -84,7 +84,7 @@ class AttentionPooling(nn.Module):
     def __init__(self, input_size, directions):
         super().__init__()
         self.key = Linear(input_size, input_size)
-        self.context = nn.Parameter(torch.empty(input_size).uniform_(-1, 1) / input_size**0.5)
+        self.context = nn.Parameter(torch.empty(input_size).uniform_(-1, 1).div_(input_size**0.5))
 
     def rate(self, outputs):
         """Rate the steps: the energies (S_b,) of outputs (S_b, D)."""

@@ -234,7 +234,7 @@ print(n_kills, *(name for name in os.listdir(folder) if "ckpt" in name))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that fork")
 @pytest.mark.parametrize("form", ["stream", "texts"])
 def test_killed_at_any_moment(tmp_path, form):
-    X = DATA[form] * 4
+    X = DATA[form] * 2
     schedule = LRScheduler(OneCycleLR, max_lr=0.05, total_steps=500, step_every="batch")
     options = SMALL | EARLY | {"max_iter": 20, "n_iter_no_change": 20, "callbacks": [schedule]}
     done = subprocess.run(

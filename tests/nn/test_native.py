@@ -413,6 +413,7 @@ def test_backward_twice(name):
 @pytest.mark.parametrize("kind", ["features", "tokens"])
 def test_gradients_of_gradients(name, kind):
     """Those of a penalty on gradients, for example; they are what torch's own operations give."""
+    torch.manual_seed(0)  # what is fed back without a bound may grow, and errors of rounding with it
     cell = make_cell(name)
     x, packing = make_problem(4, 5)
     if kind == "tokens":
