@@ -428,7 +428,7 @@ def test_gradients_of_gradients(name, kind):
         grads = torch.autograd.grad(value, wanted, create_graph=True)
         return grads, torch.autograd.grad(sum((g**2).sum() for g in grads), wanted)
 
-    torch.testing.assert_close(penalty(run_native), penalty(_run_plain), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(penalty(run_native), penalty(_run_plain), rtol=1e-3, atol=1e-4)
 
 
 @needs_loops
