@@ -1,5 +1,6 @@
 """The container that every form of sequences becomes: flat values and offsets."""
 
+import numbers
 import re
 import warnings
 from contextlib import contextmanager
@@ -141,6 +142,8 @@ class Sequences:
             if getattr(padding_value, "ndim", 0) or isinstance(padding_value, (list, tuple)):
                 raise TypeError(f"padding_value must be one number or str, got {padding_value!r}.")
             with reading("padding_value"):
+                if isinstance(padding_value, numbers.Real):
+                    float(padding_value)  # what is too large is an error, in all versions of NumPy
                 is_nan = padding_value != padding_value
                 lengths = trailing_lengths(~(X != X if is_nan else X == padding_value).all(axis=2))
         lengths = _as_whole("lengths", lengths)
