@@ -943,6 +943,16 @@ def with_gradient(values):
 
 
 X = [[[0.0], [1.0]], [[2.0]], [[3.0], [4.0], [5.0]]]
+
+
+def cells(*rows):
+    """Make an array of objects of what NumPy would look into."""
+    made = np.empty((len(rows), len(rows[0])), dtype=object)
+    for place in np.ndindex(made.shape):
+        made[place] = rows[place[0]][place[1]]
+    return made
+
+
 SERIES = np.sin(np.arange(20.0))
 KNOWN = {
     "y of no numbers": lambda: RNNRegressor(**TINY).fit(X, np.zeros((3, 0))),
@@ -1013,6 +1023,12 @@ KNOWN = {
     "a mask that is no number": lambda: preprocessing.SequencePadder(masked=torch.ones(0)).fit(X),
     "a huge padding of padded sequences": lambda: Sequences.from_padded(
         np.ones((1, 2, 1)), padding_value=10**400
+    ),
+    "a tensor with gradient among labels": lambda: RNNClassifier(**TINY).fit(
+        X, cells([0, 0, torch.ones(2, requires_grad=True)], [1, 1, 1], [0, 0, 0])
+    ),
+    "a nested tensor as targets": lambda: RNNSeq2Seq(**TINY).fit(
+        [[1], [2, 3]], torch.nested.nested_tensor([torch.tensor([0, 0]), torch.tensor([1])])
     ),
     "a series of dicts": lambda: RNNForecaster(**TINY).fit([{"a": 1}, {"a": 2}]),
     "an object without axes": lambda: RNNRegressor(**TINY).fit(np.array(None, dtype=object), [0]),

@@ -71,7 +71,8 @@ def check_labels(y, name="y"):
                 f"{name} holds str and others; make all labels of one type: [str(label) for label in {name}]."
             )
         if labels.dtype.kind != "U":
-            labels = np.array(flat).reshape(objects.shape) if are_str == {False} else objects
+            with reading(name):
+                labels = np.array(flat).reshape(objects.shape) if are_str == {False} else objects
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError(f"{name} contains NaN or infinity, which is no label.")
     if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():

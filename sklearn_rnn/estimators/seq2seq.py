@@ -336,7 +336,7 @@ class RNNSeq2Seq(BaseRNN):
                 f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
             )
         sources = self._read_sources(X, reset=reset)
-        may_be_numbers = isinstance(y, (list, tuple)) or len(getattr(y, "shape", ())) == 1
+        may_be_numbers = isinstance(y, (list, tuple)) or getattr(y, "ndim", 0) == 1
         if may_be_numbers and isinstance(next(iter(y), None), numbers.Number):
             raise ValueError(
                 f"{names[1]} holds a number for each source, but {type(self).__name__} writes sequences. "
