@@ -77,6 +77,8 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
             "see cross_val_score, whose splitters set whole series aside."
         )
     n_steps = forecaster.horizon if n_steps is None else n_steps
+    if not isinstance(n_steps, Integral):
+        raise TypeError(f"n_steps must be an integer, but it is {n_steps!r}.")
     series, _, is_flat = read_series(X)
     values = series.values[:, 0] if is_flat else series.values
     with reading("exogenous"):

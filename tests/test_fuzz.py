@@ -926,6 +926,7 @@ SUBJECTS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of polars' own, at odd cells
 def test_fuzz(fuzz_case):
     rng = np.random.default_rng(fuzz_case)
     before = world()
@@ -1026,6 +1027,13 @@ KNOWN = {
     ),
     "a tensor with gradient among labels": lambda: RNNClassifier(**TINY).fit(
         X, cells([0, 0, torch.ones(2, requires_grad=True)], [1, 1, 1], [0, 0, 0])
+    ),
+    "a huge padding of codes": lambda: Sequences.from_lengths([1, 2, 3], [1, 2]).to_padded(10**400),
+    "a number of steps that is a tensor": lambda: backtest(
+        RNNForecaster(**TINY), np.arange(30.0), cv=2, n_steps=torch.tensor(1j)
+    ),
+    "a tensor of two numbers as a label of a metric": lambda: metrics.edit_distance_rate(
+        [[0, 1]], [[torch.ones(2), torch.ones(2)]]
     ),
     "a nested tensor as targets": lambda: RNNSeq2Seq(**TINY).fit(
         [[1], [2, 3]], torch.nested.nested_tensor([torch.tensor([0, 0]), torch.tensor([1])])

@@ -142,6 +142,8 @@ class Sequences:
             if getattr(padding_value, "ndim", 0) or isinstance(padding_value, (list, tuple)):
                 raise TypeError(f"padding_value must be one number or str, got {padding_value!r}.")
             with reading("padding_value"):
+                if hasattr(padding_value, "item"):  # of an array, or a tensor, without axes
+                    padding_value = padding_value.item()
                 if isinstance(padding_value, numbers.Real):
                     float(padding_value)  # what is too large is an error, in all versions of NumPy
                 is_nan = padding_value != padding_value
@@ -323,8 +325,9 @@ class Sequences:
         n_steps = longest if n_steps is None else n_steps
         if n_steps < longest:
             raise ValueError(f"n_steps={n_steps} is less than the longest sequence's {longest} steps.")
-        dtype = self._padded_dtype(padding_value)
-        X = np.full((len(self), n_steps, *self.values.shape[1:]), padding_value, dtype=dtype)
+        with reading("padding_value"):
+            dtype = self._padded_dtype(padding_value)
+            X = np.full((len(self), n_steps, *self.values.shape[1:]), padding_value, dtype=dtype)
         X[np.arange(n_steps) < lengths[:, np.newaxis]] = self.values
         return X
 

@@ -967,6 +967,28 @@ def array_shape(X):
     return tuple(X.shape)
 
 
+def first_of(X):
+    """Return the first of what a collection holds.
+
+    Parameters
+    ----------
+    X : iterable
+        A memoryview, too, whose parts Python cannot always take.
+
+    Returns
+    -------
+    object
+        None if there is nothing.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.validation import first_of
+    >>> first_of(["to", "be"])
+    'to'
+    """
+    return next(iter(np.asarray(X) if isinstance(X, memoryview) else X), None)
+
+
 def check_unit(X, sequences, vocabulary, owner, name="X"):
     """Refuse whole texts where words were fitted, and words where characters were.
 
@@ -989,7 +1011,7 @@ def check_unit(X, sequences, vocabulary, owner, name="X"):
         If the tokens of X are of the other kind.
     """
     longest = max(map(len, vocabulary.tolist()))
-    if longest > 1 and isinstance(next(iter(X)), str):
+    if longest > 1 and isinstance(first_of(X), str):
         raise TypeError(
             f"{name} holds str, which are read character by character, but {type(owner).__name__} was fitted "
             f"on words. Split each text into a list of words; if {name} is one sequence, give [{name}]."
@@ -1484,8 +1506,8 @@ def warn_of_numbers_as_text(X, sequences):
     """
     if sequences.values.dtype.kind not in "UO":
         return
-    X = np.asarray(X) if isinstance(X, memoryview) else X  # whose parts Python cannot take
-    are_texts = not isinstance(X, Sequences) and isinstance(next(iter(X)), str)
+    X = np.asarray(X) if isinstance(X, memoryview) else X
+    are_texts = not isinstance(X, Sequences) and isinstance(first_of(X), str)
     texts = [str(x) for x in X] if are_texts else sequences.values.tolist()
     if not all(map(_is_printed, texts)) or not any(map(_HAS_SIGN.search, texts)):
         return

@@ -781,7 +781,8 @@ def count_padded_steps(X, padding_value):
         return shape[1]
     if padding_value is None or isinstance(X, Sequences):
         return None
-    X = X if hasattr(X, "__iter__") or hasattr(X, "__getitem__") else np.asarray(X)
+    is_iterable = hasattr(X, "__iter__") or hasattr(X, "__getitem__")
+    X = X if is_iterable and not isinstance(X, memoryview) else np.asarray(X)
     return np.array([len(x) for x in X])
 
 

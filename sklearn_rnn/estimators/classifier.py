@@ -383,8 +383,10 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         if predicted.ndim == 1:
             with reading("y"):
                 return accuracy_score(y, predicted, sample_weight=sample_weight)
-        if np.shape(y) != predicted.shape:
-            raise ValueError(f"y has shape {np.shape(y)}, but the predictions have {predicted.shape}.")
+        with reading("y"):
+            shape = np.shape(y)
+        if shape != predicted.shape:
+            raise ValueError(f"y has shape {shape}, but the predictions have {predicted.shape}.")
         with reading("y"):
             is_right = predicted == np.asarray(y)
         return float(np.average(is_right.all(axis=1), weights=sample_weight))

@@ -19,6 +19,7 @@ from sklearn_rnn.data.validation import (
     check_same_number,
     check_sample_weight,
     check_unit,
+    first_of,
     object_array,
     warn_of_padding,
 )
@@ -337,7 +338,7 @@ class RNNSeq2Seq(BaseRNN):
             )
         sources = self._read_sources(X, reset=reset)
         may_be_numbers = isinstance(y, (list, tuple)) or getattr(y, "ndim", 0) == 1
-        if may_be_numbers and isinstance(next(iter(y), None), numbers.Number):
+        if may_be_numbers and isinstance(first_of(y), numbers.Number):
             raise ValueError(
                 f"{names[1]} holds a number for each source, but {type(self).__name__} writes sequences. "
                 "RNNRegressor predicts numbers, RNNClassifier labels; a sequence of one number is [number]."
@@ -960,7 +961,7 @@ def _as_labels(X):
         return None
     if not isinstance(X, np.ndarray):
         with reading("X"):
-            if not isinstance(next(iter(X)), (int, np.integer, np.bool_)):
+            if not isinstance(first_of(X), (int, np.integer, np.bool_)):
                 return None
             X = np.asarray(X)
     return X if X.ndim == 1 and X.dtype.kind in "iub" else None

@@ -53,7 +53,7 @@ def read_labels(y, name):
         problems.raise_if_any()
         labels = list(chain.from_iterable(rows))
     try:
-        all_good = not any(map(is_missing, set(labels)))
+        all_good = not any(is_missing(label) or getattr(label, "ndim", 0) for label in set(labels))
     except TypeError:  # what has no hash is no label
         all_good = False
     if not all_good:
@@ -90,7 +90,7 @@ def _kind_of_array(row):
 
 def _find_no_label(i, row, problems):
     for t, label in enumerate(row):
-        if isinstance(label, (list, dict, set, np.ndarray)):
+        if isinstance(label, (list, dict, set)) or getattr(label, "ndim", 0):
             problems.add(i, f"holds a {type(label).__name__} at step {t}; a step has one label.")
             return
         if is_missing(label):
@@ -140,6 +140,7 @@ def check_any_steps(lengths):
 
 def as_list(labels):
     """Make a list of plain Python objects."""
+    labels = np.asarray(labels) if isinstance(labels, memoryview) else labels
     return labels.tolist() if hasattr(labels, "tolist") else list(labels)
 
 
