@@ -1081,3 +1081,13 @@ def test_refused_windows_change_nothing():
     with pytest.raises(ValueError, match="NaN at step 2, which would be a target"):
         window.make_windows(np.array([1.0, 2.0, NAN, 4.0]))
     assert vars(window) == vars(preprocessing.SlidingWindow(1))
+
+
+def test_a_training_that_fails_leaves_the_net_as_it_was():
+    rng = np.random.default_rng(0)
+    model = RNNForecaster(**TINY).set_params(max_iter=2).fit(rng.normal(size=(2, 9, 2)))
+    before, X = digest(vars(model)), rng.normal(size=(2, 9, 2))
+    X[0, 3, 1] = 1e308
+    with pytest.raises(ValueError, match="the loss is inf"):
+        model.partial_fit(X)
+    assert digest(vars(model)) == before

@@ -165,6 +165,7 @@ def check_dates(X, exogenous, is_one):
     >>> check_dates(series, None, is_one=True)
     """
     given = [X] if is_one or isinstance(X, memoryview) else X  # which has no dates
+    exogenous = None if isinstance(exogenous, memoryview) else exogenous
     known = [None] * len(given) if exogenous is None else [exogenous] if is_one else exogenous
     problems = Problems("X")
     for i, (series, ahead) in enumerate(zip(given, known, strict=False)):

@@ -272,6 +272,10 @@ class SequenceNet(NeuralNet):
                 "batch_size",
                 "callbacks",
                 "callbacks_",
+                "checkpoint",
+                "epochs_to_come",
+                "epochs_done",
+                "terms_done",
                 "_n_batches",
                 "_first_loss",
             )
