@@ -1091,3 +1091,9 @@ def test_a_training_that_fails_leaves_the_net_as_it_was():
     with pytest.raises(ValueError, match="the loss is inf"):
         model.partial_fit(X)
     assert digest(vars(model)) == before
+    X, y = [[0.0], [1.0], [2.0]], [0, 1, 0]
+    model = RNNClassifier(scoring="exact_match", warm_start=True, **TINY).fit(X, y)
+    before = digest(vars(model))
+    with pytest.raises(ValueError, match="scoring='exact_match' fails"):
+        model.fit(X, y, X_val=X, y_val=y)
+    assert digest(vars(model)) == before

@@ -280,13 +280,14 @@ class SequenceNet(NeuralNet):
                 "_first_loss",
             )
         }
-        return *learnt, len(self.history), settings
+        return *learnt, len(self.history), self.criterion_.training, settings
 
     def restore(self, memory):
         """Go back to what `remember` gave."""
-        weights, optimizer, stream, n_epochs, settings = memory
+        weights, optimizer, stream, n_epochs, is_training, settings = memory
         self.module_.load_state_dict(weights)
         self.module_.eval()
+        self.criterion_.train(is_training)
         self.optimizer_.load_state_dict(optimizer)
         self.stream.set_state(stream)
         del self.history[n_epochs:]  # earlier epochs are never written to again
