@@ -85,10 +85,10 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
     name : str, default="X"
         What error messages call the data.
     dtype : numpy dtype, "auto" or None, default="auto"
-        Type of numbers. "auto" is float32, which networks compute with, unless it does not tell the values of
-        a feature apart. None keeps what was given as far as it matters: float32 for all that it holds exactly
-        (float32, float16, short integers), float64 for all else. Large numbers that differ little, such as
-        times since 1970, are told apart in float64 alone; centre them before they become float32.
+        Type of numbers. "auto" is float32, which networks compute with, unless the values of a feature differ
+        in its last digits only. None keeps what was given as far as it matters: float32 for all that it holds
+        exactly (float32, float16, short integers), float64 for all else. Times since 1970, and other large
+        numbers that differ little, differ in float64 only; centre them before they become float32.
 
     Returns
     -------
@@ -241,7 +241,7 @@ def find_time_level(index):
 
 
 def is_held_by_float32(values):
-    """Whether float32 tells the values of each feature apart: they spread over some thousand of its units.
+    """Whether the values of each feature spread over some thousand units of float32 at their size.
 
     Parameters
     ----------
@@ -268,12 +268,14 @@ def is_held_by_float32(values):
         return not ((low < high) & (high - low < _LEAST_UNITS * unit)).any()
 
 
-_LEAST_UNITS = 4000
+_LEAST_UNITS = (
+    4000  # from the smallest to the largest number, so about 1000 in a standard deviation (scale.py)
+)
 _LARGEST_EXACT = 2**24  # up to which float32 holds every whole number
 
 
 def warn_of_float32(sequences, name="X"):
-    """Warn if numbers were given as float32, and it does not tell them apart; no scaling helps then.
+    """Warn if numbers were given as float32 and differ in its last digits only; scaling cannot help then.
 
     Parameters
     ----------
