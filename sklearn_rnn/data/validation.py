@@ -260,17 +260,21 @@ def is_held_by_float32(values):
     >>> is_held_by_float32(np.array([[0.0], [1.0]])), is_held_by_float32(np.array([[1e9], [1e9 + 1]]))
     (True, False)
     """
-    if not len(values):
-        return True
+    return not len(values) or not _find_narrow(values)[0].any()
+
+
+def _find_narrow(values):
+    """Return which features spread over few units of float32 at their size, and these units."""
     with np.errstate(all="ignore"):
         low, high = np.fmin.reduce(values).astype(np.float64), np.fmax.reduce(values).astype(np.float64)
-        unit = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
-        return not ((low < high) & (high - low < _LEAST_UNITS * unit)).any()
+        units = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
+        return (low < high) & (high - low < _LEAST_UNITS * units), units
 
 
 _LEAST_UNITS = (
     4000  # from the smallest to the largest number, so about 1000 in a standard deviation (scale.py)
 )
+_LEAST_GAP = 8  # units between numbers that were rounded before, to decimals or to a step of their own
 _LARGEST_EXACT = 2**24  # up to which float32 holds every whole number
 
 
@@ -299,7 +303,9 @@ def warn_of_float32(sequences, name="X"):
     if values.dtype != np.float32:
         return
     are_equal = (values == values[0]).all(axis=0) & (np.abs(values[0]) > _LARGEST_EXACT)
-    if are_equal.any() or not is_held_by_float32(values):
+    is_narrow, units = _find_narrow(values)
+    gaps = (np.nanmin(np.diff(np.unique(values[:, j]))) / units[j] for j in np.flatnonzero(is_narrow))
+    if are_equal.any() or any(gap < _LEAST_GAP for gap in gaps):
         warnings.warn(
             f"{name} is float32, which has seven digits, and some of its features differ only in the last of "
             "these, or not at all. Give float64, or subtract the mean before the numbers become float32.",

@@ -487,6 +487,11 @@ def test_float32_that_has_lost_the_differences_is_warned_of(series):
     one_warning(lambda: StepTransformer(StandardScaler()).fit([series[:, np.newaxis]]), message)
 
 
+def test_float32_that_was_rounded_to_decimals_has_lost_nothing():
+    speeds = (2388 + np.arange(-9, 60) / 100).astype(np.float32)
+    StepTransformer(StandardScaler()).fit([speeds[:, np.newaxis]])
+
+
 # Advice
 
 
