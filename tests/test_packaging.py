@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import sklearn_rnn
 
@@ -44,12 +45,16 @@ def test_unknown_name():
         ("import sklearn_rnn", {"numpy", "sklearn", "skorch", "torch"}),
         ("from sklearn_rnn import data, datasets, preprocessing", {"skorch", "torch"}),
         ("import sklearn_rnn.nn", {"skorch"}),
-        (
+        pytest.param(
             "import pickle; from sklearn_rnn import RNNClassifier; "
             "model = RNNClassifier(max_iter=1, pooling='attention', embedding_size=2); "
             "model.fit(['a', 'b'], [0, 1]); "
             "pickle.loads(pickle.dumps(model)).predict(['a'])",
             {"torch._dynamo", "sympy", "matplotlib"},
+            marks=pytest.mark.skipif(
+                Version(importlib.metadata.version("torch")) < Version("2.5"),
+                reason="zeros on the meta device import sympy there",
+            ),
         ),
     ],
 )
