@@ -1038,6 +1038,12 @@ KNOWN = {
     "a nested tensor as targets": lambda: RNNSeq2Seq(**TINY).fit(
         [[1], [2, 3]], torch.nested.nested_tensor([torch.tensor([0, 0]), torch.tensor([1])])
     ),
+    "nested tensors among rows of targets": lambda: RNNRegressor(**TINY).fit(
+        X, [torch.nested.nested_tensor([torch.ones(len(x))]) for x in X]
+    ),
+    "nested tensors as labels of a metric": lambda: metrics.exact_match_score(
+        [[0, 1]], [[torch.nested.nested_tensor([torch.ones(1)])] * 2]
+    ),
     "a series of dicts": lambda: RNNForecaster(**TINY).fit([{"a": 1}, {"a": 2}]),
     "an object without axes": lambda: RNNRegressor(**TINY).fit(np.array(None, dtype=object), [0]),
     "y that is an object without axes": lambda: RNNTagger(**TINY).fit(X, np.array(None, dtype=object)),

@@ -687,7 +687,10 @@ def is_missing(value):
     >>> [is_missing(value) for value in (None, float("nan"), "", 0, np.zeros(2))]
     [True, True, False, False, False]
     """
-    equals_itself = value == value
+    try:
+        equals_itself = value == value
+    except RuntimeError:  # nested tensors
+        return False
     if value is None or equals_itself is True:
         return value is None
     if getattr(equals_itself, "shape", ()):  # an array

@@ -260,9 +260,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             try:
                 y = flatten_steps(y, sequences.lengths, padded_steps=padded)
             except ValueError as error:
-                is_rectangle = len(y) == len(sequences) and len({np.shape(row) for row in y}) == 1
                 hint = "For several numbers a sequence, give an array: np.asarray(y, dtype=float).\n"
-                raise ValueError(f"{hint if is_rectangle else ''}{error}") from error
+                raise ValueError(f"{hint if _is_table(y, len(sequences)) else ''}{error}") from error
         else:
             check_not_masked(y, "y")
             with reading("y"):
@@ -359,6 +358,14 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _is_table(y, n_rows):
+    """Whether y has as many rows, all of the same length."""
+    try:
+        return len(y) == n_rows and len({np.shape(row) for row in y}) == 1
+    except (RuntimeError, ValueError):  # rows that have no shape, such as nested tensors
+        return False
 
 
 def _is_stacked(y, lengths):
