@@ -996,6 +996,9 @@ KNOWN = {
     "weights with gradient": lambda: RNNRegressor(**TINY).fit(
         X, [0, 1, 0], sample_weight=with_gradient([1, 1, 1])
     ),
+    "weights with gradient in lists": lambda: RNNRegressor(**TINY).fit(
+        X, [0, 1, 0], sample_weight=pd.Series([[with_gradient([1])], [1], [2]])
+    ),
     "a condition with gradient": lambda: RNNLanguageModel(**TINY).fit(
         ["ab", "c"], condition=with_gradient([1, 2])
     ),

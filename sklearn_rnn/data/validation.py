@@ -1722,7 +1722,8 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
                 sample_weight = np.asarray(sample_weight)
             except ValueError:  # lists of different lengths
                 sample_weight = object_array(list(sample_weight))
-        n_axes = sample_weight.ndim + (sample_weight.dtype.kind == "O" and any(map(np.ndim, sample_weight)))
+            holds_arrays = sample_weight.dtype.kind == "O" and any(map(np.ndim, sample_weight))
+        n_axes = sample_weight.ndim + holds_arrays
         if n_axes != 1:
             raise ValueError(
                 f"Sample weights must be 1D array or scalar, got {n_axes}D array. "

@@ -16,7 +16,7 @@ from sklearn_rnn.persistence import TRUSTED_TYPES
 SMALL = {
     "hidden_size": 24,
     "embedding_size": 12,
-    "max_iter": 60,
+    "max_iter": 30,
     "batch_size": 16,
     "learning_rate": 0.01,
     "random_state": 0,
@@ -236,7 +236,7 @@ def test_scheduled_sampling_feeds_copies_back(unsure):
     torch.manual_seed(1)
     scores = network.train()(batch)
     torch.testing.assert_close(scores, network.eval()(fed))
-    model = make(scheduled_sampling=0.5, max_iter=60).fit(X, Y)
+    model = make(scheduled_sampling=0.5).fit(X, Y)
     assert model.score(NEW_X, NEW_Y) > 0.8
 
 
@@ -265,7 +265,7 @@ def test_answers_do_not_hang_on_others(unsure):
 
 
 def test_early_stopping_on_targets_with_new_tokens():
-    options = {"early_stopping": True, "n_iter_no_change": 40, "scoring": "exact_match", "max_iter": 40}
+    options = {"early_stopping": True, "n_iter_no_change": 40, "scoring": "exact_match"}
     model = make(**options).fit(X, Y, X_val=NEW_X, y_val=NEW_Y)
     assert model.score(NEW_X, NEW_Y) == max(model.validation_scores_) > 0.9
     options = {"early_stopping": True, "scoring": "loss", "max_iter": 3}
@@ -297,7 +297,7 @@ def test_files(trained):
 
 def test_a_callback_scores_sources_of_several_lengths():
     shares = EpochScoring("accuracy", on_train=True, name="right", lower_is_better=False)
-    model = make(max_iter=60, callbacks=[shares]).fit(X, Y)
+    model = make(callbacks=[shares]).fit(X, Y)
     assert model.history_[-1]["right"] > 0.9
 
 
