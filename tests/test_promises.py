@@ -795,17 +795,17 @@ def test_a_batch_without_any_weight_does_no_harm(task):
 def test_training_in_parts(cell, task, num_layers, bidirectional):
     X, y = make_data(task)
     options = {"dropout": 0.3, "num_layers": num_layers, "bidirectional": bidirectional}
-    whole = make(task, cell, max_iter=10, **options).fit(X, y)
-    warm = make(task, cell, max_iter=5, warm_start=True, **options)
+    whole = make(task, cell, max_iter=6, **options).fit(X, y)
+    warm = make(task, cell, max_iter=3, warm_start=True, **options)
     for _ in range(2):
         assert len(answers(warm.fit(X, y), X)) == len(X)  # a look in between changes nothing
     assert_same_training(warm, whole, X)
     single = make(task, cell, **options)
-    for _ in range(10):
+    for _ in range(6):
         single.partial_fit(X, y)
         single.score(X, y)
     assert_same_training(single, whole, X)
-    assert single.n_iter_ == len(single.loss_curve_) == len(single.history_) == 10
+    assert single.n_iter_ == len(single.loss_curve_) == len(single.history_) == 6
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "rmsprop", "sgd"])

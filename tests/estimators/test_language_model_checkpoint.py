@@ -114,7 +114,7 @@ def test_training_goes_on_from_every_batch(path, form, options):
     whole = make(**options)
     n_batches = fit_until(None, whole, X)
     longer = {"max_iter": whole.n_iter_ + 1, "warm_start": True, "early_stopping": False}
-    for k in range(1, n_batches + 1, 3 if options else 1):
+    for k in range(1, n_batches + 1, 5 if options else 2):
         assert fit_until(k, make(checkpoint=path, **options), X) is None
         assert path.exists()
         parts = make(checkpoint=path, **options)
@@ -171,7 +171,7 @@ def test_schedules_go_on(path, schedule, form):
     X, options = DATA[form], EARLY | {"callbacks": [schedule]}
     whole = make(**options)
     n_batches = fit_until(None, whole, X)
-    for k in range(2, n_batches + 1, 5):
+    for k in range(2, n_batches + 1, 9):
         fit_until(k, make(checkpoint=path, **options), X)
         assert_same(make(checkpoint=path, **options).fit(X), whole)
 
@@ -236,7 +236,7 @@ print(n_kills, *(name for name in os.listdir(folder) if "ckpt" in name))
 def test_killed_at_any_moment(tmp_path, form):
     X = DATA[form] * 2
     schedule = LRScheduler(OneCycleLR, max_lr=0.05, total_steps=500, step_every="batch")
-    options = SMALL | EARLY | {"max_iter": 20, "n_iter_no_change": 20, "callbacks": [schedule]}
+    options = SMALL | EARLY | {"max_iter": 10, "n_iter_no_change": 20, "callbacks": [schedule]}
     done = subprocess.run(
         [sys.executable, "-c", _KILLED, str(tmp_path)],
         input=pickle.dumps((options, X)),
@@ -614,6 +614,17 @@ def exchange(state, place, value):
     return items if isinstance(state, dict) else type(state)(items.values())
 
 
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    """What a checkpoint holds; no test may change it."""
+    path = tmp_path_factory.mktemp("state") / "model.ckpt"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "_INTERVAL", 0)
+        patch.setattr(checkpoint, "_SHARE", 1e9)
+        fit_until(9, make(checkpoint=path), STREAM)
+    return torch.load(path, weights_only=True)
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
@@ -634,15 +645,13 @@ def exchange(state, place, value):
         (["history"], []),
     ],
 )
-def test_a_file_that_was_made_anew(path, place, value):
+def test_a_file_that_was_made_anew(path, state, place, value):
     if value is LEFT_OUT and place in (
         ["history", 0],
         ["optimizer", 0, 0, "lr"],
         ["optimizer", 0, 0, "betas"],
     ):
         pytest.skip("what is left is whole")
-    fit_until(9, make(checkpoint=path), STREAM)
-    state = torch.load(path, weights_only=True)
     content = io.BytesIO()
     torch.save(exchange(state, place, value), content)
     path.write_bytes(content.getvalue() + checkpoint._mark(content.getvalue()))

@@ -385,21 +385,21 @@ def test_attributes_of_another_form_do_not_stay():
 def test_empty_targets():
     sources = ["aa", "ac", "ca", "cc"] * 4
     targets = [x.replace("c", "") for x in sources]
-    model = make(hidden_size=16, max_iter=60).fit(sources, targets)
+    model = make(hidden_size=16, max_iter=40).fit(sources, targets)
     assert "" in targets and model.score(sources, targets) == 1
     assert model.predict(["cc"]).tolist() == [""]
     assert model.predict_proba(["cc"], [""])[0].shape == (1, 2)
     assert model.attention_weights(["cc"])[0].shape == (1, 2)
     best, logs = model.predict_nbest(["cc", "aa"])
     np.testing.assert_allclose(model.score_samples(["cc"] * len(best[0]), best[0]), logs[0], atol=1e-4)
-    words = make(hidden_size=16, max_iter=60).fit(sources, [list(y) for y in targets])
+    words = make(hidden_size=16, max_iter=40).fit(sources, [list(y) for y in targets])
     assert words.predict(["cc", "ca"]).tolist() == [[], ["a"]]
     assert words.score_samples(["cc"], [[]]).shape == (1,)
 
 
 @pytest.mark.parametrize("odd", ["<s>", "</s>", "\0", "", "a\0", "\n", "end", "0", "None", "nan"])
 def test_no_token_is_taken_for_a_symbol_of_ours(odd):
-    model = make(max_iter=40).fit(WORDS, [[odd, *y] for y in TARGETS])
+    model = make(max_iter=20).fit(WORDS, [[odd, *y] for y in TARGETS])
     named = [[{odd: "x"}.get(c, c) for c in y] for y in model.predict(WORDS)]
     assert set(map(tuple, named)) - {()} and odd in {y[0] for y in model.predict(WORDS) if y}
     if sorted(["x", "a", "b"]) == sorted({odd: "x"}.get(c, c) for c in model.target_vocabulary_.tolist()):
@@ -410,11 +410,11 @@ def test_no_token_is_taken_for_a_symbol_of_ours(odd):
 
 def test_a_text_of_odd_characters():
     X, y = ["ab", "ba"] * 4, ["a\x01b ", "\u2028\n"] * 4
-    model = make(hidden_size=16, max_iter=60).fit(X, y)
+    model = make(hidden_size=16, max_iter=40).fit(X, y)
     assert model.predict(["ab", "ba"]).tolist() == y[:2] and model.score(X, y) == 1
     with pytest.raises(ValueError, match=r"y\[1\] has the character NUL at step 1"):
         make().fit(X, ["a", "b\0"] * 4)
-    both = make(hidden_size=16, max_iter=60).fit(X, [["", "\0", "b\0"], ["b", "\0\0"]] * 4)
+    both = make(hidden_size=16, max_iter=40).fit(X, [["", "\0", "b\0"], ["b", "\0\0"]] * 4)
     assert both.predict(["ab", "ba"]).tolist() == [["", "\0", "b\0"], ["b", "\0\0"]]
 
 
@@ -577,7 +577,7 @@ def test_attention_looks_where_the_answer_is():
     rng = np.random.RandomState(0)
     X = ["".join(rng.choice(list("abcdefgh"), rng.randint(3, 7))) for _ in range(300)]
     y = [x[::-1] for x in X]
-    model = make(hidden_size=48, embedding_size=16, max_iter=40, batch_size=16, learning_rate=0.01).fit(X, y)
+    model = make(hidden_size=48, embedding_size=16, max_iter=25, batch_size=16, learning_rate=0.01).fit(X, y)
     assert model.score(X, y) > 0.9
     looks = model.attention_weights(["abcdef"], ["fedcba"])[0][:6]
     assert np.abs(looks.argmax(axis=1) - np.arange(5, -1, -1)).mean() < 1
@@ -630,10 +630,10 @@ def test_before_tokens_and_before_one_to_many():
     from sklearn.preprocessing import OneHotEncoder
 
     for encoder in (TokenEncoder(), OneHotSequenceEncoder(), OneHotSequenceEncoder(dense=True)):
-        model = make_pipeline(encoder, make(hidden_size=24, max_iter=60)).fit(WORDS, TARGETS)
+        model = make_pipeline(encoder, make(hidden_size=24, max_iter=30)).fit(WORDS, TARGETS)
         assert model.score(WORDS, TARGETS) > 0.8
     languages = [["Italian"], ["German"], ["Dutch"]] * 5
     names = [{"Italian": "rossi", "German": "schmidt", "Dutch": "jansen"}[x] for (x,) in languages]
-    model = make_pipeline(OneHotEncoder(sparse_output=False), make(hidden_size=24, max_iter=60))
+    model = make_pipeline(OneHotEncoder(sparse_output=False), make(hidden_size=24, max_iter=30))
     assert model.fit(languages, names).score(languages, names) == 1
     assert model.predict([["Dutch"]]).tolist() == ["jansen"]

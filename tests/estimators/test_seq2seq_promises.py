@@ -199,13 +199,13 @@ def test_early_stopping(kind, scoring, impatient):
         **options,
         "scoring": scoring,
         "hidden_size": 16,
-        "max_iter": 60,
+        "max_iter": 40,
         "tol": 0.05 if scoring == "loss" else 0.0,
     }
     X, y = (X * 4, TARGETS * 4) if kind == "characters" else (np.concatenate([X] * 4), TARGETS * 4)
     model = make(early_stopping=True, n_iter_no_change=5, **options).fit(X, y)
     scores = np.array(model.validation_scores_)
-    assert len(scores) == model.n_iter_ < 60
+    assert len(scores) == model.n_iter_ < 40
     if scoring == "exact_match":
         assert model.n_iter_ == scores.argmax() + 1 + 5
     assert ((scores <= 0) if scoring == "loss" else (0 <= scores) & (scores <= 1)).all()
