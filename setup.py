@@ -26,9 +26,9 @@ setup(
     ext_modules=[
         Extension(
             "sklearn_rnn.nn.native._loops",
-            [f"{FOLDER}/{name}.c" for name in ("recurrence", "avx512", "avx2", "neon")],
-            libraries=[] if sys.platform == "win32" else ["m"],
-            depends=[f"{FOLDER}/{name}.h" for name in ("recurrence", "loops")],
+            [f"{FOLDER}/{name}.c" for name in ("recurrence", "team", "avx512", "avx2", "neon")],
+            libraries=[] if sys.platform == "win32" else ["m", "pthread"],
+            depends=[f"{FOLDER}/{name}.h" for name in ("recurrence", "team", "loops")],
             define_macros=[("RNN_SOURCES", f'"{DIGEST}"')],
             # A product and a sum become one instruction. Nothing that changes the order of sums or loses NaN.
             extra_compile_args=["-O3", "-g0", "-ffp-contract=fast", "-fvisibility=hidden"],

@@ -6,6 +6,7 @@ torch, by a loop with back-propagation by hand (`bptt.py`), or by the plain loop
 
 import itertools
 import warnings
+from contextlib import nullcontext
 
 import torch
 from torch import nn
@@ -393,6 +394,23 @@ def has_native(cell):
         return False
     inputs = torch.zeros(1, cell.input_size, device=cell.weight_ih.device)
     return _plan_native(cell, inputs, [1], cell.initial_state(1)) is not None
+
+
+def lend_threads(network):
+    """Leave torch's threads to the compiled loops inside a ``with`` block, if these run all layers.
+
+    Parameters
+    ----------
+    network : Module
+        With recurrent layers somewhere inside.
+
+    Returns
+    -------
+    context manager
+        See `native.library.lend_threads`; one that does nothing for cells that torch runs.
+    """
+    cells = [cell for module in network.modules() if isinstance(module, Recurrence) for cell in module.cells]
+    return native.lend_threads() if all(map(has_native, cells)) else nullcontext()
 
 
 def _parameter_names(cell):

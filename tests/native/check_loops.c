@@ -6,7 +6,6 @@
  * these.
  */
 #include <math.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,6 @@
 
 int rnn_supports(int64_t set);
 int64_t rnn_work_size(int64_t set, const struct call *call, int is_back);
-void rnn_use_openmp(void *parallel, void *thread, void *team_size);
 void rnn_forward(int64_t set, struct call *call);
 void rnn_backward(int64_t set, struct call *call);
 int64_t rnn_readout_work_size(int64_t set, const struct readout *readout);
@@ -27,35 +25,6 @@ void rnn_rows(int64_t set, int64_t n_threads, int64_t what, int64_t function, in
 void rnn_marginals(int64_t set, int64_t n_threads, int64_t n_steps, int64_t n_labels, const int64_t *sizes,
                    const float *scores, const float *moves, const float *moves_back, const float *start,
                    const float *end, float *work, float *out);
-
-/* ---- Threads as OpenMP would make them ---- */
-
-static _Thread_local int my_number = 0, my_team = 1;
-struct member {
-    void (*run)(void *);
-    void *data;
-    int number, team;
-};
-static void *start(void *p)
-{
-    const struct member *m = p;
-    my_number = m->number, my_team = m->team;
-    m->run(m->data);
-    return NULL;
-}
-static void parallel(void (*run)(void *), void *data, unsigned n, unsigned flags)
-{
-    pthread_t threads[16];
-    struct member members[16];
-    (void)flags;
-    for (unsigned i = 0; i < n; i++) {
-        members[i] = (struct member){run, data, (int)i, (int)n};
-        pthread_create(&threads[i], NULL, start, &members[i]);
-    }
-    for (unsigned i = 0; i < n; i++) pthread_join(threads[i], NULL);
-}
-static int thread_number(void) { return my_number; }
-static int team_size(void) { return my_team; }
 
 /* ---- Random problems ---- */
 
@@ -463,7 +432,6 @@ int main(void)
                                  {9, 6, 17, 3},   {5, 3, 31, 9},   {7, 9, 64, 5},  {33, 4, 20, 4},
                                  {2, 3, 100, 33}, {4, 2, 129, 70}, {1, 2, 1024, 3}};
     int failed = 0, n_checks = 0;
-    rnn_use_openmp((void *)parallel, (void *)thread_number, (void *)team_size);
     for (int64_t set = 1; set <= 3; set++) {
         if (!rnn_supports(set)) continue;
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)

@@ -25,7 +25,7 @@ from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence,
 from sklearn_rnn.nn import recurrent as recurrent_module
 from sklearn_rnn.nn.native import functions, library, memory
 from sklearn_rnn.nn.native.functions import _project_tokens, address, read_out, sum_by_code
-from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain
+from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain, lend_threads
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = [name for name in library.INSTRUCTION_SETS if library.load(name) is not None]
@@ -58,7 +58,7 @@ def use(monkeypatch):
         is_enabled = library._enabled.get
         monkeypatch.setattr(library, "get", lambda: library.load(instruction_set) if is_enabled() else None)
         monkeypatch.setattr(library, "_LEAST_WORK", 1)
-        monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+        monkeypatch.setattr(library, "_most_threads", lambda: n_threads)
 
     return choose
 
@@ -487,7 +487,6 @@ def test_the_loops_are_there_where_they_can_be():
     if platform.machine() == "x86_64" and not {"avx2", "fma"} <= set(flags.split()):
         pytest.skip("needs AVX2")
     assert SETS
-    assert library.load(SETS[0]).has_threads
 
 
 def test_a_library_built_from_other_sources_is_not_used(monkeypatch):
@@ -629,12 +628,26 @@ def test_several_threads_at_once(use, name):
 def test_the_number_of_threads(monkeypatch):
     loops = library.load()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(library, "_count_cores", lambda: 3)
     many = 10**9
-    if loops.has_threads:
-        assert loops.count_threads(many) == 4
-        assert loops.count_threads(10) == 1
-    monkeypatch.setattr(library, "_is_forked", True)
-    assert loops.count_threads(many) == 1
+    assert loops.count_threads(many) == 3  # no more than there are cores
+    assert loops.count_threads(10) == 1
+    with library.lend_threads():
+        assert loops.count_threads(many) == 3
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert loops.count_threads(many) == 2
+
+
+@pytest.mark.parametrize("make", [GRUCell, MyGRU])
+def test_torch_computes_on_one_thread_where_the_loops_run(make):
+    recurrence, threads = Recurrence(lambda size, is_top: make(size, 4), 3), torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with lend_threads(recurrence):
+            assert torch.get_num_threads() == (1 if SETS and make is GRUCell else 3)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_the_seam_is_one():

@@ -30,6 +30,7 @@ _VARIABLE = "SKLEARN_RNN_NATIVE"
 _LEAST_WORK = 100_000
 
 _enabled = ContextVar("enabled", default=True)
+_lent = ContextVar("lent", default=None)  # threads that torch leaves to the loops
 _is_forked = False
 
 
@@ -84,7 +85,6 @@ class Library:
         integer, pointer = ctypes.c_int64, ctypes.c_void_p
         library.rnn_work_size.restype = integer
         library.rnn_work_size.argtypes = [integer, ctypes.POINTER(Call), ctypes.c_int]
-        library.rnn_use_openmp.argtypes = [pointer] * 3
         for run in (library.rnn_forward, library.rnn_backward):
             run.argtypes = [integer, ctypes.POINTER(Call)]
         library.rnn_readout_work_size.restype = integer
@@ -95,11 +95,6 @@ class Library:
         library.rnn_marginals.argtypes = [integer] * 4 + [pointer] * 8
         for run in (library.rnn_rows, library.rnn_marginals):
             run.restype = None
-        self.has_threads = False
-        functions = _find_openmp()
-        if functions:
-            library.rnn_use_openmp(*functions)
-            self.has_threads = True
 
     def forward(self, call):
         """Run all steps of a `Call`."""
@@ -153,27 +148,9 @@ class Library:
         return work
 
     def count_threads(self, work):
-        """Choose a number of threads for `work` multiplications: all that torch has, or one.
-
-        A team of another size than torch's would make OpenMP end and start threads at each turn.
-        """
-        n_threads = 1 if not self.has_threads or _is_forked else torch.get_num_threads()
+        """Choose a number of threads for `work` multiplications: all that torch has, or one."""
+        n_threads = _most_threads()
         return n_threads if work >= n_threads * _LEAST_WORK else 1
-
-
-def _find_openmp():
-    """Find the addresses of the OpenMP functions that torch runs on; None if they are not there."""
-    folder = Path(torch.__file__).parent
-    patterns = ("lib/libgomp*", "../torch.libs/libgomp*", "lib/libiomp5*", "lib/libomp*")
-    paths = [str(path) for pattern in patterns for path in sorted(folder.glob(pattern))]
-    for path in [*paths, "libgomp.so.1", "libiomp5.so", "libomp.so"]:
-        try:
-            library = ctypes.CDLL(path, mode=os.RTLD_NOLOAD | os.RTLD_NOW)  # only what torch has loaded
-            names = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
-            return [ctypes.cast(getattr(library, name), ctypes.c_void_p) for name in names]
-        except (OSError, AttributeError):
-            continue
-    return None
 
 
 @cache
@@ -270,7 +247,7 @@ def describe():
         )
     if not _enabled.get():
         return "torch alone: the compiled loops are switched off here"
-    threads = torch.get_num_threads() if library.has_threads and not _is_forked else 1
+    threads = _most_threads()
     return f"compiled, {library.instruction_set}, up to {threads} thread{'s' if threads > 1 else ''}"
 
 
@@ -330,7 +307,7 @@ def fair_threads():
 def _list_settings():
     """Yield a context for each setting that is to be set aside."""
     if torch.get_num_threads() > 1 and (_is_forked or _is_beside_others()):
-        yield _one_thread()
+        yield one_thread()
     if "raise" in np.geterr().values():
         yield np.errstate(**{error: "ignore" for error, how in np.geterr().items() if how == "raise"})
     if torch.empty(0).device.type != "cpu":  # asks for a context around us, too
@@ -341,7 +318,51 @@ def _list_settings():
 
 
 @contextmanager
-def _one_thread():
+def lend_threads():
+    """Leave all threads but one to the compiled loops inside a ``with`` block; torch computes on one.
+
+    A parallel region of torch's ends when each of its threads has been given a core, for which it waits long
+    where other programs run; the loops do not wait so. And two teams would fight over the cores.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.nn.native.library import lend_threads
+    >>> with lend_threads():
+    ...     pass
+    """
+    threads = torch.get_num_threads()
+    if threads == 1 or get() is None:
+        yield
+        return
+    token = _lent.set(threads)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        _lent.reset(token)
+
+
+def _most_threads():
+    """Count the threads that there may be: as many as torch has, and as there are cores for this process."""
+    threads = _lent.get() or torch.get_num_threads()
+    return min(threads, _count_cores()) if threads > 1 else 1
+
+
+def _count_cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+@contextmanager
+def one_thread():
+    """Let torch compute on one thread inside a ``with`` block.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.nn.native.library import one_thread
+    >>> with one_thread():
+    ...     pass
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # of this thread alone
     try:

@@ -1,7 +1,7 @@
-/* Compiled back-propagation through time for the CPU: which loops run, and on which threads. */
+/* Compiled back-propagation through time for the CPU: which loops run, and in which parts. */
 #include <stddef.h>
 
-#include "recurrence.h"
+#include "team.h"
 
 #if !defined(__GNUC__)
 #error "GCC or Clang is needed; without this extension the package runs on torch alone."
@@ -52,78 +52,18 @@ EXPORT int64_t rnn_work_size(int64_t set, const struct call *call, int is_back)
     return loops_for(set)->lay_out(&c, is_back);
 }
 
-/* ---- Threads ---- */
+/* ---- Runs ---- */
 
-/* The functions of the OpenMP library that is in the process already: a second one would fight the first over
- * the cores. NULL where there is none that is known; then there is one thread. */
-static void (*omp_parallel)(void (*)(void *), void *, unsigned, unsigned);
-static int (*omp_thread)(void), (*omp_team_size)(void);
-
-EXPORT void rnn_use_openmp(void *parallel, void *thread, void *team_size)
-{
-    omp_parallel = (void (*)(void (*)(void *), void *, unsigned, unsigned))parallel;
-    omp_thread = (int (*)(void))thread;
-    omp_team_size = (int (*)(void))team_size;
-}
-
-/* Denormal numbers are taken for zero: they would cost a hundred times as much as others. */
-static uint64_t flush_denormals(void)
-{
-#if defined(__x86_64__)
-    const uint64_t before = __builtin_ia32_stmxcsr();
-    __builtin_ia32_ldmxcsr((unsigned)before | 0x8040u);
-#elif defined(__aarch64__)
-    uint64_t before;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
-    __asm__ volatile("msr fpcr, %0" : : "r"(before | (1u << 24)));
-#else
-    const uint64_t before = 0;
-#endif
-    return before;
-}
-
-static void restore_denormals(uint64_t before)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_ldmxcsr((unsigned)before);
-#elif defined(__aarch64__)
-    __asm__ volatile("msr fpcr, %0" : : "r"(before));
-#else
-    (void)before;
-#endif
-}
-
-struct team {
-    const void *job;
-    share_function *run;
-};
-
-static void run_member(void *data)
-{
-    const struct team *team = data;
-    const uint64_t before = flush_denormals();
-    team->run(team->job, omp_thread(), omp_team_size());
-    restore_denormals(before);
-}
-
-static void run_team(const void *job, share_function *run, int64_t n_threads)
-{
-    struct team team = {job, run};
-    if (n_threads > 1 && omp_parallel) {
-        omp_parallel(run_member, &team, (unsigned)n_threads, 0);
-        return;
-    }
-    const uint64_t before = flush_denormals();
-    run(job, 0, 1);
-    restore_denormals(before);
-}
+/* Into how many parts a job is cut. More than there are threads, so that one that is slow does less; but a part of
+ * few rows reads the weights for few. */
+static int64_t parts(int64_t rows, int64_t n_threads) { return rows >= 16 * n_threads ? 2 * n_threads : n_threads; }
 
 EXPORT void rnn_forward(int64_t set, struct call *call)
 {
     const struct loops *loops = loops_for(set);
     loops->lay_out(call, 0);
     if (!call->is_ready) loops->prepare(call, 0);
-    run_team(call, loops->forward, call->n_threads);
+    team_run(call, loops->forward, call->n_threads, parts(call->sizes[0], call->n_threads));
 }
 
 EXPORT void rnn_backward(int64_t set, struct call *call)
@@ -131,8 +71,8 @@ EXPORT void rnn_backward(int64_t set, struct call *call)
     const struct loops *loops = loops_for(set);
     loops->lay_out(call, 1);
     loops->prepare(call, 1);
-    run_team(call, loops->backward, call->n_threads);
-    run_team(call, loops->weight_gradients, call->n_threads);
+    team_run(call, loops->backward, call->n_threads, parts(call->sizes[0], call->n_threads));
+    team_run(call, loops->weight_gradients, call->n_threads, 2 * call->n_threads);
 }
 
 /* How many floats of `work` a readout needs. */
@@ -149,8 +89,8 @@ EXPORT double rnn_read_out(int64_t set, struct readout *readout)
     double loss = 0.0;
     loops->lay_out_readout(readout);
     loops->prepare_readout(readout);
-    run_team(readout, loops->read_out, readout->n_threads);
-    run_team(readout, loops->readout_gradients, readout->n_threads);
+    team_run(readout, loops->read_out, readout->n_threads, 2 * readout->n_threads);
+    team_run(readout, loops->readout_gradients, readout->n_threads, 2 * readout->n_threads);
     for (int64_t i = 0; i < readout->n; i++) loss += readout->losses[i];
     return (double)((float)loss / (float)readout->n); /* infinite where a sum in float32 is */
 }
@@ -166,7 +106,7 @@ EXPORT void rnn_rows(int64_t set, int64_t n_threads, int64_t what, int64_t funct
     const struct loops *loops = loops_for(set);
     share_function *const run[] = {loops->linear, loops->mix, loops->normalize, loops->map};
     const struct rows job = {function, n_groups, n, width, n_outputs, x, weight, bias, out};
-    run_team(&job, run[what], n_threads);
+    team_run(&job, run[what], n_threads, 2 * n_threads);
 }
 
 EXPORT void rnn_marginals(int64_t set, int64_t n_threads, int64_t n_steps, int64_t n_labels,
@@ -175,5 +115,5 @@ EXPORT void rnn_marginals(int64_t set, int64_t n_threads, int64_t n_steps, int64
                           float *out)
 {
     const struct chain job = {n_steps, n_labels, sizes, scores, moves, moves_back, start, end, work, out};
-    run_team(&job, loops_for(set)->marginals, n_threads);
+    team_run(&job, loops_for(set)->marginals, n_threads, 2 * n_threads);
 }

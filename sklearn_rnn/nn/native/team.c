@@ -1,0 +1,224 @@
+/* Helpers that never keep anyone waiting for a thread without a core.
+ *
+ * The parts of a job are claimed, one after the other, by whoever has time: the thread that asks, and helpers. In
+ * the end it waits for those helpers only that hold a part. A parallel region of OpenMP ends when each thread has
+ * been given a core, which on a busy machine takes a hundred times as long as the job. Helpers look out for the
+ * next job for a moment, then sleep. If they come too late again and again, they are left asleep for a while, each
+ * time twice as long. There is one job at a time: whoever asks meanwhile works alone.
+ */
+#include "team.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+enum { MOST_HELPERS = 255, PATIENCE = 20000 /* ns */, LOOKS = 64 };
+#ifndef MOST_STRIKES
+#define MOST_STRIKES 12 /* with 0 helpers are never left asleep */
+#endif
+
+/* Of the job: its number, the helpers that are wanted, its parts, the next one to be claimed; 16 bits each. */
+static _Atomic uint64_t ticket;
+static struct {
+    const void *job;
+    share_function *run;
+} task; /* read by those only who hold a part of it */
+static _Atomic int64_t n_done;
+static atomic_int n_asleep, is_over;
+
+static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+static pthread_t helpers[MOST_HELPERS];
+static uint64_t n_helpers;
+static int strikes, jobs_alone;
+
+static pthread_mutex_t sleeping = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t has_work = PTHREAD_COND_INITIALIZER;
+
+static uint64_t number_of(uint64_t t) { return t >> 48; }
+static uint64_t helpers_of(uint64_t t) { return t >> 32 & 0xffff; }
+static uint64_t parts_of(uint64_t t) { return t >> 16 & 0xffff; }
+static uint64_t next_of(uint64_t t) { return t & 0xffff; }
+
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Denormal numbers are taken for zero: they would cost a hundred times as much as others. */
+static uint64_t flush_denormals(void)
+{
+#if defined(__x86_64__)
+    const uint64_t before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr((unsigned)before | 0x8040u);
+#elif defined(__aarch64__)
+    uint64_t before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | (1u << 24)));
+#else
+    const uint64_t before = 0;
+#endif
+    return before;
+}
+
+static void restore_denormals(uint64_t before)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_ldmxcsr((unsigned)before);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(before));
+#else
+    (void)before;
+#endif
+}
+
+/* Runs parts until none is left, and says how many. */
+static int64_t claim(void)
+{
+    int64_t n = 0;
+    uint64_t t = atomic_load(&ticket);
+    while (next_of(t) < parts_of(t)) {
+        if (!atomic_compare_exchange_weak(&ticket, &t, t + 1)) continue;
+        task.run(task.job, (int64_t)next_of(t), (int64_t)parts_of(t));
+        atomic_fetch_add(&n_done, 1);
+        n++;
+        t = atomic_load(&ticket);
+    }
+    return n;
+}
+
+static void wait_for_another(uint64_t number)
+{
+    const int64_t until = now() + PATIENCE;
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            if (number_of(atomic_load(&ticket)) != number) return;
+            pause_briefly();
+        }
+    } while (now() < until);
+    atomic_fetch_add(&n_asleep, 1);
+    pthread_mutex_lock(&sleeping);
+    while (number_of(atomic_load(&ticket)) == number && !atomic_load(&is_over))
+        pthread_cond_wait(&has_work, &sleeping);
+    pthread_mutex_unlock(&sleeping);
+    atomic_fetch_sub(&n_asleep, 1);
+}
+
+static void *help(void *place)
+{
+    uint64_t t = atomic_load(&ticket);
+    flush_denormals();
+    for (;;) {
+        if ((uint64_t)(uintptr_t)place < helpers_of(t)) claim();
+        wait_for_another(number_of(t));
+        if (atomic_load(&is_over)) return NULL;
+        t = atomic_load(&ticket);
+    }
+}
+
+static void wake(void)
+{
+    if (!atomic_load(&n_asleep)) return;
+    pthread_mutex_lock(&sleeping);
+    pthread_cond_broadcast(&has_work);
+    pthread_mutex_unlock(&sleeping);
+}
+
+/* Makes helpers up to a number, and says how many there are of these. Signals are for Python's own threads. */
+static uint64_t hire(uint64_t wanted)
+{
+    sigset_t all, before;
+    if (n_helpers >= wanted) return wanted;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (n_helpers < wanted &&
+           !pthread_create(&helpers[n_helpers], NULL, help, (void *)(uintptr_t)n_helpers))
+        n_helpers++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return n_helpers;
+}
+
+/* Counts how often helpers were of no use: they did nothing, or were waited for longer than a part takes. */
+static void judge(int64_t n_own, int64_t n_parts, int64_t worked, int64_t waited)
+{
+    const int was_late = n_own == n_parts || waited > 2 * worked / (n_own ? n_own : 1) + PATIENCE;
+    if (!was_late) {
+        strikes /= 2;
+        return;
+    }
+    if (strikes < MOST_STRIKES) strikes++;
+    jobs_alone = strikes > 2 ? 1 << (strikes - 2) : 0;
+}
+
+void team_run(const void *job, share_function *run, int64_t n_threads, int64_t n_parts)
+{
+    const uint64_t before = flush_denormals();
+    n_parts = n_parts < 0xffff ? n_parts : 0xffff;
+    int64_t wanted = (n_threads < n_parts ? n_threads : n_parts) - 1;
+    wanted = wanted < MOST_HELPERS ? wanted : MOST_HELPERS;
+    int is_shared = wanted > 0 && !pthread_mutex_trylock(&asking);
+    if (is_shared && (jobs_alone || !(wanted = (int64_t)hire((uint64_t)wanted)))) {
+        jobs_alone -= jobs_alone > 0;
+        pthread_mutex_unlock(&asking);
+        is_shared = 0;
+    }
+    if (!is_shared) {
+        run(job, 0, 1);
+        restore_denormals(before);
+        return;
+    }
+    task.job = job, task.run = run;
+    atomic_store(&n_done, 0);
+    const uint64_t number = number_of(atomic_load(&ticket)) + 1;
+    atomic_store(&ticket, number << 48 | (uint64_t)wanted << 32 | (uint64_t)n_parts << 16);
+    wake();
+    const int64_t begun = now(), n_own = claim(), ended = now();
+    int64_t waited = 0;
+    for (int i = 0; atomic_load(&n_done) < n_parts; i++) {
+        pause_briefly();
+        if (i % LOOKS) continue;
+        waited = now() - ended;
+        if (waited > PATIENCE) sched_yield();
+    }
+    judge(n_own, n_parts, ended - begun, waited);
+    pthread_mutex_unlock(&asking);
+    restore_denormals(before);
+}
+
+/* ---- Processes ---- */
+
+/* In the child of a fork there are no helpers, and locks are as other threads held them. */
+static void begin_anew(void)
+{
+    pthread_mutex_init(&asking, NULL);
+    pthread_mutex_init(&sleeping, NULL);
+    pthread_cond_init(&has_work, NULL);
+    atomic_store(&ticket, 0);
+    atomic_store(&n_asleep, 0);
+    n_helpers = 0;
+    strikes = jobs_alone = 0;
+}
+
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, begin_anew); }
+
+__attribute__((destructor)) static void dismiss(void)
+{
+    if (pthread_mutex_trylock(&asking)) return; /* another thread has a job still */
+    atomic_store(&is_over, 1);
+    pthread_mutex_lock(&sleeping);
+    pthread_cond_broadcast(&has_work);
+    pthread_mutex_unlock(&sleeping);
+    for (uint64_t i = 0; i < n_helpers; i++) pthread_join(helpers[i], NULL);
+}

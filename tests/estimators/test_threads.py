@@ -1,0 +1,74 @@
+"""The number of threads changes no bit of what is learnt and answered, and nobody waits for a thread."""
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_rnn import (
+    RNNClassifier,
+    RNNForecaster,
+    RNNLanguageModel,
+    RNNRegressor,
+    RNNSeq2Seq,
+    RNNTagger,
+)
+from sklearn_rnn.nn.native import library
+from sklearn_rnn.training import OPTIMIZERS
+
+pytestmark = pytest.mark.skipif(library.load() is None, reason="needs the compiled loops")
+
+rng = np.random.RandomState(0)
+X = [rng.randn(n, 3) for n in rng.randint(5, 40, size=60)]
+WORDS = ["".join(rng.choice(list("abcdefgh"), n)) for n in rng.randint(3, 12, size=60)]
+LABELS = np.arange(60) % 5
+TAGS = [np.arange(len(x)) % 3 for x in X]
+WIDE = {"hidden_size": 96, "max_iter": 2, "random_state": 0, "device": "cpu"}
+FITS = {
+    **{f"classifier, {cell}": (RNNClassifier(cell=cell, **WIDE), X, LABELS) for cell in ("elman", "jordan")},
+    "classifier, gru, stacked": (
+        RNNClassifier(cell="gru", num_layers=2, bidirectional=True, dropout=0.2, **WIDE),
+        X,
+        LABELS,
+    ),
+    "classifier, attention": (RNNClassifier(pooling="attention", **WIDE), X, LABELS),
+    "classifier, letters": (RNNClassifier(embedding_size=16, **WIDE), WORDS, LABELS),
+    "classifier, early stopping": (RNNClassifier(early_stopping=True, **WIDE), X, LABELS),
+    "regressor": (RNNRegressor(pooling="mean", **WIDE), X, [x.sum() for x in X]),
+    "tagger": (RNNTagger(bidirectional=True, **WIDE), X, TAGS),
+    "tagger, crf": (RNNTagger(head="crf", **WIDE), X, TAGS),
+    "language model": (
+        RNNLanguageModel(num_layers=2, tie_weights=True, embedding_size=96, **WIDE),
+        WORDS,
+        None,
+    ),
+    "forecaster": (RNNForecaster(**WIDE), np.sin(np.arange(300.0)), None),
+    "sequence to sequence": (RNNSeq2Seq(**WIDE), WORDS, WORDS),
+    **{f"optimizer {name}": (RNNClassifier(optimizer=name, **WIDE), X, LABELS) for name in OPTIMIZERS},
+}
+
+
+@pytest.fixture
+def set_threads(monkeypatch):
+    """Set a number of threads, which may be more than there are cores, for any amount of work."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(library, "_count_cores", lambda: 64)
+    monkeypatch.setattr(library, "_LEAST_WORK", 1)
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.filterwarnings("ignore:.*had not come to their end")
+@pytest.mark.parametrize("name", FITS)
+def test_any_number_of_threads_learns_and_answers_the_same(name, set_threads):
+    model, inputs, targets = FITS[name]
+    found = []
+    for n_threads in (1, 2, 3, 8):
+        set_threads(n_threads)
+        model.fit(inputs) if targets is None else model.fit(inputs, targets)
+        answers = model.score_samples(WORDS) if isinstance(model, RNNLanguageModel) else model.predict(inputs)
+        weights = [w.numpy().copy() for w in model.module_.state_dict().values()]
+        found.append((weights, model.loss_curve_, [np.asarray(a) for a in answers]))
+    for weights, losses, answers in found[1:]:
+        assert losses == found[0][1]
+        for here, there in zip([*weights, *answers], [*found[0][0], *found[0][2]], strict=True):
+            np.testing.assert_array_equal(here, there)
