@@ -50,7 +50,7 @@ def test_unknown_name():
             "model = RNNClassifier(max_iter=1, pooling='attention', embedding_size=2); "
             "model.fit(['a', 'b'], [0, 1]); "
             "pickle.loads(pickle.dumps(model)).predict(['a'])",
-            {"torch._dynamo", "sympy", "matplotlib"},
+            {"torch._dynamo", "sympy", "matplotlib", "sklearn.linear_model"},
             marks=pytest.mark.skipif(
                 Version(importlib.metadata.version("torch")) < Version("2.5"),
                 reason="zeros on the meta device import sympy there",

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.batching import WindowDataset, plan_prediction
+from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, step_positions
@@ -28,7 +29,6 @@ from sklearn_rnn.estimators.scaling import measure, measure_prefixes
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.roll_out import roll_out
-from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import resolve_device
 
 _OVERLAP = 8  # windows of training that a step is in, at most

@@ -19,6 +19,7 @@ from sklearn_rnn.data.batching import (
     SequenceDataset,
     StreamDataset,
 )
+from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
@@ -43,7 +44,6 @@ from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stre
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.recurrent import Stepper
 from sklearn_rnn.nn.rows import Linear, linear
-from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import TokenProgress, resolve_device
 
 # What `scoring` makes of the mean loss of a token; smaller is better.

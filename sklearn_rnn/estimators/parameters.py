@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from sklearn_rnn.data import random_state
+from sklearn_rnn.data.parameters import check_size
 from sklearn_rnn.metrics import get_scorer
 from sklearn_rnn.nn.attention import ATTENTIONS, Attention
 from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
 from sklearn_rnn.nn.heads import Head
 from sklearn_rnn.nn.pooling import POOLINGS
-from sklearn_rnn.preprocessing.base import check_size
 from sklearn_rnn.training import OPTIMIZERS
 
 

@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from sklearn_rnn.preprocessing.base import check_count, check_size
+from sklearn_rnn.data.parameters import check_count, check_size
 
 
 def choose(logs, temperature, top_k, top_p, uniform):

@@ -9,6 +9,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
+from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, reading
@@ -34,7 +35,6 @@ from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
 from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.rows import log_softmax, softmax
-from sklearn_rnn.preprocessing.base import check_count
 from sklearn_rnn.training import Progress, TokenProgress, resolve_device
 
 _ROWS = 512  # sources, or beginnings of targets, that are decoded at once

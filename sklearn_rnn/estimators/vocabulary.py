@@ -4,8 +4,8 @@ import numbers
 
 import numpy as np
 
+from sklearn_rnn.data.vocabulary import find_frequent, find_tokens
 from sklearn_rnn.estimators.base import code_tokens
-from sklearn_rnn.preprocessing.tokens import find_frequent, find_tokens
 
 
 def learn_vocabulary(sequences, min_frequency=1, counts=None):

@@ -7,16 +7,10 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.parameters import check_bool, check_count, check_option, check_size
 from sklearn_rnn.data.sequences import Sequences, reading, step_positions, trailing_lengths
 from sklearn_rnn.data.validation import Problems, are_finite, as_numbers, as_sequences
-from sklearn_rnn.preprocessing.base import (
-    SequenceTransformer,
-    check_bool,
-    check_count,
-    check_option,
-    check_size,
-    unchanged_on_error,
-)
+from sklearn_rnn.preprocessing.base import SequenceTransformer, unchanged_on_error
 from sklearn_rnn.preprocessing.truncator import truncate
 
 _LONG = 50  # steps; from about here on, copying sequence by sequence is faster than step by step

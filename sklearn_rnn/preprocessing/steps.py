@@ -22,12 +22,7 @@ from sklearn_rnn.data.validation import (
     object_array,
     warn_of_float32,
 )
-from sklearn_rnn.preprocessing.base import (
-    SequenceTransformer,
-    is_text,
-    nested_shape,
-    unchanged_on_error,
-)
+from sklearn_rnn.preprocessing.base import SequenceTransformer, is_text, nested_shape, unchanged_on_error
 
 _MOST_BYTES = 4 * 2**30  # of a sparse result made dense
 

@@ -5,18 +5,13 @@ import numbers
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.parameters import check_count, check_option
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.validation import Problems, array_shape, as_sequences, check_unit
-from sklearn_rnn.preprocessing.base import (
-    SequenceTransformer,
-    check_count,
-    check_option,
-    is_text,
-    unchanged_on_error,
-)
+from sklearn_rnn.data.vocabulary import as_fixed_width, find_frequent, find_tokens
+from sklearn_rnn.preprocessing.base import SequenceTransformer, is_text, unchanged_on_error
 
 _MOST_WHOLE = 2**24  # up to here float32 holds every whole number
-_LONGEST = 100  # characters; longer tokens would need too much memory in arrays of one width
 
 
 class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
@@ -42,7 +37,7 @@ class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             )
 
     def _find_codes(self, sequences):
-        tokens, vocabulary = _with_fixed_width(sequences.values), self._tokens
+        tokens, vocabulary = as_fixed_width(sequences.values), self._tokens
         order = np.argsort(vocabulary)
         place = np.searchsorted(vocabulary, tokens, sorter=order)
         place[place == len(vocabulary)] = 0
@@ -304,73 +299,6 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
         return sequences.with_values(codes)
 
 
-def find_tokens(sequences):
-    """Find which tokens there are.
-
-    Parameters
-    ----------
-    sequences : Sequences
-        Tokens.
-
-    Returns
-    -------
-    tokens : ndarray of shape (n_tokens,)
-        The tokens, sorted.
-    counts : ndarray of int64 of shape (n_tokens,)
-        How often each comes.
-
-    Examples
-    --------
-    >>> from sklearn_rnn.data import as_sequences
-    >>> from sklearn_rnn.preprocessing.tokens import find_tokens
-    >>> find_tokens(as_sequences(["to", "do"]))
-    (array(['d', 'o', 't'], dtype='<U1'), array([1, 2, 1]))
-    """
-    return np.unique(_with_fixed_width(sequences.values), return_counts=True)
-
-
-def find_frequent(tokens, counts, min_frequency, max_tokens=None):
-    """Find the tokens that come often enough.
-
-    Parameters
-    ----------
-    tokens : ndarray of shape (n_tokens,)
-        Tokens.
-    counts : ndarray of int of shape (n_tokens,)
-        How often each comes.
-    min_frequency, max_tokens
-        See `TokenEncoder`.
-
-    Returns
-    -------
-    ndarray of int of shape (n_frequent,)
-        Their places in `tokens`, that of the most frequent first.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_rnn.preprocessing.tokens import find_frequent
-    >>> find_frequent(np.array(["d", "o", "t"]), np.array([1, 5, 2]), min_frequency=2)
-    array([1, 2])
-    """
-    n_steps = counts.sum()
-    is_count = isinstance(min_frequency, numbers.Integral)
-    frequencies = counts if is_count else counts / n_steps  # .55 is 55 / 100, while .55 * 100 is above 55
-    order = np.argsort(-counts, kind="stable")[:max_tokens]
-    order = order[frequencies[order] >= min_frequency]
-    if len(order) == 0:
-        raise ValueError(
-            f"No token is left in the vocabulary: min_frequency={min_frequency!r}, but the most frequent, "
-            f"{tokens[np.argmax(counts)].tolist()!r}, comes {counts.max()} times in {n_steps} steps."
-        )
-    return order
-
-
 def _leave_out_unknown(codes, offsets):
     """Leave steps of code 0 out, but for the first of a sequence that has no others."""
     is_kept = codes != 0
@@ -378,13 +306,6 @@ def _leave_out_unknown(codes, offsets):
     n_kept = np.add.reduceat(is_kept, starts, dtype=np.int64)
     is_kept[starts[n_kept == 0]] = True
     return Sequences.from_lengths(codes[is_kept], np.maximum(n_kept, 1))
-
-
-def _with_fixed_width(tokens):
-    """Hold text in an array of one width, which NumPy sorts and compares several times as fast as objects."""
-    if tokens.dtype.kind != "O" or max(map(len, tokens.tolist())) > _LONGEST:
-        return tokens
-    return tokens.astype(str)
 
 
 def _read_whole_numbers(sequences, reader):

@@ -4,15 +4,10 @@ import numpy as np
 from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.parameters import check_count, check_option
 from sklearn_rnn.data.sequences import Sequences, reading, step_positions
 from sklearn_rnn.data.validation import as_sequences
-from sklearn_rnn.preprocessing.base import (
-    SequenceTransformer,
-    check_count,
-    check_option,
-    nested_shape,
-    unchanged_on_error,
-)
+from sklearn_rnn.preprocessing.base import SequenceTransformer, nested_shape, unchanged_on_error
 
 
 class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from joblib import cpu_count
 from joblib.parallel import get_active_backend
 
 from sklearn_rnn.nn.native.memory import Scratch
@@ -280,8 +281,8 @@ def fair_threads():
     """Use one thread inside a ``with`` block (or a function decorated with this) if others need the cores.
 
     Others do in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in its processes
-    joblib sees to that itself). And in a forked child the threads of a parallel region do not live on: the
-    next region, torch's or ours, would wait for them for ever.
+    joblib sees to that itself). And in a forked child torch's threads do not live on: its next parallel
+    region would wait for them for ever. The compiled loops start threads of their own.
 
     Since every computation of the estimators passes here, what the user has set for computations of their own
     is set aside here too: NumPy's errors of floating point (numbers that are not finite are looked for where
@@ -306,8 +307,11 @@ def fair_threads():
 
 def _list_settings():
     """Yield a context for each setting that is to be set aside."""
-    if torch.get_num_threads() > 1 and (_is_forked or _is_beside_others()):
-        yield one_thread()
+    if torch.get_num_threads() > 1:
+        if _is_beside_others() or (_is_forked and get() is None):
+            yield one_thread()
+        elif _is_forked:
+            yield lend_threads()
     if "raise" in np.geterr().values():
         yield np.errstate(**{error: "ignore" for error, how in np.geterr().items() if how == "raise"})
     if torch.empty(0).device.type != "cpu":  # asks for a context around us, too
@@ -350,7 +354,12 @@ def _most_threads():
 
 
 def _count_cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    """Count the cores of this process, by its affinity and by the quota of its control group."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores, _read_quota())
+
+
+_read_quota = cache(cpu_count)  # reads files
 
 
 @contextmanager

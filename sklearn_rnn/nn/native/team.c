@@ -8,6 +8,45 @@
  */
 #include "team.h"
 
+/* Denormal numbers are taken for zero: they would cost a hundred times as much as others. */
+static uint64_t flush_denormals(void)
+{
+#if defined(__x86_64__)
+    const uint64_t before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr((unsigned)before | 0x8040u);
+#elif defined(__aarch64__)
+    uint64_t before;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | (1u << 24)));
+#else
+    const uint64_t before = 0;
+#endif
+    return before;
+}
+
+static void restore_denormals(uint64_t before)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_ldmxcsr((unsigned)before);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(before));
+#else
+    (void)before;
+#endif
+}
+
+#ifdef _WIN32 /* has no threads of POSIX; the loops run on one */
+
+void team_run(const void *job, share_function *run, int64_t n_threads, int64_t n_parts)
+{
+    const uint64_t before = flush_denormals();
+    (void)n_threads, (void)n_parts;
+    run(job, 0, 1);
+    restore_denormals(before);
+}
+
+#else
+
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -54,33 +93,6 @@ static void pause_briefly(void)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
-#endif
-}
-
-/* Denormal numbers are taken for zero: they would cost a hundred times as much as others. */
-static uint64_t flush_denormals(void)
-{
-#if defined(__x86_64__)
-    const uint64_t before = __builtin_ia32_stmxcsr();
-    __builtin_ia32_ldmxcsr((unsigned)before | 0x8040u);
-#elif defined(__aarch64__)
-    uint64_t before;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
-    __asm__ volatile("msr fpcr, %0" : : "r"(before | (1u << 24)));
-#else
-    const uint64_t before = 0;
-#endif
-    return before;
-}
-
-static void restore_denormals(uint64_t before)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_ldmxcsr((unsigned)before);
-#elif defined(__aarch64__)
-    __asm__ volatile("msr fpcr, %0" : : "r"(before));
-#else
-    (void)before;
 #endif
 }
 
@@ -222,3 +234,5 @@ __attribute__((destructor)) static void dismiss(void)
     pthread_mutex_unlock(&sleeping);
     for (uint64_t i = 0; i < n_helpers; i++) pthread_join(helpers[i], NULL);
 }
+
+#endif
