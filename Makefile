@@ -32,7 +32,7 @@ test-lowest:  ## run the tests on the lowest versions that pyproject.toml allows
 
 test-native:  ## check the compiled loops under the sanitizers of a C compiler
 	@mkdir -p build
-	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -ffp-contract=fast -DMOST_STRIKES=0 -I$(NATIVE) \
+	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -ffp-contract=fast -DLONGEST_PAUSE=0 -I$(NATIVE) \
 	    tests/native/check_loops.c $(NATIVE)/*.c -lm -lpthread -o build/check_loops
 	@build/check_loops
 	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all tests/native/check_team.c $(NATIVE)/team.c \

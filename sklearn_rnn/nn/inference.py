@@ -8,11 +8,11 @@ import torch
 
 from sklearn_rnn.data.batching import Carry, PackedBatch, Packing, plan_prediction
 from sklearn_rnn.nn.pooling import AttentionPooling, LastPooling, MaxPooling
-from sklearn_rnn.nn.recurrent import lend_threads
+from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.nn.rows import exp_of_negative
 
 _CHUNK = 16384  # steps up to which one sequence is read at once; a longer one in parts of a quarter
-_LEAST_STEPS = 1000  # for which torch leaves its threads to the compiled loops
+_LEAST_STEPS = 1000  # for which torch computes on several threads
 # A network that also reads from the end runs longer in chunks: one sequence is read at once up to as many
 # numbers of the top layer.
 _MOST_OUTPUTS = 2**23
@@ -162,7 +162,7 @@ def _gather(network, dataset, ask, *, pooling=None, finish=None, layers=None):
         longest = max(longest, _MOST_OUTPUTS // layers.recurrence.output_size)
     is_long = dataset.lengths > longest
     is_much = dataset.lengths.sum() > _LEAST_STEPS  # a short prediction is not to wait
-    with torch.inference_mode(), lend_threads(network) if is_much else nullcontext():
+    with torch.inference_mode(), threads_for(network) if is_much else nullcontext():
         short = np.flatnonzero(~is_long)
         for members in plan_prediction(dataset.lengths[short]):
             batch = dataset.gather(short[members], like=network.like)

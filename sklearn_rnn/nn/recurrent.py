@@ -396,8 +396,8 @@ def has_native(cell):
     return _plan_native(cell, inputs, [1], cell.initial_state(1)) is not None
 
 
-def lend_threads(network):
-    """Leave torch's threads to the compiled loops inside a ``with`` block, if these run all layers.
+def threads_for(network):
+    """Let torch compute on all threads inside a ``with`` block, unless the compiled loops run all layers.
 
     Parameters
     ----------
@@ -407,10 +407,10 @@ def lend_threads(network):
     Returns
     -------
     context manager
-        See `native.library.lend_threads`; one that does nothing for cells that torch runs.
+        See `native.library.fair_threads`.
     """
     cells = [cell for module in network.modules() if isinstance(module, Recurrence) for cell in module.cells]
-    return native.lend_threads() if all(map(has_native, cells)) else nullcontext()
+    return nullcontext() if all(map(has_native, cells)) else native.torch_threads()
 
 
 def _parameter_names(cell):

@@ -30,7 +30,7 @@ from sklearn_rnn.data.validation import find_caller
 from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
 from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.nn.heads import SoftmaxHead
-from sklearn_rnn.nn.recurrent import lend_threads
+from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
 from sklearn_rnn.training.optimizers import OPTIMIZERS
@@ -161,7 +161,7 @@ class SequenceNet(NeuralNet):
         is_plain = self._by_hand and not self._is_watched and type(self.optimizer_) in _PLAIN
         try:
             one = flattened(self.optimizer_, self._weights) if is_plain else nullcontext()
-            with self.stream.active(), lend_threads(self.module_), one as self._flat:
+            with self.stream.active(), threads_for(self.module_), one as self._flat:
                 self.partial_fit(dataset, epochs=epochs - self.epochs_done)
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:
             if checkpoint is None:

@@ -25,7 +25,7 @@ from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence,
 from sklearn_rnn.nn import recurrent as recurrent_module
 from sklearn_rnn.nn.native import functions, library, memory
 from sklearn_rnn.nn.native.functions import _project_tokens, address, read_out, sum_by_code
-from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain, lend_threads
+from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain, threads_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = [name for name in library.INSTRUCTION_SETS if library.load(name) is not None]
@@ -628,11 +628,12 @@ def test_several_threads_at_once(use, name):
 def test_the_number_of_threads(monkeypatch):
     loops = library.load()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
     monkeypatch.setattr(library, "_count_cores", lambda: 3)
     many = 10**9
     assert loops.count_threads(many) == 3  # no more than there are cores
     assert loops.count_threads(10) == 1
-    with library.lend_threads():
+    with library.fair_threads():
         assert loops.count_threads(many) == 3
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert loops.count_threads(many) == 2
@@ -643,8 +644,11 @@ def test_torch_computes_on_one_thread_where_the_loops_run(make):
     recurrence, threads = Recurrence(lambda size, is_top: make(size, 4), 3), torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        with lend_threads(recurrence):
-            assert torch.get_num_threads() == (1 if SETS and make is GRUCell else 3)
+        with library.fair_threads():
+            assert torch.get_num_threads() == (1 if SETS else 3)
+            with threads_for(recurrence):
+                assert torch.get_num_threads() == (1 if SETS and make is GRUCell else 3)
+            assert torch.get_num_threads() == (1 if SETS else 3)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(threads)

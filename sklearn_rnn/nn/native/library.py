@@ -278,11 +278,16 @@ def use_native(enabled):
 
 @contextmanager
 def fair_threads():
-    """Use one thread inside a ``with`` block (or a function decorated with this) if others need the cores.
+    """Use no more threads than is good inside a ``with`` block, or a function decorated with this.
 
-    Others do in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in its processes
+    Others need the cores in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in its processes
     joblib sees to that itself). And in a forked child torch's threads do not live on: its next parallel
-    region would wait for them for ever. The compiled loops start threads of their own.
+    region would wait for them for ever.
+
+    Where the compiled loops are there, torch computes on one thread, and leaves the others to them: a parallel
+    region of torch's ends when each of its threads has been given a core, for which it waits long where other
+    programs run; the loops do not wait so. And two teams would fight over the cores. `torch_threads` lends them
+    back.
 
     Since every computation of the estimators passes here, what the user has set for computations of their own
     is set aside here too: NumPy's errors of floating point (numbers that are not finite are looked for where
@@ -310,8 +315,8 @@ def _list_settings():
     if torch.get_num_threads() > 1:
         if _is_beside_others() or (_is_forked and get() is None):
             yield one_thread()
-        elif _is_forked:
-            yield lend_threads()
+        elif get() is not None:
+            yield _lend_threads()
     if "raise" in np.geterr().values():
         yield np.errstate(**{error: "ignore" for error, how in np.geterr().items() if how == "raise"})
     if torch.empty(0).device.type != "cpu":  # asks for a context around us, too
@@ -322,29 +327,32 @@ def _list_settings():
 
 
 @contextmanager
-def lend_threads():
-    """Leave all threads but one to the compiled loops inside a ``with`` block; torch computes on one.
+def _lend_threads():
+    """Leave all threads but one to the compiled loops inside a ``with`` block."""
+    token = _lent.set(torch.get_num_threads())
+    try:
+        with one_thread():
+            yield
+    finally:
+        _lent.reset(token)
 
-    A parallel region of torch's ends when each of its threads has been given a core, for which it waits long
-    where other programs run; the loops do not wait so. And two teams would fight over the cores.
+
+@contextmanager
+def torch_threads():
+    """Let torch compute on all threads inside a ``with`` block, also where they are lent to the compiled loops.
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.native.library import lend_threads
-    >>> with lend_threads():
+    >>> from sklearn_rnn.nn.native.library import torch_threads
+    >>> with torch_threads():
     ...     pass
     """
     threads = torch.get_num_threads()
-    if threads == 1 or get() is None:
-        yield
-        return
-    token = _lent.set(threads)
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads if _is_forked else _lent.get() or threads)
     try:
         yield
     finally:
         torch.set_num_threads(threads)
-        _lent.reset(token)
 
 
 def _most_threads():

@@ -3,8 +3,9 @@
  * The parts of a job are claimed, one after the other, by whoever has time: the thread that asks, and helpers. In
  * the end it waits for those helpers only that hold a part. A parallel region of OpenMP ends when each thread has
  * been given a core, which on a busy machine takes a hundred times as long as the job. Helpers look out for the
- * next job for a moment, then sleep. If they come too late again and again, they are left asleep for a while, each
- * time twice as long. There is one job at a time: whoever asks meanwhile works alone.
+ * next job for a moment, then sleep. It is measured how much is computed in a second with helpers and without;
+ * where they are of no use, they are left asleep for a while, each time twice as long. There is one job at a time:
+ * whoever asks meanwhile works alone.
  */
 #include "team.h"
 
@@ -53,9 +54,10 @@ void team_run(const void *job, share_function *run, int64_t n_threads, int64_t n
 #include <stdatomic.h>
 #include <time.h>
 
-enum { MOST_HELPERS = 255, PATIENCE = 20000 /* ns */, LOOKS = 64 };
-#ifndef MOST_STRIKES
-#define MOST_STRIKES 12 /* with 0 helpers are never left asleep */
+enum { MOST_HELPERS = 255, LOOKS = 64 };
+enum { PATIENCE = 20000, TRIAL = 5000000, MEMORY = 20000000 }; /* ns */
+#ifndef LONGEST_PAUSE
+#define LONGEST_PAUSE 1000000000 /* ns; with 0 helpers are never left asleep */
 #endif
 
 /* Of the job: its number, the helpers that are wanted, its parts, the next one to be claimed; 16 bits each. */
@@ -70,7 +72,10 @@ static atomic_int n_asleep, is_over;
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static pthread_t helpers[MOST_HELPERS];
 static uint64_t n_helpers;
-static int strikes, jobs_alone;
+static struct account {
+    double computed, passed; /* ns that one thread would compute without a break, and ns of the clock */
+} shared, alone;
+static int64_t pause_length, tried_at, try_at; /* tried_at: since when helpers have been at work; 0: they are not */
 
 static pthread_mutex_t sleeping = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t has_work = PTHREAD_COND_INITIALIZER;
@@ -80,10 +85,10 @@ static uint64_t helpers_of(uint64_t t) { return t >> 32 & 0xffff; }
 static uint64_t parts_of(uint64_t t) { return t >> 16 & 0xffff; }
 static uint64_t next_of(uint64_t t) { return t & 0xffff; }
 
-static int64_t now(void)
+static int64_t read_clock(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
@@ -113,13 +118,13 @@ static int64_t claim(void)
 
 static void wait_for_another(uint64_t number)
 {
-    const int64_t until = now() + PATIENCE;
+    const int64_t until = read_clock(CLOCK_MONOTONIC) + PATIENCE;
     do {
         for (int i = 0; i < LOOKS; i++) {
             if (number_of(atomic_load(&ticket)) != number) return;
             pause_briefly();
         }
-    } while (now() < until);
+    } while (read_clock(CLOCK_MONOTONIC) < until);
     atomic_fetch_add(&n_asleep, 1);
     pthread_mutex_lock(&sleeping);
     while (number_of(atomic_load(&ticket)) == number && !atomic_load(&is_over))
@@ -162,16 +167,55 @@ static uint64_t hire(uint64_t wanted)
     return n_helpers;
 }
 
-/* Counts how often helpers were of no use: they did nothing, or were waited for longer than a part takes. */
-static void judge(int64_t n_own, int64_t n_parts, int64_t worked, int64_t waited)
+/* ---- With helpers or without ---- */
+
+static double speed(struct account a) { return a.passed > 0 ? a.computed / a.passed : 1.0; }
+
+static void add(struct account *a, double computed, double passed)
 {
-    const int was_late = n_own == n_parts || waited > 2 * worked / (n_own ? n_own : 1) + PATIENCE;
-    if (!was_late) {
-        strikes /= 2;
-        return;
+    a->computed += computed, a->passed += passed;
+    if (a->passed > MEMORY) a->computed /= 2, a->passed /= 2;
+}
+
+/* Sends the helpers to sleep if less is computed with them than without. */
+static void judge(int64_t begun, int64_t ended)
+{
+    if (!tried_at) tried_at = begun;
+    if (shared.passed < TRIAL) return;
+    if (speed(shared) < speed(alone)) {
+        const int64_t pause = 2 * pause_length - (ended - tried_at), shortest = 2 * TRIAL;
+        pause_length = pause < shortest ? shortest : pause;
+        if (pause_length > LONGEST_PAUSE) pause_length = LONGEST_PAUSE;
+        try_at = ended + pause_length, tried_at = 0;
+        shared = alone = (struct account){0};
+    } else if (shared.passed > MEMORY / 2) { /* what was measured without them is from long ago */
+        alone.computed = (alone.computed + alone.passed) / 2;
     }
-    if (strikes < MOST_STRIKES) strikes++;
-    jobs_alone = strikes > 2 ? 1 << (strikes - 2) : 0;
+}
+
+/* Hands out the parts of a job, and returns when all are done; `computed` as in an account. */
+static double run_shared(const void *job, share_function *run, uint64_t n_wanted, int64_t n_parts)
+{
+    task.job = job, task.run = run;
+    atomic_store(&n_done, 0);
+    const uint64_t number = number_of(atomic_load(&ticket)) + 1;
+    atomic_store(&ticket, number << 48 | n_wanted << 32 | (uint64_t)n_parts << 16);
+    wake();
+    const int64_t begun = read_clock(CLOCK_THREAD_CPUTIME_ID), n_own = claim(),
+                  computed = read_clock(CLOCK_THREAD_CPUTIME_ID) - begun,
+                  late = read_clock(CLOCK_MONOTONIC) + PATIENCE;
+    for (int i = 0; atomic_load(&n_done) < n_parts; i++) {
+        pause_briefly();
+        if (i % LOOKS == 0 && read_clock(CLOCK_MONOTONIC) > late) sched_yield();
+    }
+    return n_own ? (double)computed * (double)n_parts / (double)n_own : 0.0;
+}
+
+static double run_alone(const void *job, share_function *run)
+{
+    const int64_t begun = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    run(job, 0, 1);
+    return (double)(read_clock(CLOCK_THREAD_CPUTIME_ID) - begun);
 }
 
 void team_run(const void *job, share_function *run, int64_t n_threads, int64_t n_parts)
@@ -180,32 +224,17 @@ void team_run(const void *job, share_function *run, int64_t n_threads, int64_t n
     n_parts = n_parts < 0xffff ? n_parts : 0xffff;
     int64_t wanted = (n_threads < n_parts ? n_threads : n_parts) - 1;
     wanted = wanted < MOST_HELPERS ? wanted : MOST_HELPERS;
-    int is_shared = wanted > 0 && !pthread_mutex_trylock(&asking);
-    if (is_shared && (jobs_alone || !(wanted = (int64_t)hire((uint64_t)wanted)))) {
-        jobs_alone -= jobs_alone > 0;
-        pthread_mutex_unlock(&asking);
-        is_shared = 0;
-    }
-    if (!is_shared) {
+    if (wanted < 1 || pthread_mutex_trylock(&asking)) {
         run(job, 0, 1);
-        restore_denormals(before);
-        return;
+    } else {
+        const int64_t begun = read_clock(CLOCK_MONOTONIC);
+        const uint64_t n_hired = begun >= try_at ? hire((uint64_t)wanted) : 0;
+        const double computed = n_hired ? run_shared(job, run, n_hired, n_parts) : run_alone(job, run);
+        const int64_t ended = read_clock(CLOCK_MONOTONIC);
+        if (computed > 0.0) add(n_hired ? &shared : &alone, computed, (double)(ended - begun));
+        if (n_hired) judge(begun, ended);
+        pthread_mutex_unlock(&asking);
     }
-    task.job = job, task.run = run;
-    atomic_store(&n_done, 0);
-    const uint64_t number = number_of(atomic_load(&ticket)) + 1;
-    atomic_store(&ticket, number << 48 | (uint64_t)wanted << 32 | (uint64_t)n_parts << 16);
-    wake();
-    const int64_t begun = now(), n_own = claim(), ended = now();
-    int64_t waited = 0;
-    for (int i = 0; atomic_load(&n_done) < n_parts; i++) {
-        pause_briefly();
-        if (i % LOOKS) continue;
-        waited = now() - ended;
-        if (waited > PATIENCE) sched_yield();
-    }
-    judge(n_own, n_parts, ended - begun, waited);
-    pthread_mutex_unlock(&asking);
     restore_denormals(before);
 }
 
@@ -220,7 +249,8 @@ static void begin_anew(void)
     atomic_store(&ticket, 0);
     atomic_store(&n_asleep, 0);
     n_helpers = 0;
-    strikes = jobs_alone = 0;
+    shared = alone = (struct account){0};
+    pause_length = tried_at = try_at = 0;
 }
 
 __attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, begin_anew); }
