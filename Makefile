@@ -32,13 +32,14 @@ test-lowest:  ## run the tests on the lowest versions that pyproject.toml allows
 
 test-native:  ## check the compiled loops under the sanitizers of a C compiler
 	@mkdir -p build
-	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -ffp-contract=fast -DLONGEST_PAUSE=0 -I$(NATIVE) \
-	    tests/native/check_loops.c $(NATIVE)/*.c -lm -lpthread -o build/check_loops
+	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -ffp-contract=fast \
+	    -DLONGEST_PAUSE=0 -I$(NATIVE) tests/native/check_loops.c $(NATIVE)/*.c -lm -lpthread -o build/check_loops
 	@build/check_loops
-	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all tests/native/check_team.c $(NATIVE)/team.c \
-	    -lpthread -o build/check_team
+	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -DLONGEST_PAUSE=0 \
+	    tests/native/check_team.c $(NATIVE)/team.c -lpthread -o build/check_team
 	@ASAN_OPTIONS=detect_leaks=0 build/check_team forks
-	@$(CC) -g -O1 -fsanitize=thread tests/native/check_team.c $(NATIVE)/team.c -lpthread -o build/check_team_threads
+	@$(CC) -g -O1 -fsanitize=thread -DLONGEST_PAUSE=0 tests/native/check_team.c $(NATIVE)/team.c -lpthread \
+	    -o build/check_team_threads
 	@build/check_team_threads
 
 lint: $(VENV)/installed-test  ## check style, layout and the direction of imports

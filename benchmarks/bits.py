@@ -49,6 +49,9 @@ def draw_layers(rng):
         "batch_size": int(rng.integers(1, N)),
         "random_state": int(rng.integers(1000)),
         "learning_rate": 0.02,
+        "optimizer": str(rng.choice(["adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"])),
+        "weight_decay": float(rng.choice([0.0, 0.01])),
+        "nonlinearity": str(rng.choice(["tanh", "relu"])),
         "dropout": float(rng.choice([0.0, 0.3])),
         "device": "cpu",
     }
@@ -64,12 +67,19 @@ def draw_case(rng):
         series = [rng.standard_normal(n).cumsum() for n in rng.integers(20, 60, size=N)]
         output, strategy = rng.choice(["point", "gaussian", "quantile"]), rng.choice(["recursive", "direct"])
         model = RNNForecaster(output=str(output), strategy=str(strategy), horizon=3, **options)
-        return model, (series,), [lambda m, X: m.predict(X, 3), lambda m, X: m.hidden_states(X)]
+        ask = [lambda m, X: m.predict(X, 3), lambda m, X: m.hidden_states(X)]
+        if strategy == "recursive" and output != "point":
+            ask += [lambda m, X: m.sample_paths(X, 3, n_samples=2, random_state=0)]
+        return model, (series,), ask
     X = draw_data(rng)
     if kind in ("classifier", "regressor", "steps", "tagger"):
         options["bidirectional"] = bool(rng.random() < 0.5)
     if not isinstance(X[0], np.ndarray) or X[0].dtype.kind == "i":
         options["embedding_size"] = (None, 1, 7, 16, 33)[rng.integers(5)]
+    if kind == "language model" and isinstance(X[0], np.ndarray) and X[0].dtype.kind == "f":
+        X = ["".join(rng.choice(list("xyz"), len(x))) for x in X]
+    # What is drawn for equal ones differs, by their order.
+    are_different = len({x if isinstance(x, str) else np.array(x).tobytes() for x in X}) == N
     ask = [lambda m, X, *_: m.hidden_states(X)]
     if kind == "classifier":
         pooling = str(rng.choice(["last", "mean", "max", "attention"]))
@@ -89,12 +99,12 @@ def draw_case(rng):
         model = RNNTagger(head=str(rng.choice(["softmax", "crf"])), **options)
         ask += [lambda m, X, *_: m.predict_proba(X), lambda m, X, *_: m.predict(X)]
     elif kind == "language model":
-        if isinstance(X[0], np.ndarray) and X[0].dtype.kind == "f":
-            X = ["".join(rng.choice(list("xyz"), len(x))) for x in X]
-        if options.get("embedding_size") and rng.random() < 0.3:
+        if options.get("embedding_size") and options["cell"] != "jordan" and rng.random() < 0.3:
             options |= {"tie_weights": True, "embedding_size": options["hidden_size"]}
         model, y = RNNLanguageModel(**options), None
         ask += [lambda m, X, *_: m.score_samples(X), lambda m, X, *_: m.predict_proba(X)]
+        if are_different:
+            ask += [lambda m, X, *_: m.sample(1, prime=X, max_length=9, random_state=0)]
         return model, (X,), ask
     else:
         y = ["".join(rng.choice(list("xyz"), n)) for n in rng.integers(0, 6, size=N)]
@@ -103,6 +113,8 @@ def draw_case(rng):
         model = RNNSeq2Seq(attention=attention, beam_size=int(rng.choice([1, 3])), **options)
         ask += [lambda m, X, y: m.score_samples(X, y), lambda m, X, y: [p for p in m.predict_proba(X, y)]]
         ask += [lambda m, X, y: m.predict(X)]
+        if are_different:
+            ask += [lambda m, X, y: [list(targets) for targets in m.sample(X, 2, random_state=0)]]
     return model, (X, y), ask
 
 

@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.batching import WindowDataset, plan_prediction
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, step_positions
 from sklearn_rnn.data.series import check_dates, is_one_series, read_series
@@ -25,6 +24,7 @@ from sklearn_rnn.data.validation import (
 )
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.parameters import FORECAST, are_levels
+from sklearn_rnn.estimators.sampling import Streams
 from sklearn_rnn.estimators.scaling import measure, measure_prefixes
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.native.library import fair_threads
@@ -582,7 +582,7 @@ class RNNForecaster(BaseRNN):
         n_samples : int, default=200
             Number of paths.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw.
+            Seed of the draw. What is drawn for a series does not depend on the others.
 
         Returns
         -------
@@ -627,7 +627,7 @@ class RNNForecaster(BaseRNN):
         n_samples : int, default=100
             Number of paths for each series.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw.
+            Seed of the draw. What is drawn for a series does not depend on the others.
 
         Returns
         -------
@@ -916,9 +916,9 @@ class RNNForecaster(BaseRNN):
         if self._settings["output"] == "quantile" and len(self._settings["quantiles"]) == 1:
             raise ValueError("A single quantile has no spread to draw from; fit with at least 2 quantiles.")
         windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
-        rng = np.random.default_rng() if random_state is None else check_random_state(random_state)
-        uniform = rng.random if random_state is None else rng.random_sample
-        levels = uniform((len(windows), n_samples, n_steps, self.n_features_in_))
+        spans = zip(windows.starts, windows.lengths, strict=True)
+        streams = Streams(random_state, (windows.values[start : start + n].tobytes() for start, n in spans))
+        levels = streams.draw_arrays((n_samples, n_steps, self.n_features_in_))
         return self._run(windows, n_steps, levels.clip(1e-7, 1 - 1e-7)), is_one
 
     def _give(self, values, is_one):

@@ -20,7 +20,6 @@ from sklearn_rnn.data.batching import (
     StreamDataset,
 )
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
 from sklearn_rnn.data.validation import (
@@ -35,7 +34,7 @@ from sklearn_rnn.data.validation import (
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS, TEXT_SCORING
-from sklearn_rnn.estimators.sampling import check_sampling, choose
+from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.estimators.vocabulary import learn_vocabulary, read_vocabulary
 from sklearn_rnn.nn.heads import SoftmaxHead
@@ -677,7 +676,7 @@ class RNNLanguageModel(BaseRNN):
         self._code_condition(condition)  # a stream has none
         dataset = self._hold_out(self._read_file(path, reset=False))
         parts = stream_log_probabilities(self.module_, dataset)
-        return sum(float(part.sum(dtype=np.float64)) for part in parts) / dataset.n_steps
+        return math.fsum(log for part in parts for log in part.tolist()) / dataset.n_steps
 
     def score(self, X, y=None, *, condition=None):
         """Give the mean log-probability of a token, in nats.
@@ -700,7 +699,8 @@ class RNNLanguageModel(BaseRNN):
         """
         if isinstance(X, os.PathLike) and getattr(self, "_is_stream", True):
             return self._score_file(X, condition)
-        return float(self._log_probabilities(X, condition)[0].mean(dtype=np.float64))
+        logs = self._log_probabilities(X, condition)[0]
+        return math.fsum(logs.tolist()) / len(logs)  # the same in any order, and chunk by chunk
 
     def perplexity(self, X, *, condition=None):
         """Give the perplexity: among how many tokens, equally likely, one would have to guess.
@@ -955,7 +955,7 @@ class RNNLanguageModel(BaseRNN):
         stop : token, optional
             A token at which a text ends, and which is its last. A model of texts has learnt where they end.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw.
+            Seed of the draw. What is drawn for a prime does not depend on the others.
         return_log_proba : bool, default=False
             Whether to give the log-probabilities as well.
 
@@ -1137,11 +1137,13 @@ class RNNLanguageModel(BaseRNN):
             stop_code = sequences.values[0]
             if stop_code == len(self.vocabulary_):
                 raise ValueError(f"stop is {stop!r}, which is not in the vocabulary, and so is never drawn.")
-        rng = np.random.default_rng() if random_state is None else check_random_state(random_state)
-        uniform = rng.random if random_state is None else rng.random_sample
-        return self._go(starts, condition, max_length, temperature, top_k, top_p, stop_code, uniform)
+        keys = [np.asarray(start, dtype=np.int64).tobytes() for start in starts]
+        if condition is not None:
+            keys = [key + row.tobytes() for key, row in zip(keys, condition, strict=True)]
+        streams = Streams(random_state, keys)
+        return self._go(starts, condition, max_length, temperature, top_k, top_p, stop_code, streams)
 
-    def _go(self, starts, condition, max_length, temperature, top_k, top_p, stop_code, uniform):
+    def _go(self, starts, condition, max_length, temperature, top_k, top_p, stop_code, streams):
         network, n_tokens = self.module_, self._n_tokens
         like = network.like
         if condition is not None:
@@ -1154,7 +1156,7 @@ class RNNLanguageModel(BaseRNN):
         while True:
             if self._has_unknown:  # which is never drawn
                 logs[:, len(self.vocabulary_)] = -np.inf
-            codes = choose(logs, temperature, top_k, top_p, uniform(len(starts)))
+            codes = choose(logs, temperature, top_k, top_p, streams.draw(rows))
             if can_end:
                 alive = alive & (codes < n_tokens)
                 if stop_code is not None:

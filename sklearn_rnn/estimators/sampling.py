@@ -1,10 +1,53 @@
 """Drawing tokens from log-probabilities, and the options of that."""
 
+import hashlib
 import numbers
+import secrets
+from collections import Counter
 
 import numpy as np
 
 from sklearn_rnn.data.parameters import check_count, check_size
+from sklearn_rnn.data.random_state import check_random_state
+
+_BLOCK = 32  # numbers that are drawn at once
+
+
+class Streams:
+    """Random numbers for each of some rows, whoever else is drawn for.
+
+    What a row gets depends on the seed, on its key, and on how many rows before it have the same key.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None
+        The seed.
+    keys : iterable of bytes
+        What each row is drawn for.
+    """
+
+    def __init__(self, random_state, keys):
+        seed = secrets.token_bytes(16) if random_state is None else check_random_state(random_state).bytes(16)
+        n_before, self._generators = Counter(), []
+        for key in keys:
+            name = seed + n_before[key].to_bytes(8, "big") + key
+            n_before[key] += 1
+            number = int.from_bytes(hashlib.blake2b(name, digest_size=16).digest(), "big")
+            self._generators.append(np.random.Generator(np.random.Philox(key=number)))
+        self._block = np.empty((len(self._generators), _BLOCK))
+        self._n_drawn = np.zeros(len(self._generators), dtype=np.int64)
+
+    def draw(self, rows):
+        """Draw the next number in [0, 1) of each of `rows`, an array of their places."""
+        place = self._n_drawn[rows] % _BLOCK
+        for row in rows[place == 0]:
+            self._block[row] = self._generators[row].random(_BLOCK)
+        self._n_drawn[rows] += 1
+        return self._block[rows, place]
+
+    def draw_arrays(self, shape):
+        """Draw an array in [0, 1) for each row, ndarray of shape (n_rows, *shape)."""
+        return np.array([generator.random(shape) for generator in self._generators])
 
 
 def choose(logs, temperature, top_k, top_p, uniform):

@@ -10,7 +10,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, reading
 from sklearn_rnn.data.validation import (
@@ -26,7 +25,7 @@ from sklearn_rnn.data.validation import (
 )
 from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
 from sklearn_rnn.estimators.parameters import DECODER
-from sklearn_rnn.estimators.sampling import check_sampling, choose
+from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose
 from sklearn_rnn.estimators.scaling import measure
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.estimators.vocabulary import code_copies, find_in_sources
@@ -574,7 +573,8 @@ class RNNSeq2Seq(BaseRNN):
     def _decode_all(self, sources, run, width=1):
         """Run something over batches of sources; put its answers back in the user's order.
 
-        ``run(loop, limits)`` gives lists with one entry a source, for each of which it has `width` rows.
+        ``run(loop, limits, members)`` returns lists with one entry a source, for each of which it has `width`
+        rows.
         """
         network = self.module_
         n = len(sources)
@@ -589,7 +589,7 @@ class RNNSeq2Seq(BaseRNN):
                     source, row = gather_sources(sources, part, network.like)
                     memory = network.encode(source)
                     memory = memory if row is None else memory.select(row)
-                    results = run(DecoderLoop(network, memory, self._begin), limits[part])
+                    results = run(DecoderLoop(network, memory, self._begin), limits[part], part)
                 answers = answers or [[] for _ in results]
                 for whole, result in zip(answers, results, strict=True):
                     whole.extend(result)
@@ -603,13 +603,13 @@ class RNNSeq2Seq(BaseRNN):
         longest, ratio = self._lengths
         return np.maximum(longest, np.ceil(ratio * lengths).astype(np.int64))
 
-    def _decode_greedily(self, loop, limits):
-        return decode(loop, lambda logs: logs.argmax(axis=1), limits, self._end)
+    def _decode_greedily(self, loop, limits, members):
+        return decode(loop, lambda logs, rows: logs.argmax(axis=1), limits, self._end)
 
     def _search(self, sources, n_best=1):
         width = max(self.beam_size, n_best)
 
-        def run(loop, limits):
+        def run(loop, limits, members):
             return search_beam(loop, width, limits, self._end, self.length_penalty, n_best)
 
         return self._decode_all(sources, run, width)
@@ -651,7 +651,9 @@ class RNNSeq2Seq(BaseRNN):
         sources, coded = self._read_and_code(X)
         if self._writes_numbers:
             self._check_beam()
-            numbers, has_ended = self._decode_all(coded, write_numbers)
+            numbers, has_ended = self._decode_all(
+                coded, lambda loop, limits, members: write_numbers(loop, limits)
+            )
             self._warn_of_cuts(has_ended)
             return self._scale_back(numbers)
         if self.beam_size == 1:
@@ -756,7 +758,7 @@ class RNNSeq2Seq(BaseRNN):
         temperature, top_k, top_p
             See `RNNLanguageModel.sample`.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw.
+            Seed of the draw. What is drawn for a source does not depend on the others.
 
         Returns
         -------
@@ -772,12 +774,14 @@ class RNNSeq2Seq(BaseRNN):
         check_count("n_samples", n_samples)
         check_sampling(temperature, top_k, top_p)
         sources, coded = self._read_and_code(X)
-        rng = np.random.default_rng() if random_state is None else check_random_state(random_state)
-        uniform = rng.random if random_state is None else rng.random_sample
+        keys = (np.ascontiguousarray(coded[i]).tobytes() for i in range(len(coded)) for _ in range(n_samples))
+        streams = Streams(random_state, keys)
 
-        def run(loop, limits):
-            def draw(logs):
-                return choose(logs, temperature, top_k, top_p, uniform(len(logs)))
+        def run(loop, limits, members):
+            own = (members[:, np.newaxis] * n_samples + np.arange(n_samples)).ravel()
+
+            def draw(logs, rows):
+                return choose(logs, temperature, top_k, top_p, streams.draw(own[rows]))
 
             n = len(limits)
             loop.repeat(n_samples)

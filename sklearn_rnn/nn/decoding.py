@@ -13,7 +13,7 @@ def decode(loop, choose, limits, end):
         ``loop.begin()`` gives the log-probabilities (n, K) of the first tokens, ``loop.advance(codes)`` those
         of the next ones, and ``loop.select(rows)`` keeps some rows, in a new order.
     choose : callable
-        ``choose(logs)`` gives the code of a token for each row; arrays.
+        ``choose(logs, rows)`` gives the code of a token for each of `rows`, those that go on; arrays.
     limits : ndarray of int of shape (n,)
         The largest number of tokens of each row; behind that it ends.
     end : int
@@ -34,7 +34,7 @@ def decode(loop, choose, limits, end):
     logs, n_steps = loop.begin(), 0
     while True:
         logs = logs.cpu().numpy()
-        codes = np.asarray(choose(logs))
+        codes = np.asarray(choose(logs, rows))
         has_ended[rows] = codes == end
         codes[n_steps >= limits[rows]] = end
         log_proba[rows] += logs[np.arange(len(rows)), codes]

@@ -66,8 +66,10 @@ def test_forecasts(output, strategy):
     model = RNNForecaster(hidden_size=9, output=output, strategy=strategy, horizon=4, **SMALL).fit(SERIES)
     assert_independent(lambda X: model.predict(X, 4), SERIES)
     assert_independent(model.hidden_states, SERIES)
-    if output != "point" and strategy == "direct":  # else quantiles are those of random draws
-        assert_independent(lambda X: model.predict_quantiles(X, 4), SERIES)
+    if output != "point":
+        assert_independent(lambda X: model.predict_quantiles(X, 4, random_state=0), SERIES)
+    if output != "point" and strategy == "recursive":
+        assert_independent(lambda X: model.sample_paths(X, 4, n_samples=3, random_state=0), SERIES)
 
 
 @pytest.mark.parametrize(

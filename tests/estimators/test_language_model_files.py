@@ -14,6 +14,7 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.data import text_file
+from sklearn_rnn.nn.native import library
 from sklearn_rnn.training import callbacks
 from sklearn_rnn.training import net as training
 
@@ -455,3 +456,13 @@ def test_a_byte_order_mark_is_no_character(tmp_path):
     np.testing.assert_array_equal(model.surprisal(marked), plain.surprisal(TEXT))
     assert model.score(marked) == pytest.approx(plain.score(TEXT))
     assert_same(make().partial_fit(marked), make().partial_fit(TEXT))
+
+
+@pytest.mark.skipif(library.get() is None, reason="needs the compiled loops")
+def test_a_score_is_the_same_in_chunks_of_any_length(tmp_path, monkeypatch):
+    model, text = make(max_iter=40, learning_rate=0.05).fit("ab" * 200), "ab" * 999 + "ba" * 999
+    path, expected, surprisal = write(tmp_path / "long.txt", text), model.score(text), model.surprisal(text)
+    for chunk in (5, 70, 999):
+        monkeypatch.setattr("sklearn_rnn.data.batching._LONGEST", chunk)
+        assert model.score(path) == model.score(text) == expected
+        np.testing.assert_array_equal(model.surprisal(text), surprisal)

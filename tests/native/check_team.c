@@ -1,10 +1,12 @@
 /* Checks that each part of each job runs once, whatever threads ask for it, and in the children of forks.
- * usage: check_team [forks] */
+ * Signals interrupt whoever asks. usage: check_team [forks] */
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +20,13 @@ struct job {
     long turns;
 };
 
-static atomic_int n_failed, n_checks;
+static atomic_int n_failed, n_checks, n_interruptions;
+
+static void interrupt(int number)
+{
+    (void)number;
+    atomic_fetch_add(&n_interruptions, 1);
+}
 
 static void run(const void *data, int64_t part, int64_t n_parts)
 {
@@ -58,7 +66,10 @@ int main(int argc, char **argv)
     (void)argv;
     pthread_t threads[ASKERS];
     unsigned seed = 0;
+    const struct itimerval often = {{0, 1000}, {0, 1000}};
     alarm(300); /* a hang fails */
+    signal(SIGVTALRM, interrupt);
+    setitimer(ITIMER_VIRTUAL, &often, NULL); /* by computing time */
     for (size_t i = 0; i < ASKERS; i++) pthread_create(&threads[i], NULL, asker, (void *)(i + 1));
     for (int k = 0; argc > 1 && k < CHILDREN; k++) { /* while others ask */
         usleep(2000);
@@ -72,6 +83,7 @@ int main(int argc, char **argv)
         if (child < 0 || waitpid(child, &status, 0) != child || status) atomic_fetch_add(&n_failed, 1);
     }
     for (int i = 0; i < ASKERS; i++) pthread_join(threads[i], NULL);
-    printf("%d jobs, %d failed\n", atomic_load(&n_checks), atomic_load(&n_failed));
+    printf("%d jobs, %d interruptions, %d failed\n", atomic_load(&n_checks), atomic_load(&n_interruptions),
+           atomic_load(&n_failed));
     return atomic_load(&n_failed) != 0;
 }

@@ -278,16 +278,15 @@ def use_native(enabled):
 
 @contextmanager
 def fair_threads():
-    """Use no more threads than is good inside a ``with`` block, or a function decorated with this.
+    """Use no more threads than is good inside a ``with`` block, or in a function decorated with this.
 
-    Others need the cores in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in its processes
-    joblib sees to that itself). And in a forked child torch's threads do not live on: its next parallel
-    region would wait for them for ever.
+    Where the compiled loops are there, torch computes on one thread, and leaves the others to them: a
+    parallel region of torch's ends when each of its threads has been given a core, for which it waits long
+    where other programs run. The loops do not wait so. `torch_threads` returns the threads to torch.
 
-    Where the compiled loops are there, torch computes on one thread, and leaves the others to them: a parallel
-    region of torch's ends when each of its threads has been given a core, for which it waits long where other
-    programs run; the loops do not wait so. And two teams would fight over the cores. `torch_threads` lends them
-    back.
+    All use one thread where others need the cores: in a thread of joblib's, beside which there are as many as
+    ``n_jobs`` says (in its processes joblib sees to that itself). So does torch in a forked child, where its
+    threads do not live on: its next parallel region would wait for them for ever.
 
     Since every computation of the estimators passes here, what the user has set for computations of their own
     is set aside here too: NumPy's errors of floating point (numbers that are not finite are looked for where
@@ -339,7 +338,7 @@ def _lend_threads():
 
 @contextmanager
 def torch_threads():
-    """Let torch compute on all threads inside a ``with`` block, also where they are lent to the compiled loops.
+    """Let torch compute on all threads inside a ``with`` block, also where the compiled loops have them.
 
     Examples
     --------
