@@ -1,5 +1,9 @@
 """The number of threads changes no bit of what is learnt and answered, and nobody waits for a thread."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -72,3 +76,66 @@ def test_any_number_of_threads_learns_and_answers_the_same(name, set_threads):
         assert losses == found[0][1]
         for here, there in zip([*weights, *answers], [*found[0][0], *found[0][2]], strict=True):
             np.testing.assert_array_equal(here, there)
+
+
+def test_no_more_threads_than_the_process_may_use(monkeypatch):
+    loops, many = library.load(), 10**9
+    before = torch.get_num_threads()
+    torch.set_num_threads(64)
+    try:
+        monkeypatch.setattr(library, "_read_quota", lambda: 64)
+        if hasattr(os, "sched_getaffinity"):
+            monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5})
+            assert loops.count_threads(many) == 3
+        monkeypatch.setattr(library, "_read_quota", lambda: 1)  # also of half a core, as joblib counts
+        assert loops.count_threads(many) == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+FORKS = """
+import os, signal, threading, time, warnings
+import numpy as np
+import torch
+from sklearn_rnn import RNNClassifier
+from sklearn_rnn.nn.native import library
+
+warnings.simplefilter("ignore", DeprecationWarning)  # of forks
+library._count_cores, library._LEAST_WORK = lambda: 64, 1
+torch.set_num_threads(4)
+X, y = [np.ones((n, 3)) * n / 20 for n in range(2, 42)], np.arange(40) % 2
+ended = threading.Event()
+
+def fit():
+    return RNNClassifier(hidden_size=70, max_iter=3, random_state=0, device="cpu").fit(X, y).loss_curve_
+
+def fit_on():
+    while not ended.is_set():
+        fit()
+
+threads = [threading.Thread(target=fit_on) for _ in range(2)]
+for thread in threads:
+    thread.start()
+expected = fit()
+for i in range(6):
+    child = os.fork()
+    if child == 0:
+        is_same = fit() == expected
+        while i % 3 == 0:
+            fit()
+        os._exit(0 if is_same else 1)
+    if i % 3 == 0:
+        time.sleep(0.05)
+        os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] in (0, signal.SIGKILL)
+ended.set()
+for thread in threads:
+    thread.join()
+print("ended")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forks_and_kills_in_the_middle_of_fits():
+    run = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=120)
+    assert (run.stdout, run.returncode) == ("ended\n", 0), run.stderr
