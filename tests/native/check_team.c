@@ -45,7 +45,7 @@ static void ask(unsigned *seed, int n_jobs)
 {
     for (int k = 0; k < n_jobs; k++) {
         struct job job = {.n_parts = 1 + rand_r(seed) % MOST_PARTS, .turns = rand_r(seed) % 3000};
-        team_run(&job, run, 1 + rand_r(seed) % 8, job.n_parts);
+        team_run(&job, run, job.n_parts);
         for (int64_t i = 0; i < job.n_parts; i++)
             if (atomic_load(&job.runs[i]) != 1) atomic_fetch_add(&n_failed, 1);
         atomic_fetch_add(&n_checks, 1);

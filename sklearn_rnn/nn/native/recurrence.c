@@ -1,4 +1,4 @@
-/* Compiled back-propagation through time for the CPU: which loops run, and in which parts. */
+/* Compiled back-propagation through time for the CPU: which loops run, and on which threads. */
 #include <stddef.h>
 
 #include "team.h"
@@ -54,16 +54,12 @@ EXPORT int64_t rnn_work_size(int64_t set, const struct call *call, int is_back)
 
 /* ---- Runs ---- */
 
-/* Into how many parts a job is cut. More than there are threads, so that one that is slow does less; but a part of
- * few rows reads the weights for few. */
-static int64_t parts(int64_t rows, int64_t n_threads) { return rows >= 16 * n_threads ? 2 * n_threads : n_threads; }
-
 EXPORT void rnn_forward(int64_t set, struct call *call)
 {
     const struct loops *loops = loops_for(set);
     loops->lay_out(call, 0);
     if (!call->is_ready) loops->prepare(call, 0);
-    team_run(call, loops->forward, call->n_threads, parts(call->sizes[0], call->n_threads));
+    team_run(call, loops->forward, call->n_threads);
 }
 
 EXPORT void rnn_backward(int64_t set, struct call *call)
@@ -71,8 +67,8 @@ EXPORT void rnn_backward(int64_t set, struct call *call)
     const struct loops *loops = loops_for(set);
     loops->lay_out(call, 1);
     loops->prepare(call, 1);
-    team_run(call, loops->backward, call->n_threads, parts(call->sizes[0], call->n_threads));
-    team_run(call, loops->weight_gradients, call->n_threads, 2 * call->n_threads);
+    team_run(call, loops->backward, call->n_threads);
+    team_run(call, loops->weight_gradients, call->n_threads);
 }
 
 /* How many floats of `work` a readout needs. */
@@ -89,8 +85,8 @@ EXPORT double rnn_read_out(int64_t set, struct readout *readout)
     double loss = 0.0;
     loops->lay_out_readout(readout);
     loops->prepare_readout(readout);
-    team_run(readout, loops->read_out, readout->n_threads, 2 * readout->n_threads);
-    team_run(readout, loops->readout_gradients, readout->n_threads, 2 * readout->n_threads);
+    team_run(readout, loops->read_out, readout->n_threads);
+    team_run(readout, loops->readout_gradients, readout->n_threads);
     for (int64_t i = 0; i < readout->n; i++) loss += readout->losses[i];
     return (double)((float)loss / (float)readout->n); /* infinite where a sum in float32 is */
 }
@@ -106,7 +102,7 @@ EXPORT void rnn_rows(int64_t set, int64_t n_threads, int64_t what, int64_t funct
     const struct loops *loops = loops_for(set);
     share_function *const run[] = {loops->linear, loops->mix, loops->normalize, loops->map};
     const struct rows job = {function, n_groups, n, width, n_outputs, x, weight, bias, out};
-    team_run(&job, run[what], n_threads, 2 * n_threads);
+    team_run(&job, run[what], n_threads);
 }
 
 EXPORT void rnn_marginals(int64_t set, int64_t n_threads, int64_t n_steps, int64_t n_labels,
@@ -115,5 +111,5 @@ EXPORT void rnn_marginals(int64_t set, int64_t n_threads, int64_t n_steps, int64
                           float *out)
 {
     const struct chain job = {n_steps, n_labels, sizes, scores, moves, moves_back, start, end, work, out};
-    team_run(&job, loops_for(set)->marginals, n_threads, 2 * n_threads);
+    team_run(&job, loops_for(set)->marginals, n_threads);
 }

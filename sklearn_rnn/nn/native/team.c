@@ -1,11 +1,11 @@
 /* Helpers that never keep anyone waiting for a thread without a core.
  *
- * The parts of a job are claimed, one after the other, by whoever has time: the thread that asks, and helpers. In
- * the end it waits for those helpers only that hold a part. A parallel region of OpenMP ends when each thread has
- * been given a core, which on a busy machine takes a hundred times as long as the job. Helpers look out for the
- * next job for a moment, then sleep. It is measured how much is computed in a second with helpers and without;
- * where they are of no use, they are left asleep for a while, each time twice as long. There is one job at a time:
- * whoever asks meanwhile works alone.
+ * A job has as many parts as threads: with more, each would read the weights for fewer rows. The parts are claimed,
+ * one after the other, by whoever has time: the thread that asks, and helpers. In the end it waits for those helpers
+ * only that hold a part. A parallel region of OpenMP ends when each thread has been given a core, which on a busy
+ * machine takes a hundred times as long as the job. Helpers look out for the next job for a moment, then sleep. It
+ * is measured how much is computed in a second with helpers and without; where they are of no use, they are left
+ * asleep for a while, each time twice as long. There is one job at a time: whoever asks meanwhile works alone.
  */
 #include "team.h"
 
@@ -38,10 +38,10 @@ static void restore_denormals(uint64_t before)
 
 #ifdef _WIN32 /* has no threads of POSIX; the loops run on one */
 
-void team_run(const void *job, share_function *run, int64_t n_threads, int64_t n_parts)
+void team_run(const void *job, share_function *run, int64_t n_threads)
 {
     const uint64_t before = flush_denormals();
-    (void)n_threads, (void)n_parts;
+    (void)n_threads;
     run(job, 0, 1);
     restore_denormals(before);
 }
@@ -56,6 +56,9 @@ void team_run(const void *job, share_function *run, int64_t n_threads, int64_t n
 
 enum { MOST_HELPERS = 255, LOOKS = 64 };
 enum { PATIENCE = 20000, TRIAL = 5000000, MEMORY = 20000000 }; /* ns */
+/* By how much helpers have to speed up what they help with: parts take longer than in one thread, since caches and
+ * memory are shared. */
+#define LEAST_GAIN 1.3
 #ifndef LONGEST_PAUSE
 #define LONGEST_PAUSE 1000000000 /* ns; with 0 helpers are never left asleep */
 #endif
@@ -177,12 +180,12 @@ static void add(struct account *a, double computed, double passed)
     if (a->passed > MEMORY) a->computed /= 2, a->passed /= 2;
 }
 
-/* Sends the helpers to sleep if less is computed with them than without. */
+/* Sends the helpers to sleep if hardly more is computed with them than without. */
 static void judge(int64_t begun, int64_t ended)
 {
     if (!tried_at) tried_at = begun;
     if (shared.passed < TRIAL) return;
-    if (speed(shared) < speed(alone)) {
+    if (speed(shared) < LEAST_GAIN * speed(alone)) {
         const int64_t pause = 2 * pause_length - (ended - tried_at), shortest = 2 * TRIAL;
         pause_length = pause < shortest ? shortest : pause;
         if (pause_length > LONGEST_PAUSE) pause_length = LONGEST_PAUSE;
@@ -218,17 +221,15 @@ static double run_alone(const void *job, share_function *run)
     return (double)(read_clock(CLOCK_THREAD_CPUTIME_ID) - begun);
 }
 
-void team_run(const void *job, share_function *run, int64_t n_threads, int64_t n_parts)
+void team_run(const void *job, share_function *run, int64_t n_threads)
 {
     const uint64_t before = flush_denormals();
-    n_parts = n_parts < 0xffff ? n_parts : 0xffff;
-    int64_t wanted = (n_threads < n_parts ? n_threads : n_parts) - 1;
-    wanted = wanted < MOST_HELPERS ? wanted : MOST_HELPERS;
-    if (wanted < 1 || pthread_mutex_trylock(&asking)) {
+    const int64_t n_parts = n_threads < MOST_HELPERS ? n_threads : MOST_HELPERS;
+    if (n_parts < 2 || pthread_mutex_trylock(&asking)) {
         run(job, 0, 1);
     } else {
         const int64_t begun = read_clock(CLOCK_MONOTONIC);
-        const uint64_t n_hired = begun >= try_at ? hire((uint64_t)wanted) : 0;
+        const uint64_t n_hired = begun >= try_at ? hire((uint64_t)n_parts - 1) : 0;
         const double computed = n_hired ? run_shared(job, run, n_hired, n_parts) : run_alone(job, run);
         const int64_t ended = read_clock(CLOCK_MONOTONIC);
         if (computed > 0.0) add(n_hired ? &shared : &alone, computed, (double)(ended - begun));

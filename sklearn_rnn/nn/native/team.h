@@ -4,7 +4,7 @@
 
 #include "recurrence.h"
 
-/* Runs all parts of a job, on at most n_threads threads, this one among them. */
-void team_run(const void *job, share_function *run, int64_t n_threads, int64_t n_parts);
+/* Runs a job in at most n_threads parts, on as many threads or fewer, this one among them. */
+void team_run(const void *job, share_function *run, int64_t n_threads);
 
 #endif
