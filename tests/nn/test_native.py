@@ -639,6 +639,16 @@ def test_the_number_of_threads(monkeypatch):
     assert loops.count_threads(many) == 2
 
 
+@needs_loops
+@pytest.mark.parametrize("n_threads", [2, 4, 8])
+def test_each_thread_has_enough_to_do(n_threads, monkeypatch):
+    loops, least = library.load(), library._LEAST_WORK
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+    monkeypatch.setattr(library, "_count_cores", lambda: 64)
+    assert loops.count_threads(2 * least - 1) == 1
+    assert [loops.count_threads(k * least) for k in range(1, 10)] == [min(k, n_threads) for k in range(1, 10)]
+
+
 @pytest.mark.parametrize("make", [GRUCell, MyGRU])
 def test_torch_computes_on_one_thread_where_the_loops_run(make):
     recurrence, threads = Recurrence(lambda size, is_top: make(size, 4), 3), torch.get_num_threads()

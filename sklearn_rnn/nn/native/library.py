@@ -27,8 +27,8 @@ FUNCTIONS |= {"log_softmax": 5, "exp": 6, "log": 7, "softplus": 8}
 ROWS = {"linear": 0, "mix": 1, "normalize": 2, "map": 3}
 
 _VARIABLE = "SKLEARN_RNN_NATIVE"
-# Below this many multiplications a thread, waking it takes longer than it saves.
-_LEAST_WORK = 100_000
+# Multiplications that a thread has at least: with fewer, waking it takes longer than it saves (docs/benchmarks.md).
+_LEAST_WORK = 2_000_000
 
 _enabled = ContextVar("enabled", default=True)
 _lent = ContextVar("lent", default=None)  # threads that torch leaves to the loops
@@ -149,9 +149,9 @@ class Library:
         return work
 
     def count_threads(self, work):
-        """Choose a number of threads for `work` multiplications: all that torch has, or one."""
-        n_threads = _most_threads()
-        return n_threads if work >= n_threads * _LEAST_WORK else 1
+        """Choose a number of threads for `work` multiplications."""
+        n_threads = work // _LEAST_WORK
+        return min(n_threads, _most_threads()) if n_threads > 1 else 1
 
 
 @cache
