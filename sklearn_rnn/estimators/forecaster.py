@@ -582,7 +582,7 @@ class RNNForecaster(BaseRNN):
         n_samples : int, default=200
             Number of paths.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a series does not depend on the others.
+            Seed of the draw, which is the same for each series, whatever the others are.
 
         Returns
         -------
@@ -603,7 +603,7 @@ class RNNForecaster(BaseRNN):
         if not are_levels(levels):
             raise ValueError(f"quantiles must be numbers between 0 and 1, but it is {quantiles!r}.")
         if self._settings["strategy"] == "recursive":
-            paths, is_one = self._draw(X, n_steps, exogenous, n_samples, random_state)
+            paths, is_one = self._draw(X, n_steps, exogenous, n_samples, random_state, alike=True)
             found = np.moveaxis(np.quantile(paths, levels, axis=1), 0, 1)  # (n, n_quantiles, n_steps, F)
         else:
             learnt = self._settings["quantiles"]
@@ -627,7 +627,8 @@ class RNNForecaster(BaseRNN):
         n_samples : int, default=100
             Number of paths for each series.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a series does not depend on the others.
+            Seed of the draw. What is drawn for a series does not depend on the others, but for those with the same
+            last `context_length` steps, each of which has draws of its own.
 
         Returns
         -------
@@ -910,15 +911,20 @@ class RNNForecaster(BaseRNN):
                 answers[members] = told[:, :, :n_steps]
         return answers * windows.scale[:, np.newaxis, np.newaxis] + windows.mean[:, np.newaxis, np.newaxis]
 
-    def _draw(self, X, n_steps, exogenous, n_samples, random_state):
-        """Draw paths, (n_series, n_samples, n_steps, n_features), and say whether X is one series."""
+    def _draw(self, X, n_steps, exogenous, n_samples, random_state, *, alike=False):
+        """Draw paths, (n_series, n_samples, n_steps, n_features), and say whether X is one series.
+
+        With `alike` the random numbers are the same for all series.
+        """
         check_count("n_samples", n_samples)
         if self._settings["output"] == "quantile" and len(self._settings["quantiles"]) == 1:
             raise ValueError("A single quantile has no spread to draw from; fit with at least 2 quantiles.")
         windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
         spans = zip(windows.starts, windows.lengths, strict=True)
-        streams = Streams(random_state, (windows.values[start : start + n].tobytes() for start, n in spans))
+        keys = [b"" if alike else windows.values[start : start + n].tobytes() for start, n in spans]
+        streams = Streams(random_state, keys[:1] if alike else keys)
         levels = streams.draw_arrays((n_samples, n_steps, self.n_features_in_))
+        levels = np.broadcast_to(levels, (len(windows), *levels.shape[1:]))
         return self._run(windows, n_steps, levels.clip(1e-7, 1 - 1e-7)), is_one
 
     def _give(self, values, is_one):

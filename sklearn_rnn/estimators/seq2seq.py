@@ -19,6 +19,7 @@ from sklearn_rnn.data.validation import (
     check_same_number,
     check_sample_weight,
     check_unit,
+    find_caller,
     first_of,
     object_array,
     warn_of_padding,
@@ -683,7 +684,7 @@ class RNNSeq2Seq(BaseRNN):
             warnings.warn(
                 f"{n_cut} of {len(has_ended)} targets did not come to their end within their largest length "
                 "and were cut there; set max_length, or train longer.",
-                stacklevel=4,
+                stacklevel=find_caller(),
             )
 
     def _spell_all(self, codes, sources):
@@ -758,7 +759,8 @@ class RNNSeq2Seq(BaseRNN):
         temperature, top_k, top_p
             See `RNNLanguageModel.sample`.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a source does not depend on the others.
+            Seed of the draw. What is drawn for a source does not depend on the others, but for equal ones, each of
+            which has draws of its own.
 
         Returns
         -------

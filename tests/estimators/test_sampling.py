@@ -85,3 +85,12 @@ def test_paths_of_a_forecaster(forecaster):
     np.testing.assert_array_equal(
         forecaster.sample_paths(series[::-1], 5, n_samples=4, random_state=0)[::-1], together
     )
+
+
+def test_quantiles_of_equal_series_are_equal_and_their_paths_are_not(forecaster):
+    one = np.cos(np.arange(80) / 2)
+    quantiles = forecaster.predict_quantiles([one, one[5:], -one], 4, random_state=0)
+    np.testing.assert_array_equal(quantiles[0], quantiles[1])  # the last steps are all that is read
+    np.testing.assert_array_equal(quantiles[:1], forecaster.predict_quantiles([one], 4, random_state=0))
+    paths = forecaster.sample_paths([one, one], 4, n_samples=3, random_state=0)
+    assert (paths[0] != paths[1]).any()
