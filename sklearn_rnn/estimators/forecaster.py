@@ -627,8 +627,8 @@ class RNNForecaster(BaseRNN):
         n_samples : int, default=100
             Number of paths for each series.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a series does not depend on the others, but for those with the same
-            last `context_length` steps, each of which has draws of its own.
+            Seed of the draw. What is drawn for a series does not depend on the others, but for those with the
+            same last `context_length` steps, each of which has draws of its own.
 
         Returns
         -------

@@ -955,8 +955,8 @@ class RNNLanguageModel(BaseRNN):
         stop : token, optional
             A token at which a text ends, and which is its last. A model of texts has learnt where they end.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a prime does not depend on the others, but for equal ones, each of
-            which has draws of its own.
+            Seed of the draw. What is drawn for a prime does not depend on the others, but for equal ones, each
+            of which has draws of its own.
         return_log_proba : bool, default=False
             Whether to give the log-probabilities as well.
 

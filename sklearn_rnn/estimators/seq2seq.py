@@ -759,8 +759,8 @@ class RNNSeq2Seq(BaseRNN):
         temperature, top_k, top_p
             See `RNNLanguageModel.sample`.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a source does not depend on the others, but for equal ones, each of
-            which has draws of its own.
+            Seed of the draw. What is drawn for a source does not depend on the others, but for equal ones, each
+            of which has draws of its own.
 
         Returns
         -------

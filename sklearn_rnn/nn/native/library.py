@@ -27,7 +27,7 @@ FUNCTIONS |= {"log_softmax": 5, "exp": 6, "log": 7, "softplus": 8}
 ROWS = {"linear": 0, "mix": 1, "normalize": 2, "map": 3}
 
 _VARIABLE = "SKLEARN_RNN_NATIVE"
-# Multiplications that a thread has at least: with fewer, waking it takes longer than it saves (docs/benchmarks.md).
+# Multiplications that a thread has at least: with fewer, waking it takes longer than it saves.
 _LEAST_WORK = 2_000_000
 
 _enabled = ContextVar("enabled", default=True)
