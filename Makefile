@@ -37,7 +37,10 @@ test-native:  ## check the compiled loops under the sanitizers of a C compiler
 	@build/check_loops
 	@$(CC) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -DLONGEST_PAUSE=0 \
 	    tests/native/check_team.c $(NATIVE)/team.c -lpthread -o build/check_team
-	@ASAN_OPTIONS=detect_leaks=0 build/check_team forks
+	@build/check_team
+	@$(CC) -g -O1 -fsanitize=undefined -fno-sanitize-recover=all -DLONGEST_PAUSE=0 \
+	    tests/native/check_team.c $(NATIVE)/team.c -lpthread -o build/check_team_forks  # others lock in forks
+	@build/check_team_forks forks
 	@$(CC) -g -O1 -fsanitize=thread -DLONGEST_PAUSE=0 tests/native/check_team.c $(NATIVE)/team.c -lpthread \
 	    -o build/check_team_threads
 	@build/check_team_threads

@@ -311,7 +311,7 @@ class BaseRNN(Versioned, BaseEstimator):
             if name in rules:  # a subclass may have parameters of its own
                 rules[name].check(name, value)
 
-    @fair_threads()
+    @fair_threads(lends=True)
     def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, goes_on, epochs, classes=None):
         """Check everything, then train; the estimator changes only if all went well."""
         self._check_parameters()

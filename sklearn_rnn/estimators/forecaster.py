@@ -24,10 +24,11 @@ from sklearn_rnn.data.validation import (
 )
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.parameters import FORECAST, are_levels
-from sklearn_rnn.estimators.sampling import Streams
+from sklearn_rnn.estimators.sampling import Streams, make_key
 from sklearn_rnn.estimators.scaling import measure, measure_prefixes
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.native.library import fair_threads
+from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.nn.roll_out import roll_out
 from sklearn_rnn.training import resolve_device
 
@@ -280,7 +281,7 @@ class RNNForecaster(BaseRNN):
         """
         return self._fit_series(X, y, exogenous, sample_weight, goes_on=True, epochs=1)
 
-    @fair_threads()
+    @fair_threads(lends=True)
     def _fit_series(self, X, y, exogenous, sample_weight, *, goes_on, epochs):
         self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
@@ -895,7 +896,7 @@ class RNNForecaster(BaseRNN):
         n_samples = 1 if levels is None else levels.shape[1]
         n_turns = n_steps if self._settings["strategy"] == "recursive" else 1
         answers = np.empty((len(windows), n_samples, n_steps, self.n_features_in_))
-        with torch.inference_mode():
+        with torch.inference_mode(), threads_for(network):
             for members in plan_prediction(windows.lengths * n_samples):
 
                 def choose(scores, step, members=members):
@@ -921,7 +922,7 @@ class RNNForecaster(BaseRNN):
             raise ValueError("A single quantile has no spread to draw from; fit with at least 2 quantiles.")
         windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
         spans = zip(windows.starts, windows.lengths, strict=True)
-        keys = [b"" if alike else windows.values[start : start + n].tobytes() for start, n in spans]
+        keys = [b"" if alike else make_key(windows.values[start : start + n]) for start, n in spans]
         streams = Streams(random_state, keys[:1] if alike else keys)
         levels = streams.draw_arrays((n_samples, n_steps, self.n_features_in_))
         levels = np.broadcast_to(levels, (len(windows), *levels.shape[1:]))

@@ -34,14 +34,14 @@ from sklearn_rnn.data.validation import (
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS, TEXT_SCORING
-from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose
+from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose, make_key
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.estimators.vocabulary import learn_vocabulary, read_vocabulary
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stream_log_probabilities
 from sklearn_rnn.nn.native.library import fair_threads
-from sklearn_rnn.nn.recurrent import Stepper
+from sklearn_rnn.nn.recurrent import Stepper, threads_for
 from sklearn_rnn.nn.rows import Linear, linear
 from sklearn_rnn.training import TokenProgress, resolve_device
 
@@ -359,7 +359,7 @@ class RNNLanguageModel(BaseRNN):
         """
         return self._fit_text(X, None, condition, None, goes_on=True, epochs=1)
 
-    @fair_threads()
+    @fair_threads(lends=True)
     def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs, checkpoint=None, save=None):
         self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
@@ -676,7 +676,8 @@ class RNNLanguageModel(BaseRNN):
         self._code_condition(condition)  # a stream has none
         dataset = self._hold_out(self._read_file(path, reset=False))
         parts = stream_log_probabilities(self.module_, dataset)
-        return math.fsum(log for part in parts for log in part.tolist()) / dataset.n_steps
+        with threads_for(self.module_):
+            return math.fsum(log for part in parts for log in part.tolist()) / dataset.n_steps
 
     def score(self, X, y=None, *, condition=None):
         """Give the mean log-probability of a token, in nats.
@@ -955,8 +956,8 @@ class RNNLanguageModel(BaseRNN):
         stop : token, optional
             A token at which a text ends, and which is its last. A model of texts has learnt where they end.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a prime does not depend on the others, but for equal ones, each
-            of which has draws of its own.
+            Seed of the draw. What is drawn for a prime does not depend on the others, but for equal ones,
+            each of which has draws of its own.
         return_log_proba : bool, default=False
             Whether to give the log-probabilities as well.
 
@@ -994,7 +995,8 @@ class RNNLanguageModel(BaseRNN):
         condition = None if condition is None else condition.repeat(n_samples, axis=0)
         starts = [codes for codes, _ in primes]
         steps = self._draw(starts, condition, max_length, temperature, top_k, top_p, stop, random_state)
-        drawn, logs, goes_on = (np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
+        with threads_for(self.module_):
+            drawn, logs, goes_on = (np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
         n_drawn = 1 + goes_on[:, :-1].sum(axis=1)  # what ends a text included
         log_proba = np.where(np.arange(drawn.shape[1]) < n_drawn[:, np.newaxis], logs, 0).sum(
             axis=1, dtype=np.float64
@@ -1140,7 +1142,7 @@ class RNNLanguageModel(BaseRNN):
                 raise ValueError(f"stop is {stop!r}, which is not in the vocabulary, and so is never drawn.")
         keys = [np.asarray(start, dtype=np.int64).tobytes() for start in starts]
         if condition is not None:
-            keys = [key + row.tobytes() for key, row in zip(keys, condition, strict=True)]
+            keys = [key + make_key(row) for key, row in zip(keys, condition, strict=True)]
         streams = Streams(random_state, keys)
         return self._go(starts, condition, max_length, temperature, top_k, top_p, stop_code, streams)
 

@@ -1,6 +1,7 @@
 """Drawing tokens from log-probabilities, and the options of that."""
 
 import hashlib
+import math
 import numbers
 import secrets
 from collections import Counter
@@ -28,26 +29,36 @@ class Streams:
 
     def __init__(self, random_state, keys):
         seed = secrets.token_bytes(16) if random_state is None else check_random_state(random_state).bytes(16)
-        n_before, self._generators = Counter(), []
+        n_before, self._names = Counter(), []
         for key in keys:
-            name = seed + n_before[key].to_bytes(8, "big") + key
+            self._names.append(seed + n_before[key].to_bytes(8, "big") + key)
             n_before[key] += 1
-            number = int.from_bytes(hashlib.blake2b(name, digest_size=16).digest(), "big")
-            self._generators.append(np.random.Generator(np.random.Philox(key=number)))
-        self._block = np.empty((len(self._generators), _BLOCK))
-        self._n_drawn = np.zeros(len(self._generators), dtype=np.int64)
+        self._block = np.empty((len(self._names), _BLOCK))
+        self._n_drawn = np.zeros(len(self._names), dtype=np.int64)
 
     def draw(self, rows):
         """Draw the next number in [0, 1) of each of `rows`, an array of their places."""
-        place = self._n_drawn[rows] % _BLOCK
-        for row in rows[place == 0]:
-            self._block[row] = self._generators[row].random(_BLOCK)
+        block, place = np.divmod(self._n_drawn[rows], _BLOCK)
+        for i in np.flatnonzero(place == 0):
+            self._block[rows[i]] = _draw(self._names[rows[i]] + int(block[i]).to_bytes(8, "big"), _BLOCK)
         self._n_drawn[rows] += 1
         return self._block[rows, place]
 
     def draw_arrays(self, shape):
         """Draw an array in [0, 1) for each row, ndarray of shape (n_rows, *shape)."""
-        return np.array([generator.random(shape) for generator in self._generators])
+        return np.array([_draw(name, math.prod(shape)).reshape(shape) for name in self._names])
+
+
+def make_key(values):
+    """Return bytes that stand for an array, whatever the precision of its numbers."""
+    values = np.asarray(values)
+    return (values.astype(np.float64) + 0.0 if values.dtype.kind == "f" else values).tobytes()
+
+
+def _draw(name, n):
+    """Return n numbers in [0, 1) that depend on a name alone."""
+    bits = np.frombuffer(hashlib.shake_256(name).digest(8 * n), dtype="<u8")
+    return (bits >> np.uint64(11)) * 2.0**-53
 
 
 def choose(logs, temperature, top_k, top_p, uniform):

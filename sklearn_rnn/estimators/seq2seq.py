@@ -26,7 +26,7 @@ from sklearn_rnn.data.validation import (
 )
 from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
 from sklearn_rnn.estimators.parameters import DECODER
-from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose
+from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose, make_key
 from sklearn_rnn.estimators.scaling import measure
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.estimators.vocabulary import code_copies, find_in_sources
@@ -34,6 +34,7 @@ from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
 from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
 from sklearn_rnn.nn.native.library import fair_threads
+from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.nn.rows import log_softmax, softmax
 from sklearn_rnn.training import Progress, TokenProgress, resolve_device
 
@@ -307,7 +308,7 @@ class RNNSeq2Seq(BaseRNN):
         """
         return self._fit_pairs(X, y, sample_weight, (None, None), goes_on=True, epochs=1)
 
-    @fair_threads()
+    @fair_threads(lends=True)
     def _fit_pairs(self, X, y, sample_weight, validation, *, goes_on, epochs):
         self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
@@ -586,7 +587,7 @@ class RNNSeq2Seq(BaseRNN):
         for members in plan_prediction(lengths):
             for first in range(0, len(members), rows):
                 part = members[first : first + rows]
-                with torch.inference_mode():
+                with torch.inference_mode(), threads_for(network):
                     source, row = gather_sources(sources, part, network.like)
                     memory = network.encode(source)
                     memory = memory if row is None else memory.select(row)
@@ -759,8 +760,8 @@ class RNNSeq2Seq(BaseRNN):
         temperature, top_k, top_p
             See `RNNLanguageModel.sample`.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a source does not depend on the others, but for equal ones, each
-            of which has draws of its own.
+            Seed of the draw. What is drawn for a source does not depend on the others, but for equal ones,
+            each of which has draws of its own.
 
         Returns
         -------
@@ -776,7 +777,7 @@ class RNNSeq2Seq(BaseRNN):
         check_count("n_samples", n_samples)
         check_sampling(temperature, top_k, top_p)
         sources, coded = self._read_and_code(X)
-        keys = (np.ascontiguousarray(coded[i]).tobytes() for i in range(len(coded)) for _ in range(n_samples))
+        keys = (make_key(coded[i]) for i in range(len(coded)) for _ in range(n_samples))
         streams = Streams(random_state, keys)
 
         def run(loop, limits, members):
@@ -836,7 +837,7 @@ class RNNSeq2Seq(BaseRNN):
         for members in plan_prediction(dataset.written.lengths):
             for first in range(0, len(members), _ROWS):
                 part = members[first : first + _ROWS]
-                with torch.inference_mode():
+                with torch.inference_mode(), threads_for(self.module_):
                     for i, answer in zip(part, look(dataset.gather(part, self.module_.like)), strict=True):
                         answers[i] = answer
         return answers

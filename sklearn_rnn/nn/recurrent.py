@@ -6,7 +6,6 @@ torch, by a loop with back-propagation by hand (`bptt.py`), or by the plain loop
 
 import itertools
 import warnings
-from contextlib import nullcontext
 
 import torch
 from torch import nn
@@ -397,7 +396,7 @@ def has_native(cell):
 
 
 def threads_for(network):
-    """Let torch compute on all threads inside a ``with`` block, unless the compiled loops run all layers.
+    """Leave torch's threads to the compiled loops inside a ``with`` block, if these run all layers.
 
     Parameters
     ----------
@@ -407,10 +406,10 @@ def threads_for(network):
     Returns
     -------
     context manager
-        See `native.library.fair_threads`.
+        `native.library.lend_threads`, or `torch_threads`, which undoes it, where torch runs a layer.
     """
     cells = [cell for module in network.modules() if isinstance(module, Recurrence) for cell in module.cells]
-    return nullcontext() if all(map(has_native, cells)) else native.torch_threads()
+    return native.lend_threads() if all(map(has_native, cells)) else native.torch_threads()
 
 
 def _parameter_names(cell):

@@ -83,11 +83,11 @@ def test_no_more_threads_than_the_process_may_use(monkeypatch):
     before = torch.get_num_threads()
     torch.set_num_threads(64)
     try:
-        monkeypatch.setattr(library, "_read_quota", lambda: 64)
+        monkeypatch.setattr(library, "_read_quota", lambda cores: 64)
         if hasattr(os, "sched_getaffinity"):
             monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5})
             assert loops.count_threads(many) == 3
-        monkeypatch.setattr(library, "_read_quota", lambda: 1)  # also of half a core, as joblib counts
+        monkeypatch.setattr(library, "_read_quota", lambda cores: 1)  # also of half a core, as joblib counts
         assert loops.count_threads(many) == 1
     finally:
         torch.set_num_threads(before)

@@ -633,7 +633,7 @@ def test_the_number_of_threads(monkeypatch):
     many = 10**9
     assert loops.count_threads(many) == 3  # no more than there are cores
     assert loops.count_threads(10) == 1
-    with library.fair_threads():
+    with library.lend_threads():
         assert loops.count_threads(many) == 3
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert loops.count_threads(many) == 2
@@ -654,14 +654,27 @@ def test_torch_computes_on_one_thread_where_the_loops_run(make):
     recurrence, threads = Recurrence(lambda size, is_top: make(size, 4), 3), torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        with library.fair_threads():
-            assert torch.get_num_threads() == (1 if SETS else 3)
-            with threads_for(recurrence):
+        for context in (library.fair_threads(lends=True), library.fair_threads()):
+            with context, threads_for(recurrence):
                 assert torch.get_num_threads() == (1 if SETS and make is GRUCell else 3)
+        with library.fair_threads(lends=True):
             assert torch.get_num_threads() == (1 if SETS else 3)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(threads)
+
+
+def test_threads_that_begin_meanwhile_have_the_number_of_the_process():
+    found, threads = [], torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with library.lend_threads():
+            other = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+            other.start()
+            other.join()
+    finally:
+        torch.set_num_threads(threads)
+    assert found == [3]
 
 
 def test_the_seam_is_one():

@@ -277,20 +277,21 @@ def use_native(enabled):
 
 
 @contextmanager
-def fair_threads():
+def fair_threads(*, lends=False):
     """Use no more threads than is good inside a ``with`` block, or in a function decorated with this.
 
-    Where the compiled loops are there, torch computes on one thread, and leaves the others to them: a
-    parallel region of torch's ends when each of its threads has been given a core, for which it waits long
-    where other programs run. The loops do not wait so. `torch_threads` returns the threads to torch.
-
-    All use one thread where others need the cores: in a thread of joblib's, beside which there are as many as
-    ``n_jobs`` says (in its processes joblib sees to that itself). So does torch in a forked child, where its
-    threads do not live on: its next parallel region would wait for them for ever.
+    Others need the cores in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in its
+    processes joblib sees to that itself). And in a forked child torch's threads do not live on: its next
+    parallel region would wait for them for ever. The compiled loops start threads of their own.
 
     Since every computation of the estimators passes here, what the user has set for computations of their own
     is set aside here too: NumPy's errors of floating point (numbers that are not finite are looked for where
     they matter), and torch's default type, default device and autocast.
+
+    Parameters
+    ----------
+    lends : bool, default=False
+        Whether torch computes on one thread and leaves the others to the compiled loops; see `lend_threads`.
 
     Examples
     --------
@@ -299,7 +300,7 @@ def fair_threads():
     ...     pass
     """
     with _DEFAULT_TYPE:
-        asides = list(_list_settings())
+        asides = list(_list_settings(lends))
         if not asides:  # as nearly always, and a short prediction is not to wait
             yield
             return
@@ -309,13 +310,13 @@ def fair_threads():
             yield
 
 
-def _list_settings():
+def _list_settings(lends):
     """Yield a context for each setting that is to be set aside."""
     if torch.get_num_threads() > 1:
         if _is_beside_others() or (_is_forked and get() is None):
             yield one_thread()
-        elif get() is not None:
-            yield _lend_threads()
+        elif lends or _is_forked:
+            yield lend_threads()
     if "raise" in np.geterr().values():
         yield np.errstate(**{error: "ignore" for error, how in np.geterr().items() if how == "raise"})
     if torch.empty(0).device.type != "cpu":  # asks for a context around us, too
@@ -326,11 +327,29 @@ def _list_settings():
 
 
 @contextmanager
-def _lend_threads():
-    """Leave all threads but one to the compiled loops inside a ``with`` block."""
-    token = _lent.set(torch.get_num_threads())
+def lend_threads():
+    """Leave all threads but one to the compiled loops inside a ``with`` block; torch computes on one.
+
+    A parallel region of torch's ends when each of its threads has been given a core, for which it waits long
+    where other programs run; the loops do not wait so. And two teams would fight over the cores.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.nn.native.library import lend_threads
+    >>> with lend_threads():
+    ...     pass
+    """
+    threads = torch.get_num_threads()
+    if threads == 1 or get() is None:
+        yield
+        return
+    token = _lent.set(threads)
     try:
         with one_thread():
+            # Torch also keeps a number for threads that begin now, which is to stay as it was.
+            other = threading.Thread(target=torch.set_num_threads, args=(threads,))
+            other.start()
+            other.join()
             yield
     finally:
         _lent.reset(token)
@@ -362,11 +381,16 @@ def _most_threads():
 
 def _count_cores():
     """Count the cores of this process, by its affinity and by the quota of its control group."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(cores, _read_quota())
+    if not hasattr(os, "sched_getaffinity"):
+        return _read_quota(None)
+    cores = frozenset(os.sched_getaffinity(0))
+    return min(len(cores), _read_quota(cores))
 
 
-_read_quota = cache(cpu_count)  # reads files
+@cache
+def _read_quota(cores):
+    """Count the cores that a process may use, of those that it has; reads files."""
+    return cpu_count()
 
 
 @contextmanager
@@ -380,7 +404,7 @@ def one_thread():
     ...     pass
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # of this thread alone
+    torch.set_num_threads(1)  # of this thread, and of those that begin meanwhile
     try:
         yield
     finally:

@@ -70,7 +70,7 @@ static struct {
     share_function *run;
 } task; /* read by those only who hold a part of it */
 static _Atomic int64_t n_done;
-static atomic_int n_asleep, is_over;
+static atomic_int is_over, is_asleep[MOST_HELPERS];
 
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
 static pthread_t helpers[MOST_HELPERS];
@@ -81,7 +81,7 @@ static struct account {
 static int64_t pause_length, tried_at, try_at; /* tried_at: since when helpers have been at work; 0: they are not */
 
 static pthread_mutex_t sleeping = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t has_work = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t has_work[MOST_HELPERS]; /* made with the helpers */
 
 static uint64_t number_of(uint64_t t) { return t >> 48; }
 static uint64_t helpers_of(uint64_t t) { return t >> 32 & 0xffff; }
@@ -119,53 +119,68 @@ static int64_t claim(void)
     return n;
 }
 
-static void wait_for_another(uint64_t number)
+static int is_wanted(uint64_t place, uint64_t number)
+{
+    const uint64_t t = atomic_load(&ticket);
+    return number_of(t) != number && place < helpers_of(t);
+}
+
+/* Returns when there is another job than the one with a number, for which the helper is wanted. */
+static void wait_for_another(uint64_t place, uint64_t number)
 {
     const int64_t until = read_clock(CLOCK_MONOTONIC) + PATIENCE;
     do {
         for (int i = 0; i < LOOKS; i++) {
-            if (number_of(atomic_load(&ticket)) != number) return;
+            if (is_wanted(place, number)) return;
             pause_briefly();
         }
     } while (read_clock(CLOCK_MONOTONIC) < until);
-    atomic_fetch_add(&n_asleep, 1);
+    atomic_store(&is_asleep[place], 1);
     pthread_mutex_lock(&sleeping);
-    while (number_of(atomic_load(&ticket)) == number && !atomic_load(&is_over))
-        pthread_cond_wait(&has_work, &sleeping);
+    while (!is_wanted(place, number) && !atomic_load(&is_over)) pthread_cond_wait(&has_work[place], &sleeping);
     pthread_mutex_unlock(&sleeping);
-    atomic_fetch_sub(&n_asleep, 1);
+    atomic_store(&is_asleep[place], 0);
 }
 
-static void *help(void *place)
+static void *help(void *data)
 {
+    const uint64_t place = (uint64_t)(uintptr_t)data;
     uint64_t t = atomic_load(&ticket);
     flush_denormals();
     for (;;) {
-        if ((uint64_t)(uintptr_t)place < helpers_of(t)) claim();
-        wait_for_another(number_of(t));
+        if (place < helpers_of(t)) claim();
+        wait_for_another(place, number_of(t));
         if (atomic_load(&is_over)) return NULL;
         t = atomic_load(&ticket);
     }
 }
 
-static void wake(void)
+static void wake(uint64_t n_wanted)
 {
-    if (!atomic_load(&n_asleep)) return;
-    pthread_mutex_lock(&sleeping);
-    pthread_cond_broadcast(&has_work);
-    pthread_mutex_unlock(&sleeping);
+    for (uint64_t i = 0; i < n_wanted; i++) {
+        if (!atomic_load(&is_asleep[i])) continue;
+        pthread_mutex_lock(&sleeping);
+        pthread_cond_signal(&has_work[i]);
+        pthread_mutex_unlock(&sleeping);
+    }
 }
 
-/* Makes helpers up to a number, and says how many there are of these. Signals are for Python's own threads. */
+/* Makes helpers up to a number, and says how many there are of these. Signals are for Python's own threads, but for
+ * those of a fault of the helper's own. */
 static uint64_t hire(uint64_t wanted)
 {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP};
     sigset_t all, before;
     if (n_helpers >= wanted) return wanted;
     sigfillset(&all);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (n_helpers < wanted &&
-           !pthread_create(&helpers[n_helpers], NULL, help, (void *)(uintptr_t)n_helpers))
+    while (n_helpers < wanted) {
+        pthread_cond_init(&has_work[n_helpers], NULL);
+        atomic_store(&is_asleep[n_helpers], 0);
+        if (pthread_create(&helpers[n_helpers], NULL, help, (void *)(uintptr_t)n_helpers)) break;
         n_helpers++;
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return n_helpers;
 }
@@ -203,7 +218,7 @@ static double run_shared(const void *job, share_function *run, uint64_t n_wanted
     atomic_store(&n_done, 0);
     const uint64_t number = number_of(atomic_load(&ticket)) + 1;
     atomic_store(&ticket, number << 48 | n_wanted << 32 | (uint64_t)n_parts << 16);
-    wake();
+    wake(n_wanted);
     const int64_t begun = read_clock(CLOCK_THREAD_CPUTIME_ID), n_own = claim(),
                   computed = read_clock(CLOCK_THREAD_CPUTIME_ID) - begun,
                   late = read_clock(CLOCK_MONOTONIC) + PATIENCE;
@@ -246,9 +261,8 @@ static void begin_anew(void)
 {
     pthread_mutex_init(&asking, NULL);
     pthread_mutex_init(&sleeping, NULL);
-    pthread_cond_init(&has_work, NULL);
     atomic_store(&ticket, 0);
-    atomic_store(&n_asleep, 0);
+    atomic_store(&is_over, 0);
     n_helpers = 0;
     shared = alone = (struct account){0};
     pause_length = tried_at = try_at = 0;
@@ -261,7 +275,7 @@ __attribute__((destructor)) static void dismiss(void)
     if (pthread_mutex_trylock(&asking)) return; /* another thread has a job still */
     atomic_store(&is_over, 1);
     pthread_mutex_lock(&sleeping);
-    pthread_cond_broadcast(&has_work);
+    for (uint64_t i = 0; i < n_helpers; i++) pthread_cond_signal(&has_work[i]);
     pthread_mutex_unlock(&sleeping);
     for (uint64_t i = 0; i < n_helpers; i++) pthread_join(helpers[i], NULL);
 }
