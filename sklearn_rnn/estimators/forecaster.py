@@ -583,7 +583,7 @@ class RNNForecaster(BaseRNN):
         n_samples : int, default=200
             Number of paths.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw, which is the same for each series, whatever the others are.
+            Seed of the draw. What is drawn for a series does not depend on the others.
 
         Returns
         -------
@@ -915,17 +915,19 @@ class RNNForecaster(BaseRNN):
     def _draw(self, X, n_steps, exogenous, n_samples, random_state, *, alike=False):
         """Draw paths, (n_series, n_samples, n_steps, n_features), and say whether X is one series.
 
-        With `alike` the random numbers are the same for all series.
+        With `alike` equal series have the same paths.
         """
         check_count("n_samples", n_samples)
         if self._settings["output"] == "quantile" and len(self._settings["quantiles"]) == 1:
             raise ValueError("A single quantile has no spread to draw from; fit with at least 2 quantiles.")
         windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
         spans = zip(windows.starts, windows.lengths, strict=True)
-        keys = [b"" if alike else make_key(windows.values[start : start + n]) for start, n in spans]
-        streams = Streams(random_state, keys[:1] if alike else keys)
-        levels = streams.draw_arrays((n_samples, n_steps, self.n_features_in_))
-        levels = np.broadcast_to(levels, (len(windows), *levels.shape[1:]))
+        keys = [make_key(windows.values[start : start + n]) for start, n in spans]
+        drawn = list(dict.fromkeys(keys)) if alike else keys
+        levels = Streams(random_state, drawn).draw_arrays((n_samples, n_steps, self.n_features_in_))
+        if alike:
+            place = {key: i for i, key in enumerate(drawn)}
+            levels = levels[[place[key] for key in keys]]
         return self._run(windows, n_steps, levels.clip(1e-7, 1 - 1e-7)), is_one
 
     def _give(self, values, is_one):

@@ -432,13 +432,10 @@ def test_draws_do_not_hang_on_batches(monkeypatch):
     np.testing.assert_allclose(again, paths, atol=1e-4, rtol=1e-6)
 
 
-class Lowest(np.random.RandomState):
-    def random_sample(self, size=None):
-        return np.zeros(size)
-
-
-def test_the_rarest_draw_is_a_number():
-    assert np.isfinite(make(output="gaussian").fit(ONE).sample_paths(3, random_state=Lowest(0))).all()
+@pytest.mark.parametrize("number", [0.0, 1 - 2.0**-53])
+def test_the_rarest_draw_is_a_number(number, monkeypatch):
+    monkeypatch.setattr("sklearn_rnn.estimators.sampling._draw", lambda name, n: np.full(n, number))
+    assert np.isfinite(make(output="gaussian").fit(ONE).sample_paths(3, random_state=0)).all()
 
 
 def test_draws_follow_the_learnt_quantiles():

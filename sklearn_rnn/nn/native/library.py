@@ -280,8 +280,8 @@ def use_native(enabled):
 def fair_threads(*, lends=False):
     """Use no more threads than is good inside a ``with`` block, or in a function decorated with this.
 
-    Others need the cores in a thread of joblib's, beside which there are as many as ``n_jobs`` says (in its
-    processes joblib sees to that itself). And in a forked child torch's threads do not live on: its next
+    Others need the cores in a thread of joblib's, or a process that it forked, beside which there are as many
+    as ``n_jobs`` says (in those that it does not fork joblib sees to that itself). And in a forked child torch's threads do not live on: its next
     parallel region would wait for them for ever. The compiled loops start threads of their own.
 
     Since every computation of the estimators passes here, what the user has set for computations of their own
@@ -440,8 +440,8 @@ _DEFAULT_TYPE = _DefaultType()
 
 
 def _is_beside_others():
-    """Whether this is one of several threads that joblib runs."""
-    if threading.current_thread() is threading.main_thread():
+    """Whether this is one of several threads, or forked processes, that joblib runs."""
+    if threading.current_thread() is threading.main_thread() and not _is_forked:
         return False
     return get_active_backend()[0].nesting_level > 0
 
