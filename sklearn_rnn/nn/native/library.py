@@ -280,9 +280,10 @@ def use_native(enabled):
 def fair_threads(*, lends=False):
     """Use no more threads than is good inside a ``with`` block, or in a function decorated with this.
 
-    Others need the cores in a thread of joblib's, or a process that it forked, beside which there are as many
-    as ``n_jobs`` says (in those that it does not fork joblib sees to that itself). And in a forked child torch's threads do not live on: its next
-    parallel region would wait for them for ever. The compiled loops start threads of their own.
+    Others need the cores in a thread or a forked process of joblib's, beside which there are as many as
+    ``n_jobs`` says (in other processes joblib sees to that itself). And in a forked child torch's threads do
+    not live on: its next parallel region would wait for them for ever. The compiled loops start threads of
+    their own.
 
     Since every computation of the estimators passes here, what the user has set for computations of their own
     is set aside here too: NumPy's errors of floating point (numbers that are not finite are looked for where
