@@ -726,6 +726,8 @@ def reading(name):
         raise ValueError(f"{name} holds a number that is too large: {error}") from error
     except ArithmeticError as error:  # such as of a Decimal that is no number
         raise ValueError(f"{name} holds what cannot be compared: {error}") from error
+    except np.ma.MAError as error:  # a masked cell among objects
+        raise ValueError(f"{name} holds a masked value: {error}") from error
     except RuntimeError as error:  # a tensor that requires its gradient, or lies on a GPU
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
     except Exception as error:
