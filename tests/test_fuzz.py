@@ -986,6 +986,11 @@ KNOWN = {
         X, [0, 1, 2], validation_groups=with_gradient([1, 2, 1])
     ),
     "a huge horizon": lambda: preprocessing.SlidingWindow(2, horizon=10**30).make_windows(SERIES),
+    "a huge number to take padding from": lambda: (
+        preprocessing.SequencePadder()
+        .fit(X)
+        .inverse_transform(np.array([[[1.0], [10**400], [0]]], dtype=object))
+    ),
     "a huge padding": lambda: preprocessing.SequencePadder(padding_value=10**400).fit(X),
     "a huge number in a metric": lambda: metrics.step_r2_score([[1.0, 2.0]], [[1.0, 10**400]]),
     "labels with gradient": lambda: RNNClassifier(**TINY).fit(X, with_gradient([0, 1, 0])),

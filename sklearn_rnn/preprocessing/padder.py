@@ -253,7 +253,8 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         if self.masked:
             raise TypeError("X is no masked array, but masked=True; its padding cannot be told from data.")
         # Compared as estimators read it; in float64, 0.1 is not what a float32 array holds of it.
-        X, padding_value = as_numbers(X, "X", np.float32), np.float32(self.padding_value)
+        with reading("X"):
+            X, padding_value = as_numbers(X, "X", np.float32), np.float32(self.padding_value)
         return (np.isnan(X) if np.isnan(padding_value) else X == padding_value).all(axis=-1)
 
     def _refuse_long(self, sequences):
