@@ -12,7 +12,7 @@ from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.nn.rows import exp_of_negative
 
 _CHUNK = 16384  # steps up to which one sequence is read at once; a longer one in parts of a quarter
-_LEAST_STEPS = 1000  # for which torch computes on several threads
+_LEAST_STEPS = 1000  # with fewer, threads are left as they are: a short prediction is not to wait
 # A network that also reads from the end runs longer in chunks: one sequence is read at once up to as many
 # numbers of the top layer.
 _MOST_OUTPUTS = 2**23
@@ -161,7 +161,7 @@ def _gather(network, dataset, ask, *, pooling=None, finish=None, layers=None):
     if layers.bidirectional:
         longest = max(longest, _MOST_OUTPUTS // layers.recurrence.output_size)
     is_long = dataset.lengths > longest
-    is_much = dataset.lengths.sum() > _LEAST_STEPS  # a short prediction is not to wait
+    is_much = dataset.lengths.sum() > _LEAST_STEPS
     with torch.inference_mode(), threads_for(network) if is_much else nullcontext():
         short = np.flatnonzero(~is_long)
         for members in plan_prediction(dataset.lengths[short]):
