@@ -2,7 +2,6 @@
 
 import hashlib
 import sys
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,6 +17,26 @@ _PREDICTION_STEPS = 32768
 _LONGEST = 16384
 # Codes of all lanes of a file that are read ahead.
 _AHEAD = 2**20
+
+
+class _KeptProperty:
+    """A property that is computed once for each object.
+
+    `functools.cached_property` of Python 3.11 holds one lock for all objects meanwhile. A forked child whose
+    parent had a thread inside would wait for it for ever.
+    """
+
+    def __init__(self, compute):
+        self._compute, self.__doc__ = compute, compute.__doc__
+
+    def __set_name__(self, owner, name):
+        self._name = name
+
+    def __get__(self, holder, owner=None):
+        if holder is None:
+            return self
+        value = holder.__dict__[self._name] = self._compute(holder)
+        return value
 
 
 class Packing:
@@ -102,27 +121,27 @@ class Packing:
     def _tensor(self, index):
         return torch.from_numpy(index).to(self.device)
 
-    @cached_property
+    @_KeptProperty
     def row(self):
         """The sequence that each step belongs to, (S_b,)."""
         return self._tensor(self.row_of)
 
-    @cached_property
+    @_KeptProperty
     def last(self):
         """Where the last step of each sequence stands, (B,)."""
         return self._tensor(self.place(self.lengths - 1, np.arange(len(self))))
 
-    @cached_property
+    @_KeptProperty
     def reverse(self):
         """Where the step stands that mirrors each step within its own sequence, (S_b,)."""
         return self._tensor(self.place(self.lengths[self.row_of] - 1 - self.step_of, self.row_of))
 
-    @cached_property
+    @_KeptProperty
     def dense(self):
         """Where each step stands in a dense array of shape (T * B), (S_b,)."""
         return self._tensor(self.step_of * len(self) + self.row_of)
 
-    @cached_property
+    @_KeptProperty
     def length(self):
         """Number of steps of each sequence as a tensor, (B,)."""
         return self._tensor(self.lengths)

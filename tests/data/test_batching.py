@@ -1,5 +1,7 @@
 """The layout of batches against PyTorch's own and against plain loops; plans hold every sequence once."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,31 @@ def test_indices_are_made_once():
 
 
 # Data sets
+
+
+def test_packings_do_not_wait_for_each_other():
+    """Else a forked child would wait for a thread that is not there."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def wait(packing, index):
+        entered.set()
+        assert leave.wait(60)
+        return torch.from_numpy(index)
+
+    class Slow(Packing):
+        _tensor = wait
+
+    thread = threading.Thread(target=lambda: Slow([3, 1]).last)
+    other = threading.Thread(target=lambda: Packing([2, 2]).last)
+    thread.start()
+    assert entered.wait(60)
+    other.start()
+    other.join(20)
+    is_waiting = other.is_alive()
+    leave.set()
+    thread.join()
+    other.join()
+    assert not is_waiting
 
 
 def test_gather_takes_members_by_their_place_among_the_rows():

@@ -94,7 +94,7 @@ def test_no_more_threads_than_the_process_may_use(monkeypatch):
 
 
 FORKS = """
-import os, signal, threading, time, warnings
+import faulthandler, os, signal, threading, time, warnings
 import numpy as np
 import torch
 from sklearn_rnn import RNNClassifier
@@ -113,13 +113,14 @@ def fit_on():
     while not ended.is_set():
         fit()
 
-threads = [threading.Thread(target=fit_on) for _ in range(2)]
+threads = [threading.Thread(target=fit_on, daemon=True) for _ in range(2)]
 for thread in threads:
     thread.start()
 expected = fit()
 for i in range(6):
     child = os.fork()
     if child == 0:
+        faulthandler.dump_traceback_later(60, exit=True)
         is_same = fit() == expected
         while i % 3 == 0:
             fit()
