@@ -451,41 +451,56 @@ static void prepare(const struct call *c, int is_back)
 
 /* ---- All steps of the rows of one thread ---- */
 
+/* The row that a thread's rows begin at. Each thread has a block of rows, with about as many entries as the
+ * others: if the rows of two threads took turns, each core would fetch ahead what the other writes. */
+static int64_t first_row(const struct call *c, int64_t thread, int64_t n_threads)
+{
+    int64_t low = 0, high = c->sizes[0];
+    while (low < high) { /* looks for the first row with enough entries before it */
+        const int64_t row = (low + high) / 2;
+        int64_t n = 0;
+        for (int64_t t = 0; t < c->n_steps; t++) n += MIN(c->sizes[t], row);
+        if (n < c->n_entries * thread / n_threads)
+            low = row + 1;
+        else
+            high = row;
+    }
+    return low;
+}
+
 static void forward(const void *job, int64_t thread, int64_t n_threads)
 {
     const struct call *c = job;
     const int64_t H = c->hidden, K = c->n_outputs, d = c->n_inputs, G = gates_width(c);
-    const int64_t by = n_threads;   /* from one row to the next */
+    const int64_t begin = first_row(c, thread, n_threads), end = first_row(c, thread + 1, n_threads);
     const float *before = c->state; /* what is fed back: h, or Jordan's y */
     int64_t start = 0;
     for (int64_t t = 0; t < c->n_steps; start += c->sizes[t], t++) {
-        const int64_t rows = share(c->sizes[t], thread, n_threads), first = start + thread;
-        if (rows == 0) return;
-        float *gates = c->gates ? c->gates + first * G : c->step_gates + thread * G;
+        const int64_t rows = MIN(c->sizes[t], end) - begin, first = start + begin;
+        if (rows <= 0) return;
+        float *gates = c->gates ? c->gates + first * G : c->step_gates + begin * G;
         if (c->inputs) {
             for (int64_t r = 0; r < rows; r++)
-                FOR_EACH_UNIT (j, n, G) STORE(gates + r * by * G + j, LOAD(c->bias_ih + j));
-            multiply(rows, d, c->inputs + first * d, by * d, c->packed_ih, G, gates, by * G, 1);
+                FOR_EACH_UNIT (j, n, G) STORE(gates + r * G + j, LOAD(c->bias_ih + j));
+            multiply(rows, d, c->inputs + first * d, d, c->packed_ih, G, gates, G, 1);
         }
         if (c->cell == ELMAN) {
-            multiply(rows, H, before + thread * H, by * H, c->packed, H, c->out + first * H, by * H, 0);
-            for (int64_t r = 0; r < rows; r++) elman_row(c, gates + r * by * G, first + r * by);
+            multiply(rows, H, before + begin * H, H, c->packed, H, c->out + first * H, H, 0);
+            for (int64_t r = 0; r < rows; r++) elman_row(c, gates + r * G, first + r);
         } else if (c->cell == LSTM) {
-            multiply(rows, H, before + thread * H, by * H, c->packed, G, gates, by * G, 1);
-            for (int64_t r = 0; r < rows; r++)
-                lstm_row(c, gates + r * by * G, first + r * by, thread + r * by);
+            multiply(rows, H, before + begin * H, H, c->packed, G, gates, G, 1);
+            for (int64_t r = 0; r < rows; r++) lstm_row(c, gates + r * G, first + r, begin + r);
         } else if (c->cell == GRU) {
-            float *n = c->recurrent_n ? c->recurrent_n + first * H : c->step_n + thread * H;
-            multiply(rows, H, before + thread * H, by * H, c->packed, 2 * H, gates, by * G, 1);
-            multiply(rows, H, before + thread * H, by * H, c->packed_2, H, n, by * H, 0);
+            float *n = c->recurrent_n ? c->recurrent_n + first * H : c->step_n + begin * H;
+            multiply(rows, H, before + begin * H, H, c->packed, 2 * H, gates, G, 1);
+            multiply(rows, H, before + begin * H, H, c->packed_2, H, n, H, 0);
             for (int64_t r = 0; r < rows; r++)
-                gru_row(c, gates + r * by * G, n + r * by * H, first + r * by,
-                        before + (thread + r * by) * H);
+                gru_row(c, gates + r * G, n + r * H, first + r, before + (begin + r) * H);
         } else {
-            multiply(rows, K, before + thread * K, by * K, c->packed, H, c->out + first * H, by * H, 0);
-            for (int64_t r = 0; r < rows; r++) elman_row(c, gates + r * by * G, first + r * by);
-            multiply(rows, H, c->out + first * H, by * H, c->packed_2, K, c->scores + first * K, by * K, 0);
-            for (int64_t r = 0; r < rows; r++) answer_row(c, first + r * by);
+            multiply(rows, K, before + begin * K, K, c->packed, H, c->out + first * H, H, 0);
+            for (int64_t r = 0; r < rows; r++) elman_row(c, gates + r * G, first + r);
+            multiply(rows, H, c->out + first * H, H, c->packed_2, K, c->scores + first * K, K, 0);
+            for (int64_t r = 0; r < rows; r++) answer_row(c, first + r);
         }
         before = c->cell == JORDAN ? c->answers + start * K : c->out + start * H;
     }
@@ -494,7 +509,8 @@ static void forward(const void *job, int64_t thread, int64_t n_threads)
 static void backward(const void *job, int64_t thread, int64_t n_threads)
 {
     const struct call *c = job;
-    const int64_t H = c->hidden, K = c->n_outputs, by = n_threads;
+    const int64_t H = c->hidden, K = c->n_outputs;
+    const int64_t begin = first_row(c, thread, n_threads), end = first_row(c, thread + 1, n_threads);
     /* Numbers at a step that have a gradient, and how many of them the state went into. */
     const int64_t width = c->cell == LSTM || c->cell == GRU ? 4 * H : H,
                   n_back = c->cell == GRU ? 3 * H : width;
@@ -504,14 +520,14 @@ static void backward(const void *job, int64_t thread, int64_t n_threads)
     for (int64_t t = c->n_steps - 1; t >= 0; t--) {
         const int64_t after = start, size_before = t > 0 ? c->sizes[t - 1] : 0;
         start -= c->sizes[t];
-        const int64_t rows = share(c->sizes[t], thread, n_threads), first = start + thread;
+        const int64_t rows = MAX(MIN(c->sizes[t], end) - begin, 0), first = start + begin;
         const float *fed_out = c->cell == JORDAN ? c->answers : c->out;
         const float *fed_before = t > 0 ? fed_out + (start - size_before) * fed : c->state;
-        float *grad_fed = c->cell == JORDAN ? c->grad_scores + first * K : c->grad_state + thread * H;
-        multiply(going_on, n_back, c->grad_gates + (after + thread) * width, by * width, c->packed, fed,
-                 grad_fed, by * fed, c->cell == GRU);
+        float *grad_fed = c->cell == JORDAN ? c->grad_scores + first * K : c->grad_state + begin * H;
+        multiply(going_on, n_back, c->grad_gates + (after + begin) * width, width, c->packed, fed, grad_fed,
+                 fed, c->cell == GRU);
         for (int64_t r = 0; r < rows; r++) {
-            const int64_t at = first + r * by, row = thread + r * by;
+            const int64_t at = first + r, row = begin + r;
             place(fed_before + row * fed, at, c->n_entries, fed, c->before);
             if (c->inputs)
                 place(c->inputs + at * c->n_inputs, at, c->n_entries, c->n_inputs, c->packed_inputs);
@@ -527,15 +543,14 @@ static void backward(const void *job, int64_t thread, int64_t n_threads)
                 answer_row_back(c, at);
         }
         if (c->cell == JORDAN) {
-            multiply(rows, K, c->grad_scores + first * K, by * K, c->packed_2, H, c->grad_gates + first * H,
-                     by * H, 0);
-            for (int64_t r = 0; r < rows; r++) hidden_row_back(c, first + r * by);
+            multiply(rows, K, c->grad_scores + first * K, K, c->packed_2, H, c->grad_gates + first * H, H, 0);
+            for (int64_t r = 0; r < rows; r++) hidden_row_back(c, first + r);
         }
         going_on = rows;
     }
     /* What is left is the gradient of the state before the first step. */
-    multiply(going_on, n_back, c->grad_gates + thread * width, by * width, c->packed, fed,
-             c->grad_state + thread * fed, by * fed, c->cell == GRU);
+    multiply(going_on, n_back, c->grad_gates + begin * width, width, c->packed, fed,
+             c->grad_state + begin * fed, fed, c->cell == GRU);
 }
 
 /* ---- The gradients of weights and biases, each row of which is one thread's ---- */

@@ -105,10 +105,4 @@ struct loops {
 };
 extern const struct loops loops_avx512, loops_avx2, loops_neon;
 
-/* How many of `rows` sequences belong to a thread. */
-static inline int64_t share(int64_t rows, int64_t thread, int64_t n_threads)
-{
-    return rows > thread ? (rows - thread + n_threads - 1) / n_threads : 0;
-}
-
 #endif
