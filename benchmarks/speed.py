@@ -9,7 +9,7 @@ step     forward and backward pass of one batch through one layer: ours; torch's
 predict  one sequence of 50 steps, the bare module; the recurrent layer alone; layers one step at a time,
          as in a language model.
 beside   an operation of torch's right after a step of ours and right after one of torch's own layers.
-import   what `import sklearn_rnn` adds to `import torch`, in fresh processes.
+import   what `import sklearn_rnn` adds to other imports, and a first fit to a second, in new processes.
 
 All ways are timed in turn in one process; the tables give medians. On a machine that does other things too,
 rely on --threads 1 --clock cpu: the processor's time for this process alone.
@@ -371,25 +371,45 @@ def compare_neighbours(repeats, clock):
     print_table(["operation", "after ours, µs", "after torch's LSTM, µs", "ratio"], rows)
 
 
-def compare_imports(repeats):
+FIRST_FITS = """
+import time
+import numpy as np
+from sklearn_rnn import RNNClassifier
+
+X, y = [np.ones((n, 2)) for n in range(2, 22)], np.arange(20) % 2
+for _ in range(2):
+    start = time.perf_counter()
+    RNNClassifier(max_iter=3, device="cpu").fit(X, y)
+    print(time.perf_counter() - start)
+"""
+
+
+def compare_starts(repeats):
+    """Time the imports of a new process, and its first fit against its second."""
     lines = [
-        "import torch",
-        "import torch, sklearn_rnn",
-        "import torch; from sklearn_rnn import RNNClassifier",
+        ("import torch", None, None),
+        ("import torch, sklearn_rnn", 0, 0.3),
+        ("import torch, sklearn.model_selection", 0, None),
+        ("import torch, sklearn.model_selection; from sklearn_rnn import RNNClassifier", 2, 0.15),
     ]
 
     def start(line):
         subprocess.run([sys.executable, "-c", line], check=True)
 
-    times = time_interleaved({line: partial(start, line) for line in lines}, repeats)
-    medians = {name: np.median(seconds) for name, seconds in times.items()}
-    first = medians["import torch"]
-    bars = ["", "0.3", ""]
-    rows = [
-        [f"`{name}`", f"{seconds:.2f}", f"{seconds - first:+.2f}", bar]
-        for (name, seconds), bar in zip(medians.items(), bars, strict=True)
+    times = time_interleaved({line: partial(start, line) for line, _, _ in lines}, repeats)
+    medians = [np.median(times[line]) for line, _, _ in lines]
+    rows = []
+    for (line, i_base, bar), seconds in zip(lines, medians, strict=True):
+        more = "" if i_base is None else f"{seconds - medians[i_base]:+.2f}, than `{lines[i_base][0]}`"
+        rows.append([f"`{line}`", f"{seconds:.2f}", more, bar or ""])
+    print_table(["new process", "s", "more, s", "at most"], rows)
+    fits = [
+        subprocess.run([sys.executable, "-c", FIRST_FITS], check=True, capture_output=True, text=True).stdout
+        for _ in range(repeats)
     ]
-    print_table(["new process", "s", "more than torch, s", "at most"], rows)
+    first, second = np.median([[float(seconds) for seconds in fit.split()] for fit in fits], axis=0)
+    row = [f"{first:.3f}", f"{second:.3f}", f"{first - second:+.3f}", 0.15]
+    print_table(["first fit of a process, s", "second fit, s", "more, s", "at most"], [row])
 
 
 def main():
@@ -422,7 +442,7 @@ def main():
     if "beside" in parts:
         compare_neighbours(options.repeats, clock)
     if "import" in parts:
-        compare_imports(options.repeats)
+        compare_starts(options.repeats)
     print(f"Took {(time.perf_counter() - start) / 60:.1f} minutes.")
 
 
