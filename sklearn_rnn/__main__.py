@@ -39,6 +39,7 @@ _WORDS = [
     (r", a smaller clip_norm \(now [^)]*\), or scale the inputs", ""),
     (r"random_state was one with the seed (\d+) and is now one with the seed", r"--seed was \1 and is now"),
     (r"^Seed must", "--seed must"),
+    (r",? (a numpy\.random\.RandomState or None|or None|or 'all')(?=, but)", ""),
     (r"or tie_weights=False", "or leave out --tie-weights"),
     (r"tie_weights=True", "--tie-weights"),
     (r"(?m)(?<![\w'])X\[(\d+)\]", lambda match: f"text {int(match[1]) + 1} of the file"),
@@ -196,6 +197,8 @@ def _train(options):
 def _check_output(options):
     """Raise an error if a model cannot be written where it is to go; return where that is."""
     file = options.output
+    if options.checkpoint is not None and _is_same_file(Path(options.checkpoint), options.file):
+        raise ValueError(f"--checkpoint and FILE must be different files, but both are {options.file}.")
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.is_dir():
         raise IsADirectoryError(f"Is a directory: {file}; -o must name a file.")

@@ -4,6 +4,7 @@ import numbers
 import re
 import warnings
 from contextlib import contextmanager
+from datetime import datetime
 
 import numpy as np
 
@@ -228,7 +229,7 @@ class Sequences:
             raise ValueError(
                 f"Row {no_id[0]} of the table has no id in column {id_column!r}; drop such rows."
             )
-        ids = np.asarray(table[id_column])
+        ids = _column(table, id_column)
         if sort_by is not None and len(gaps := _missing_rows(table, sort_by)):
             raise ValueError(
                 f"Row {gaps[0]} of the table has no value in column {sort_by!r}; drop such rows."
@@ -243,13 +244,14 @@ class Sequences:
             order = np.argsort(rank[code], kind="stable")
             _warn_of_dates(table, columns, order, rank[code][order])
         else:
-            keys = _order_of(table[sort_by])
+            keys, is_ordered = _order_of(table, sort_by)
             order = _compare(sort_by, keys, lambda keys: np.lexsort((keys, rank[code])))
-            times = np.asarray(table[sort_by])[order]
+            times = _column(table, sort_by)[order]
             _warn_of_repeats(sort_by, times, rank[code][order], ids[appearance])
-            _warn_of_order_of_text(sort_by, keys[order], rank[code][order])
+            if not is_ordered:
+                _warn_of_order_of_text(sort_by, times, rank[code][order])
         if is_tokens:
-            values = np.asarray(table[value_columns])
+            values = _column(table, value_columns)
             if values.dtype.kind == "c":
                 raise ValueError(f"Complex data not supported: column {value_columns!r} has {values.dtype}.")
             values = values[:, np.newaxis] if values.dtype.kind == "f" else values
@@ -474,14 +476,21 @@ def _check_columns(table, columns, wanted):
         raise ValueError(f"The table has no column {c!r}; its columns are {columns[:_MOST_COLUMNS]}{more}.")
 
 
-def _order_of(column):
-    """Return values that compare as those of a column of pandas or polars do."""
+def _column(table, name):
+    """Return a column as an array."""
+    with reading(f"Column {name!r}"):
+        return np.asarray(table[name])
+
+
+def _order_of(table, name):
+    """Return values that compare as those of a column do, and whether it says which order they have."""
+    column = table[name]
     categories = getattr(column, "cat", None)
     if hasattr(categories, "codes"):  # of pandas; an array would hold their names
-        return np.asarray(categories.codes)
+        return np.asarray(categories.codes), categories.ordered
     if type(column.dtype).__name__ == "Enum":  # of polars
-        return np.asarray(column.to_physical())
-    return np.asarray(column)
+        return np.asarray(column.to_physical()), True
+    return _column(table, name), False
 
 
 def _compare(column, values, sort):
@@ -552,6 +561,15 @@ def _read_number(text):
         return None
 
 
+def _read_zoned(text):
+    """Moment of a time in ISO 8601 with its distance from Greenwich."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if time.tzinfo is None else time
+
+
 def _read_name(text):
     """Place of a weekday or a month, by its name or at least the first three letters of it."""
     name = text.strip(" .").lower()
@@ -611,6 +629,7 @@ _AS_DATES = (
 )
 # What text may stand for, how it is read, and what should be made of it.
 _MEANINGS = (
+    ("times of several zones as text", _read_zoned, "dates of them: {0} = pandas.to_datetime({0}, utc=True)"),
     ("numbers as text", _read_number, "numbers of them: {0} = {0}.astype(float)"),
     (
         "names of days or months",
@@ -636,7 +655,7 @@ def _warn_of_dates(table, columns, order, sequence):
         if columns.count(column) > 1:
             continue
         has_zone = getattr(table[column].dtype, "kind", None) == "M"
-        dates = np.asarray(table[column], dtype="M8[ns]" if has_zone else None)
+        dates = np.asarray(table[column], dtype="M8[ns]") if has_zone else _column(table, column)
         if dates.dtype.kind != "M":
             continue
         is_inside = sequence[1:] == sequence[:-1]
@@ -691,6 +710,8 @@ def is_missing(value):
         equals_itself = value == value
     except RuntimeError:  # nested tensors
         return False
+    except ArithmeticError:  # the signaling NaN of decimal
+        return True
     if value is None or equals_itself is True:
         return value is None
     if getattr(equals_itself, "shape", ()):  # an array
@@ -738,7 +759,7 @@ def reading(name):
 
 def _missing_rows(table, column):
     """Where a column holds nothing."""
-    values = np.asarray(table[column])
+    values = _column(table, column)
     if values.dtype.kind != "O":
         return np.flatnonzero(values != values)
     return np.flatnonzero([is_missing(value) for value in values])
@@ -746,17 +767,24 @@ def _missing_rows(table, column):
 
 def _numbers(table, column):
     """Read a column of numbers."""
-    values = np.asarray(table[column])
+    values = _column(table, column)
     if values.dtype.kind in "biuf":
         return values
     try:
         if values.dtype.kind == "O":  # nullable numbers of pandas
+            values = values.copy()
+            values[_missing_rows(table, column)] = np.nan
             return values.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(f"Column {column!r} holds a number that is too large: {error}") from error
     except (TypeError, ValueError):
         pass
+    how = "of numbers as text by astype(float), of categories by pandas.get_dummies"
+    how = f"{how}(table, columns=[{column!r}])"
+    if values.dtype.kind in "mM":
+        how = "such as the hour, the day of the week, or seconds since the step before"
     raise TypeError(
-        f"Column {column!r} holds {values.dtype}, not numbers. Make numbers of it (of numbers as text by "
-        f"astype(float), of categories by pandas.get_dummies(table, columns=[{column!r}])), leave it out of "
+        f"Column {column!r} holds {values.dtype}, not numbers. Make numbers of it ({how}), leave it out of "
         "value_columns, or name it as sort_by if it orders the steps."
     )
 

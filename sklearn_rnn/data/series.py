@@ -134,7 +134,7 @@ def _is_numeric(dtype):
     return dtype.is_numeric() or str(dtype) == "Boolean"
 
 
-def check_dates(X, exogenous, is_one):
+def check_dates(X, exogenous, is_one, ahead="exogenous"):
     """Check that dates increase, and that those of X and of what is known ahead agree; warn of holes.
 
     Parameters
@@ -145,6 +145,8 @@ def check_dates(X, exogenous, is_one):
         May reach further than X.
     is_one : bool
         Whether they are one series.
+    ahead : str, default="exogenous"
+        What messages call `exogenous`.
 
     Raises
     ------
@@ -168,10 +170,10 @@ def check_dates(X, exogenous, is_one):
     exogenous = None if isinstance(exogenous, memoryview) else exogenous
     known = [None] * len(given) if exogenous is None else [exogenous] if is_one else exogenous
     problems = Problems("X")
-    for i, (series, ahead) in enumerate(zip(given, known, strict=False)):
-        for name, one in (("X", series), ("exogenous", ahead)):
+    for i, (series, beside) in enumerate(zip(given, known, strict=False)):
+        for name, one in (("X", series), (ahead, beside)):
             refuse_panel(one, name if is_one else f"{name}[{i}]")
-        index, index_ahead = _sortable_index(series), _sortable_index(ahead)
+        index, index_ahead = _sortable_index(series), _sortable_index(beside)
         row = None if is_one else i
         if index is None:
             texts = getattr(series, "index", None)
@@ -205,7 +207,7 @@ def check_dates(X, exogenous, is_one):
             differ = np.flatnonzero(index[:n] != index_ahead[:n])
             if len(differ):
                 at = differ[0]
-                problems.add(row, f"is of {index[at]} at step {at}, but exogenous is of {index_ahead[at]}.")
+                problems.add(row, f"is of {index[at]} at step {at}, but {ahead} is of {index_ahead[at]}.")
     problems.raise_if_any()
 
 
@@ -248,6 +250,8 @@ def _warn_of_holes(index, name):
     Regular are those of which 9 in 10 follow at the same distance: of months, where all dates begin or end
     one. Where nights are left out, as by a market, nothing is missing.
     """
+    if index.dtype.kind == "f" and (np.abs(index) < 2**53).all() and (index == np.floor(index)).all():
+        index = index.astype(np.int64)
     given = index
     if len(index) > 2 and index.inferred_type in ("string", "date"):  # of ISO 8601
         with suppress(ValueError):

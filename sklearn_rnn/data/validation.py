@@ -278,12 +278,12 @@ _LEAST_GAP = 8  # units between numbers that were rounded before, to decimals or
 _LARGEST_EXACT = 2**24  # up to which float32 holds every whole number
 
 
-def warn_of_float32(sequences, name="X"):
+def warn_of_float32(values, name="X"):
     """Warn if numbers were given as float32 and differ in its last digits only; scaling cannot help then.
 
     Parameters
     ----------
-    sequences : Sequences
+    values : ndarray of shape (n_steps, n_features) or (n_steps,)
         Numbers, as they were given.
     name : str, default="X"
         What the message calls them.
@@ -295,19 +295,19 @@ def warn_of_float32(sequences, name="X"):
 
     Examples
     --------
-    >>> from sklearn_rnn.data import as_sequences
+    >>> import numpy as np
     >>> from sklearn_rnn.data.validation import warn_of_float32
-    >>> warn_of_float32(as_sequences([[1.0, 2.0]]))
+    >>> warn_of_float32(np.float32([1.0, 2.0]))
     """
-    values = sequences.values
-    if values.dtype != np.float32:
+    if values.dtype != np.float32 or not len(values):
         return
+    values = values.reshape(len(values), -1)
     are_equal = (values == values[0]).all(axis=0) & (np.abs(values[0]) > _LARGEST_EXACT)
     is_narrow, units = _find_narrow(values)
     gaps = (np.nanmin(np.diff(np.unique(values[:, j]))) / units[j] for j in np.flatnonzero(is_narrow))
     if are_equal.any() or any(gap < _LEAST_GAP for gap in gaps):
         warnings.warn(
-            f"{name} is float32, which has seven digits, and some of its features differ only in the last of "
+            f"{name} is float32, which has seven digits, and some of its numbers differ only in the last of "
             "these, or not at all. Give float64, or subtract the mean before the numbers become float32.",
             stacklevel=find_caller(),
         )
@@ -424,6 +424,11 @@ def _read_array(X, padding_value, name, dtype):
         if isinstance(padding_value, str):
             return Sequences.from_padded(X, padding_value=padding_value)
         return sequences
+    if X.ndim < 2 and X.dtype.kind in "mM":
+        raise TypeError(
+            f"{name} holds {X.dtype}, not numbers or tokens. Make text of dates, {name}.astype(str), or "
+            "numbers of them."
+        )
     if X.ndim not in (2, 3):
         advice = (
             f"{name}.reshape(1, -1) is one series, {name}.reshape(-1, 1) many series of one step."
@@ -561,12 +566,7 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
             return _concatenate(X, _number_type(X, dtype))  # plain arrays of one width: nothing more to ask
     if all(isinstance(x, str) for x in X):
         joined = "".join(X)
-        if any(x.startswith("\ufeff") for x in X):
-            warnings.warn(
-                f"{name} holds a byte order mark, which is read as a character; read the file with "
-                "encoding='utf-8-sig', which leaves it out.",
-                stacklevel=find_caller(),
-            )
+        _warn_of_byte_order_mark(X, name)
         if "\0" in joined:
             i = next(i for i, x in enumerate(X) if "\0" in x)
             raise ValueError(
@@ -581,7 +581,8 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
     if any(isinstance(x, (str, bytes)) for x in X):
         i = next(i for i, x in enumerate(X) if not isinstance(x, str))
         hint = f"{name}[{i}].decode() is text" if isinstance(X[i], bytes) else "either all are str or none is"
-        hint = "leave out what is missing" if np.ndim(X[i]) == 0 and is_missing(X[i]) else hint
+        if np.ndim(X[i]) == 0 and is_missing(X[i]):
+            raise TypeError(f"{name}[{i}] is a missing value ({X[i]}); leave it out.")
         raise TypeError(f"{name}[{i}] is of type {type(X[i]).__name__}; {hint}.")
     if isinstance(X[0], numbers.Number) or getattr(X[0], "ndim", None) == 0:
         raise ValueError(
@@ -607,6 +608,7 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
     _warn_of_order(X, name)
     kinds = {a.dtype.kind for a in arrays if len(a)}
     if kinds & set("UO"):
+        _warn_of_byte_order_mark((a.flat[0] for a in arrays if len(a)), name)
         if isinstance(padding_value, str):
             arrays = [
                 _drop_padding(a[:, np.newaxis], padding_value)[:, 0] if a.ndim == 1 else a for a in arrays
@@ -627,6 +629,16 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
     if padding_value is not None:
         arrays = [_drop_padding(as_numbers(a, name, dtype), dtype.type(padding_value)) for a in arrays]
     return _concatenate(arrays, dtype, feature_names)
+
+
+def _warn_of_byte_order_mark(texts, name):
+    """Warn if texts, or first words, begin with what some editors put before all text of a file."""
+    if any(isinstance(text, str) and text.startswith("\ufeff") for text in texts):
+        warnings.warn(
+            f"{name} holds a byte order mark, which is read as a character; read the file with "
+            "encoding='utf-8-sig', which leaves it out.",
+            stacklevel=find_caller(),
+        )
 
 
 def _is_frame(x):
@@ -1563,7 +1575,8 @@ _WITHOUT_TYPES = r're.sub(r"np\.float\d+\(([^()]*)\)|dtype=\S+", r"\1", x)'
 _BETWEEN_NUMBERS = r"np\.float\d+|array|tensor|dtype=[\w.]+|Decimal|[^\w.+-]"
 _DECIMAL_COMMAS = re.compile(r"([+-]?\d+,\d+([\s;]+|$))+")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
-_HAS_SIGN = re.compile(r"[.\[,]|\d\s+\d+\s+\d")  # which makes numbers of digits
+# What makes numbers of digits.
+_HAS_SIGN = re.compile(r"[.\[,|;]|\d\s+\d+\s+\d|^\s*[+-]\d|\d[eE][+-]?\d")
 _MISSING = ("na", "nan", "null", "none")
 
 
@@ -1642,13 +1655,15 @@ def check_same_number(y, X, name):
     Raises
     ------
     ValueError
-        If the numbers differ.
+        If the numbers differ, or `y` is an array without axes.
 
     Examples
     --------
     >>> from sklearn_rnn.data.validation import check_same_number
     >>> check_same_number([0, 1], ["ab", "c"], "y")
     """
+    if getattr(y, "shape", None) == ():
+        raise ValueError(f"{name} must hold one entry for each sequence of X, got a single {y.dtype}.")
     if len(y) != len(X):
         raise ValueError(
             f"X and {name} have inconsistent numbers of samples: "

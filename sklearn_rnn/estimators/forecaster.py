@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.data.batching import WindowDataset, plan_prediction
 from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.scale import warn_of_scale
-from sklearn_rnn.data.sequences import Sequences, step_positions
+from sklearn_rnn.data.sequences import Sequences, reading, step_positions
 from sklearn_rnn.data.series import check_dates, is_one_series, read_series
 from sklearn_rnn.data.validation import (
     Problems,
@@ -404,13 +404,15 @@ class RNNForecaster(BaseRNN):
 
     def _learn_scale(self, series, known, weights):
         rows = None if weights is None else np.repeat(weights, series.lengths)
-        self.mean_, self.scale_ = measure(series.values.astype(np.float64), rows)
+        self.mean_, self.scale_ = measure(series.values, rows, "X")
         if known is not None:
-            self._known_mean, self._known_scale = measure(known.values.astype(np.float64), rows)
+            self._known_mean, self._known_scale = measure(known.values, rows, "exogenous")
 
     def _warn_of_scale(self, X, exogenous, series, known, is_one):
         if self._settings["scaling"] is not None:
-            warn_of_float32(series)
+            warn_of_float32(series.values)
+            if known is not None:
+                warn_of_float32(known.values, "exogenous")
             return
         advice = "Set scaling='global', or 'series'; None is for series that are scaled already."
         for name, given, read in (("X", X, series), ("exogenous", exogenous, known)):
@@ -600,7 +602,8 @@ class RNNForecaster(BaseRNN):
         if quantiles is None:
             quantiles = self._settings["quantiles"]
         is_single = np.ndim(quantiles) == 0
-        levels = [quantiles] if is_single else list(quantiles)
+        with reading("quantiles"):
+            levels = [quantiles] if is_single else list(quantiles)
         if not are_levels(levels):
             raise ValueError(f"quantiles must be numbers between 0 and 1, but it is {quantiles!r}.")
         if self._settings["strategy"] == "recursive":

@@ -20,7 +20,7 @@ from sklearn_rnn.data.batching import (
     StreamDataset,
 )
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.sequences import Sequences, reading
 from sklearn_rnn.data.text_file import TextFile, gather_parts
 from sklearn_rnn.data.validation import (
     Problems,
@@ -1067,11 +1067,13 @@ class RNNLanguageModel(BaseRNN):
         nothing = np.zeros(0, dtype=np.int64), self._spell(self.vocabulary_[:0])
         if prime is None:
             return [nothing]
-        if not (hasattr(prime, "__len__") and hasattr(prime, "__getitem__")) or isinstance(prime, dict):
+        is_list = hasattr(prime, "__len__") and hasattr(prime, "__getitem__") and not isinstance(prime, dict)
+        if not is_list or getattr(prime, "shape", None) == ():
             raise TypeError(
                 f"prime must be a text, a sequence of tokens, or a list of these, but it is {prime!r}."
             )
-        primes = [prime] if self._is_one(prime) else list(prime)
+        with reading("prime"):
+            primes = [prime] if self._is_one(prime) else list(prime)
         is_filled = [not hasattr(p, "__len__") or len(p) > 0 for p in primes]  # nothing is legal here
         filled = [p for p, is_any in zip(primes, is_filled, strict=True) if is_any]
         given = prime if _is_stream(prime) else filled  # of one text, messages speak without an index

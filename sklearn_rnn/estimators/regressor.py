@@ -15,6 +15,7 @@ from sklearn_rnn.data.validation import (
     find_caller,
     flatten_steps,
     is_ragged,
+    warn_of_float32,
 )
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
@@ -280,6 +281,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             raise ValueError(f"Complex data not supported: y has dtype {y.dtype}.")
         if y.dtype.kind in "mM":
             raise ValueError(f"y must hold numbers, but it holds {y.dtype}.")
+        warn_of_float32(y, "y")
         try:
             with reading("y"):
                 y = y.astype(np.float64)
@@ -292,9 +294,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         columns = y if y.ndim == 2 else y[:, np.newaxis]
         if reset:
             self._one_output = y.ndim == 1
-            self.target_mean_, self.target_scale_ = measure(columns, weights)
-            if not np.isfinite(self.target_scale_).all():
-                raise ValueError("y is too large: its variance overflows. Scale y down.")
+            self.target_mean_, self.target_scale_ = measure(columns, weights, "y")
         if columns.shape[1] != len(self.target_mean_):
             raise ValueError(
                 f"y has {columns.shape[1]} numbers a target, but RNNRegressor was fitted on "

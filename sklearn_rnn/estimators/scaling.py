@@ -3,20 +3,27 @@
 import numpy as np
 
 
-def measure(columns, weights=None):
-    """Give the mean and the standard deviation of each column; that of a constant is 1.
+def measure(columns, weights=None, name="y"):
+    """Return the mean and the standard deviation of each column; that of a constant is 1.
 
     Parameters
     ----------
-    columns : ndarray of float64 of shape (n, K)
+    columns : ndarray of shape (n, K)
         Numbers.
     weights : ndarray of shape (n,), optional
         Of the rows.
+    name : str, default="y"
+        What error messages call them.
 
     Returns
     -------
     mean, scale : ndarray of shape (K,)
-        In the unit of the columns. A scale that overflows is infinite.
+        In the unit of the columns.
+
+    Raises
+    ------
+    ValueError
+        If a variance overflows.
 
     Examples
     --------
@@ -25,9 +32,13 @@ def measure(columns, weights=None):
     >>> measure(np.array([[1.0, 5.0], [3.0, 5.0]]))
     (array([2., 5.]), array([1., 1.]))
     """
+    columns = columns.astype(np.float64, copy=False)
     first = columns[0]
-    mean = first + np.average(columns - first, axis=0, weights=weights)  # exact for a constant
-    variance = np.average((columns - mean) ** 2, axis=0, weights=weights)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = first + np.average(columns - first, axis=0, weights=weights)  # exact for a constant
+        variance = np.average((columns - mean) ** 2, axis=0, weights=weights)
+    if not np.isfinite(variance).all():
+        raise ValueError(f"{name} is too large: its variance overflows. Scale {name} down.")
     return mean, _take_root(mean, variance)
 
 

@@ -100,9 +100,13 @@ def apply_scorer(scoring, estimator, given):
                 "scorer(estimator, X, y) and suit what the estimator answers; a metric becomes a scorer by "
                 "sklearn.metrics.make_scorer, or has a name in sklearn_rnn.metrics.get_scorer_names()."
             ) from error
-    if np.ndim(score) or isinstance(score, str) or math.isnan(score):
+    try:
+        value = math.nan if np.ndim(score) or isinstance(score, str) else float(score)
+    except TypeError:
+        value = math.nan
+    if math.isnan(value):
         raise ValueError(
             f"scoring={scoring!r} must return a number, got {score!r} on what is validated on. Validate on "
             "more (validation_fraction, X_val), or choose another scoring."
         )
-    return float(score)
+    return value

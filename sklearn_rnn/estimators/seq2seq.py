@@ -22,6 +22,7 @@ from sklearn_rnn.data.validation import (
     find_caller,
     first_of,
     object_array,
+    warn_of_float32,
     warn_of_padding,
 )
 from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
@@ -450,7 +451,8 @@ class RNNSeq2Seq(BaseRNN):
         warn_of_padding(targets, "y")
         if self._writes_numbers:
             rows = None if weights is None else np.repeat(weights, targets.lengths)
-            self.target_mean_, self.target_scale_ = measure(targets.values.astype(np.float64), rows)
+            warn_of_float32(targets.values, "y")
+            self.target_mean_, self.target_scale_ = measure(targets.values, rows, "y")
         else:
             self.target_vocabulary_, counts = np.unique(targets.values, return_counts=True)
             warn_of_integers(y, targets, "y")
@@ -964,7 +966,7 @@ def _as_labels(X):
     """Give labels as an array, if X holds integers (or bool) with one axis; else None."""
     if isinstance(X, (Sequences, str, dict)) or not hasattr(X, "__len__") or getattr(X, "is_nested", False):
         return None
-    if len(X) == 0:
+    if getattr(X, "shape", None) == () or len(X) == 0:
         return None
     if not isinstance(X, np.ndarray):
         with reading("X"):

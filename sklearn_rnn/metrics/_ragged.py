@@ -100,7 +100,8 @@ def _find_no_label(i, row, problems):
 
 def read_rows(y, name):
     """Make a list with one entry a sequence, without the steps that a masked array marks as padding."""
-    if isinstance(y, (str, bytes, dict)) or not (hasattr(y, "__len__") and hasattr(y, "__getitem__")):
+    has_rows = hasattr(y, "__len__") and hasattr(y, "__getitem__") and getattr(y, "shape", None) != ()
+    if isinstance(y, (str, bytes, dict)) or not has_rows:
         raise TypeError(
             f"{name} must hold one entry a sequence (a list of lists, of arrays, ...), "
             f"but it is of type {type(y).__name__}."

@@ -325,7 +325,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         if form is None:
             sequences = self._read_numbers(X, reset=reset, allow_nan=_allows_nan(transformer))
             if reset and not sequences.is_tokens:
-                warn_of_float32(sequences)
+                warn_of_float32(sequences.values)
             return sequences
         sequences = as_sequences(X, allow_nan=_allows_nan(transformer), dtype=None)
         if form == "texts" and not is_text(sequences):

@@ -10,7 +10,13 @@ from sklearn.base import BaseEstimator
 from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.series import check_dates, is_one_series
-from sklearn_rnn.data.validation import Problems, as_sequences, check_not_masked, flatten_steps
+from sklearn_rnn.data.validation import (
+    Problems,
+    as_sequences,
+    check_not_masked,
+    flatten_steps,
+    warn_of_float32,
+)
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.preprocessing.base import unchanged_on_error
 
@@ -150,7 +156,7 @@ class SlidingWindow(Versioned, BaseEstimator):
             If X is no series or a parameter is of the wrong type.
         """
         self._check_parameters()
-        series, is_one = _read(X)
+        series, is_one = _read(X, y)
         horizons = self._horizons()
         if y is None:
             if min(horizons) == 0:
@@ -200,7 +206,8 @@ class SlidingWindow(Versioned, BaseEstimator):
         return tags
 
     def _horizons(self):
-        return [self.horizon] if np.ndim(self.horizon) == 0 else list(self.horizon)
+        with reading("horizon"):
+            return [self.horizon] if np.ndim(self.horizon) == 0 else list(self.horizon)
 
     def _check_parameters(self):
         check_count("size", self.size)
@@ -259,11 +266,11 @@ class SlidingWindow(Versioned, BaseEstimator):
         return views.transpose(0, 2, 1)[at]
 
 
-def _read(X):
-    """Bring series into one form, and tell whether X was a single one."""
+def _read(X, y=None):
+    """Bring series into one form, and tell whether X was a single one; dates of `y` have to be those of X."""
     is_one = not isinstance(X, (list, tuple)) and is_one_series(X)
     if is_one or isinstance(X, (list, tuple)):
-        check_dates(X, None, is_one)
+        check_dates(X, y if is_one or isinstance(y, (list, tuple)) else None, is_one, ahead="y")
     if is_one and not hasattr(X, "columns"):
         with reading("X"):
             X = np.asanyarray(X)  # a mask is kept, and found
@@ -281,6 +288,7 @@ def _read(X):
             f"X holds {kind} tokens, but SlidingWindow needs numbers. If integers are measurements, make "
             "them float: X = [np.asarray(x, dtype=float) for x in X]."
         )
+    warn_of_float32(series.values)
     return series, is_one
 
 

@@ -187,7 +187,7 @@ class BestEpoch(Callback):
         if self.n_epochs_ == 1:
             self.first_score_ = score
         gain = min(abs(self.best_score_), self.best_score_ - self.first_score_)
-        if score >= self.best_score_ - self.slack * gain:
+        if score >= self.best_score_ or score >= self.best_score_ - self.slack * gain:  # a gain may be NaN
             self.last_epoch_, self.last_train_loss_ = self.n_epochs_, epoch["train_loss"]
         if self.n_epochs_ - self.best_epoch_ >= self.patience and self.n_updates_ >= _LEAST_UPDATES:
             if net.verbose:

@@ -432,6 +432,8 @@ class SequenceNet(NeuralNet):
         else:
             step = self._loss(batch)
             self._stop_unless_finite(step["loss"].item(), "the loss")
+            if not step["loss"].requires_grad:
+                raise ValueError("No weight is left to train: callbacks have frozen all of them.")
             step["loss"].backward()
         if self.clip_norm is not None:
             self._clip_gradient()

@@ -427,6 +427,25 @@ def test_from_long_takes_nullable_numbers():
     table = pd.DataFrame({"id": [1, 2], "v": pd.array([1, None], dtype="Int64"), "w": [True, False]})
     X, _ = Sequences.from_long(table, "id")
     np.testing.assert_array_equal(X.values, [[1.0, 1.0], [np.nan, 0.0]])
+    X, _ = Sequences.from_long(pd.DataFrame({"id": [1, 1], "v": pd.array([True, None], "boolean")}), "id")
+    np.testing.assert_array_equal(X.values, [[1.0], [np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pd.Series([10**400, 1], dtype=object), "Column 'v' holds a number that is too large"),
+        (pl.Series([1, 2], dtype=pl.Int128), "Column 'v' cannot be read as an array"),
+        (
+            pd.to_datetime(pd.Series(["2026-01-01"] * 2)),
+            "'v' holds datetime64.*seconds since the step",
+        ),
+    ],
+)
+def test_from_long_names_the_column_that_it_cannot_read(column, message):
+    frame = pl.DataFrame if isinstance(column, pl.Series) else pd.DataFrame
+    with pytest.raises((TypeError, ValueError), match=message):
+        Sequences.from_long(frame({"id": [1, 1], "v": column}), "id", value_columns=["v"])
 
 
 def test_from_long_takes_columns_whose_name_is_0():
@@ -457,6 +476,8 @@ def test_from_long_sorts_categories_by_their_order():
         same(sort(of_polars, pl.Series(GIVEN, dtype=pl.Categorical)), by_name)
     with pytest.warns(UserWarning, match="holds names of days"):
         same(sort(pd.DataFrame, GIVEN), by_name)
+    with pytest.warns(UserWarning, match="holds names of days"):
+        same(sort(pd.DataFrame, pd.Series(GIVEN, dtype="category")), by_name)
 
 
 def from_times(times):
@@ -491,6 +512,11 @@ def from_times(times):
         (["Q4 2023", "Q1 2024"], "quarters as text", '"Q1 2024" before "Q4 2023"'),
         (["900", "1,000"], "numbers as text", '"1,000" before "900"'),
         (["Aug", "Sept", "Oct"], "names of days or months", '"Oct" before "Sept"'),
+        (
+            ["2026-10-25T02:30:00+02:00", "2026-10-25T02:10:00+01:00"],
+            "times of several zones as text",
+            r'"2026-10-25T02:10:00\+01:00" before',
+        ),
         (["2026-9-1", "2026-10-1"], "numbers within text", '"2026-10-1" before "2026-9-1"'),
     ],
 )
@@ -508,6 +534,7 @@ def test_from_long_warns_of_text_in_another_order_than_what_it_stands_for(times,
         ["08", "09", "10"],
         ["2025-12-31", "2026-01-01"],
         ["2026-01-01T00:00:00.25", "2026-01-01T00:00:00.5"],
+        ["2026-01-01T09:00:00+01:00", "2026-01-01T10:00:00+01:00"],
         ["01/01/2026", "02/01/2026"],
         ["t09", "t10"],
         ["Apr", "Jun"],

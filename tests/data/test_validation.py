@@ -300,8 +300,8 @@ TYPE_ERRORS = {
     "list of bytes": ([b"ab", b"c"], r"X\[0\] is of type bytes; X\[0\]\.decode\(\) is text"),
     "bytes array": (np.array([b"ab", b"c"]), r"X\[0\]\.decode\(\) is text"),
     "bytes and str": (["ab", b"c"], r"X\[1\] is of type bytes"),
-    "None beside str": (["ab", None], r"X\[1\] is of type NoneType; leave out what is missing"),
-    "missing beside str": (pd.Series(["ab", None]), r"X\[1\] is of type"),
+    "None beside str": (["ab", None], r"X\[1\] is a missing value \(None\); leave it out"),
+    "missing beside str": (pd.Series(["ab", None]), r"X\[1\] is a missing value"),
     "list beside str": (["ab", ["c"]], r"X\[1\] is of type list"),
     "str beside lists": ([["c"], "ab"], r"X\[0\] is of type list; either all are str or none is"),
     "dates": (np.zeros((2, 3), "M8[D]"), r"X does not hold numbers, but datetime64\[D\]; encode it"),
@@ -1010,7 +1010,9 @@ def test_columns_of_text_are_named(frame):
         as_sequences([frame({"t": [1.0, 2.0], "day": ["mo", "tu"], "note": ["a", "b"]})])
 
 
-@pytest.mark.parametrize("X", [["\ufeffab", "b"], ["\ufeffa"]])
+@pytest.mark.parametrize(
+    "X", [["\ufeffab", "b"], ["\ufeffa"], [["\ufeffthe", "cat"]], [["a"], np.array(["\ufeffthe", "cat"])]]
+)
 def test_a_byte_order_mark_in_a_text_is_warned_of(X):
     with pytest.warns(UserWarning, match="X holds a byte order mark.*utf-8-sig"):
         as_sequences(X)

@@ -704,6 +704,7 @@ def test_holes_are_found_beside_exogenous_frames():
         (hourly(freq="D", drop=[100], tz="Europe/Berlin"), 1, "asfreq('1D')"),
         (hourly(freq="MS", n=60, drop=[40]).to_period("M"), 1, "freq='M'))"),
         (hourly(n=200).reset_index(drop=True).drop(range(50, 60)), 10, "reindex(range(0, 200, 1))"),
+        (hourly(n=200).set_axis(np.arange(200.0)).drop(range(50, 60)), 10, "reindex(range(0, 200, 1))"),
         (
             hourly(drop=[30, 31]).pipe(lambda x: x.set_axis(x.index - x.index[0])),
             2,
@@ -730,6 +731,9 @@ def test_windows_look_at_dates_as_well(form):
         window.make_windows(form(series[::-1]))
     with pytest.raises(ValueError, match="in its index twice"):
         window.make_windows(form(pd.concat([series, series[-1:]])))
+    window.make_windows(form(series), y=form(series))
+    with pytest.raises(ValueError, match="is of 2026-01-01 00:00:00 at step 0, but y is of 2026-01-01 05"):
+        window.make_windows(form(series), y=form(series.shift(freq="5h")))
     with pytest.warns(UserWarning, match="lacks 4 step") as caught:
         window.make_windows(form(series.drop(series.index[20:24])))
     assert caught[0].filename == __file__

@@ -11,6 +11,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import Freezer
 
 from sklearn_rnn import (
     RNNClassifier,
@@ -22,7 +23,13 @@ from sklearn_rnn import (
     Sequences,
 )
 from sklearn_rnn.data import as_sequences
-from sklearn_rnn.preprocessing import OneHotSequenceEncoder, SequencePadder, StepTransformer, TokenEncoder
+from sklearn_rnn.preprocessing import (
+    OneHotSequenceEncoder,
+    SequencePadder,
+    SlidingWindow,
+    StepTransformer,
+    TokenEncoder,
+)
 
 FAST = {"hidden_size": 4, "max_iter": 1, "random_state": 0}
 
@@ -191,6 +198,9 @@ def test_codes_of_tokens_are_not(X):
         (["tensor([0.1, 0.2])", "array([0.3], dtype=float32)"], [[0.1, 0.2], [0.3]]),
         (["[[0.1, 0.2], [0.3, 0.4]]", "[[0.5, 0.6]]"], [[[0.1, 0.2], [0.3, 0.4]], [[0.5, 0.6]]]),
         (["12 15 18", "20 21 22"], [[12, 15, 18], [20, 21, 22]]),
+        (["1|2|3", "3;4"], [[1, 2, 3], [3, 4]]),
+        (["-126", "-5"], [-126.0, -5.0]),
+        (["1e-3", "2E5"], [0.001, 2e5]),
         ([["0.1", "NA"], ["0.3", "0.4"]], [[0.1, np.nan], [0.3, 0.4]]),
     ],
 )
@@ -487,6 +497,38 @@ def test_float32_that_has_lost_the_differences_is_warned_of(series):
     one_warning(lambda: StepTransformer(StandardScaler()).fit([series[:, np.newaxis]]), message)
 
 
+@pytest.mark.parametrize(
+    ("fit", "name"),
+    [
+        (lambda lost: RNNRegressor(**FAST).fit([[[0.5]]] * 60, lost), "y"),
+        (lambda lost: RNNRegressor(**FAST).fit([np.zeros((60, 1))], [lost]), "y"),
+        (lambda lost: RNNSeq2Seq(**FAST).fit([np.zeros((2, 1))], [lost[:, np.newaxis]]), "y"),
+        (lambda lost: RNNForecaster(**FAST).fit(np.sin(np.arange(60)), exogenous=lost), "exogenous"),
+        (lambda lost: SlidingWindow(5).make_windows(lost), "X"),
+    ],
+)
+def test_float32_that_has_lost_the_differences_is_warned_of_wherever_it_stands(fit, name):
+    lost = (1.7e9 + np.sin(np.arange(60))).astype(np.float32)
+    one_warning(lambda: fit(lost), f"^{name} is float32, which has seven digits")
+
+
+@pytest.mark.parametrize(
+    ("fit", "name"),
+    [
+        (lambda huge: RNNForecaster(**FAST).fit(huge), "X"),
+        (lambda huge: RNNForecaster(scaling="series", **FAST).fit(huge), "X"),
+        (lambda huge: RNNForecaster(**FAST).fit(np.sin(np.arange(60)), exogenous=huge), "exogenous"),
+        (lambda huge: RNNSeq2Seq(**FAST).fit([np.zeros((2, 1))], [huge[:, np.newaxis]]), "y"),
+        (lambda huge: RNNRegressor(**FAST).fit([[[0.5]]] * 60, huge), "y"),
+    ],
+)
+def test_numbers_whose_variance_overflows_are_refused(fit, name):
+    huge = np.sin(np.arange(60))
+    huge[30] = np.finfo(float).min
+    with pytest.raises(ValueError, match=f"^{name} is too large: its variance overflows"):
+        fit(huge)
+
+
 def test_float32_that_was_rounded_to_decimals_has_lost_nothing():
     speeds = (2388 + np.arange(-9, 60) / 100).astype(np.float32)
     StepTransformer(StandardScaler()).fit([speeds[:, np.newaxis]])
@@ -565,6 +607,38 @@ REFUSED = {
     "a missing word": (
         lambda: RNNTagger().fit([["a", np.nan]], [[0, 1]]),
         r"step 1 is a missing value \(nan\), but other",
+    ),
+    "a missing text": (
+        lambda: RNNSeq2Seq().fit(["ab", "b"], pd.Series(["b", None])),
+        r"y\[1\] is a missing value \((nan|None)\); leave it out",
+    ),
+    "dates as targets": (
+        lambda: RNNSeq2Seq().fit(["ab", "b"], pd.to_datetime(pd.Series(["2026-01-01"] * 2))),
+        r"y holds datetime64\[\w+\], not numbers or tokens. Make text of dates, y\.astype\(str\)",
+    ),
+    "a single label": (
+        lambda: RNNTagger().fit(["ab"], np.array(3.0)),
+        "y must hold one entry for each sequence of X, got a single float64",
+    ),
+    "a single source": (
+        lambda: RNNSeq2Seq(**FAST).fit(["ab"], ["b"]).predict(np.array(3.0)),
+        "got 0D array instead: X has shape",
+    ),
+    "a single true answer": (
+        lambda: RNNSeq2Seq(**FAST).fit(["ab"], ["b"]).score(["ab"], np.array(3.0)),
+        "must hold one entry a sequence",
+    ),
+    "a single number to begin with": (
+        lambda: RNNLanguageModel(**FAST).fit(["ab"]).sample(1, prime=np.array(3.0)),
+        "prime must be a text, a sequence of tokens",
+    ),
+    "a view of several axes": (
+        lambda: SlidingWindow(2, horizon=memoryview(np.ones((3, 2)))).make_windows(np.arange(9.0)),
+        "horizon cannot be read as an array",
+    ),
+    "all weights frozen": (
+        lambda: RNNClassifier(callbacks=[Freezer("*")], **FAST).fit(["ab", "b"], [0, 1]),
+        "No weight is left to train: callbacks have frozen all of them",
     ),
     "a missing word of a table": (
         lambda: RNNTagger().fit(Sequences.from_lengths(np.array(["a", None], dtype=object), [2]), [[0, 1]]),

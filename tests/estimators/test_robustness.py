@@ -477,7 +477,7 @@ def test_the_width_of_most_is_the_right_one():
     message = r"(?s)^X\[0\] has 2 features, but X\[1\] has 3;.*\nX\[2\] has NaN.*\nX\[3\] is not a sequence"
     with pytest.raises(ValueError, match=message):
         RNNClassifier(**FAST).fit(X, np.arange(4) % 2)
-    with pytest.raises(TypeError, match=r"X\[1\] is of type NoneType; leave out what is missing"):
+    with pytest.raises(TypeError, match=r"X\[1\] is a missing value \(None\); leave it out"):
         RNNClassifier(**FAST).fit(["ab", None], [0, 1])
 
 

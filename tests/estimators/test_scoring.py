@@ -120,6 +120,20 @@ def test_padding_does_not_come_to_the_scorer(scoring):
     assert model.validation_scores_ == RNNTagger(**options).fit(X, TAGS).validation_scores_
 
 
+@pytest.mark.parametrize("scores", [[-np.inf] * 4, [np.inf] * 4, [-np.inf, -np.inf, -2.0, -1.0], [1, np.inf]])
+def test_scores_may_be_infinite(scores):
+    given = iter(scores)
+    options = FAST | {"early_stopping": True, "max_iter": len(scores)}
+    model = RNNRegressor(scoring=lambda *_: next(given), **options).fit(X, np.arange(30))
+    assert model.best_epoch_ == 1 + np.argmax(scores)
+
+
+@pytest.mark.parametrize("score", [None, {}, 1j, "1", np.zeros(2), math.nan])
+def test_a_score_is_a_number(score):
+    with pytest.raises(ValueError, match="scoring=<function .* must return a number, got"):
+        RNNRegressor(scoring=lambda *_: score, **FAST).fit(X, np.arange(30))
+
+
 def test_a_metric_is_no_scorer():
     with pytest.raises(ValueError, match="scoring=<function r2_score.* fails .*make_scorer"):
         RNNRegressor(scoring=r2_score, **FAST).fit(X, rng.randn(30))
