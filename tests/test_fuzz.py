@@ -1049,6 +1049,9 @@ KNOWN = {
     "nested tensors among rows of targets": lambda: RNNRegressor(**TINY).fit(
         X, [torch.nested.nested_tensor([torch.ones(len(x))]) for x in X]
     ),
+    "a nested tensor as the rows of a metric": lambda: metrics.step_accuracy_score(
+        torch.nested.nested_tensor([torch.ones(2)]), [[1, 1]]
+    ),
     "nested tensors as labels of a metric": lambda: metrics.exact_match_score(
         [[0, 1]], [[torch.nested.nested_tensor([torch.ones(1)])] * 2]
     ),

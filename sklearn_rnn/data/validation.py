@@ -608,7 +608,7 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
     _warn_of_order(X, name)
     kinds = {a.dtype.kind for a in arrays if len(a)}
     if kinds & set("UO"):
-        _warn_of_byte_order_mark((a.flat[0] for a in arrays if len(a)), name)
+        _warn_of_byte_order_mark((a.flat[0] for a in arrays if a.size), name)
         if isinstance(padding_value, str):
             arrays = [
                 _drop_padding(a[:, np.newaxis], padding_value)[:, 0] if a.ndim == 1 else a for a in arrays
@@ -1662,13 +1662,36 @@ def check_same_number(y, X, name):
     >>> from sklearn_rnn.data.validation import check_same_number
     >>> check_same_number([0, 1], ["ab", "c"], "y")
     """
-    if getattr(y, "shape", None) == ():
+    if has_no_axis(y):
         raise ValueError(f"{name} must hold one entry for each sequence of X, got a single {y.dtype}.")
     if len(y) != len(X):
         raise ValueError(
             f"X and {name} have inconsistent numbers of samples: "
             f"X has {_number(len(X), 'sequence')}, {name} has {len(y)}."
         )
+
+
+def has_no_axis(x):
+    """Whether something is an array without axes, which has no length.
+
+    Parameters
+    ----------
+    x : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        False for what is no array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.validation import has_no_axis
+    >>> has_no_axis(np.array(3.0)), has_no_axis(np.zeros(1)), has_no_axis([])
+    (True, False, False)
+    """
+    return not getattr(x, "is_nested", False) and getattr(x, "shape", None) == ()
 
 
 def check_not_masked(y, name):

@@ -28,6 +28,7 @@ from sklearn_rnn.data.validation import (
     as_sequences,
     check_unit,
     find_caller,
+    has_no_axis,
     object_array,
     warn_of_padding,
 )
@@ -1068,7 +1069,7 @@ class RNNLanguageModel(BaseRNN):
         if prime is None:
             return [nothing]
         is_list = hasattr(prime, "__len__") and hasattr(prime, "__getitem__") and not isinstance(prime, dict)
-        if not is_list or getattr(prime, "shape", None) == ():
+        if not is_list or has_no_axis(prime):
             raise TypeError(
                 f"prime must be a text, a sequence of tokens, or a list of these, but it is {prime!r}."
             )

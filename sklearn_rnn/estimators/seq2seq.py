@@ -21,6 +21,7 @@ from sklearn_rnn.data.validation import (
     check_unit,
     find_caller,
     first_of,
+    has_no_axis,
     object_array,
     warn_of_float32,
     warn_of_padding,
@@ -966,7 +967,7 @@ def _as_labels(X):
     """Give labels as an array, if X holds integers (or bool) with one axis; else None."""
     if isinstance(X, (Sequences, str, dict)) or not hasattr(X, "__len__") or getattr(X, "is_nested", False):
         return None
-    if getattr(X, "shape", None) == () or len(X) == 0:
+    if has_no_axis(X) or len(X) == 0:
         return None
     if not isinstance(X, np.ndarray):
         with reading("X"):

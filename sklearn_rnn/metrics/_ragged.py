@@ -8,7 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_rnn.data.sequences import is_missing, reading
-from sklearn_rnn.data.validation import Problems, check_sample_weight, is_ragged, masked_lengths
+from sklearn_rnn.data.validation import (
+    Problems,
+    check_sample_weight,
+    has_no_axis,
+    is_ragged,
+    masked_lengths,
+)
 
 
 class LabelPairs(NamedTuple):
@@ -100,7 +106,7 @@ def _find_no_label(i, row, problems):
 
 def read_rows(y, name):
     """Make a list with one entry a sequence, without the steps that a masked array marks as padding."""
-    has_rows = hasattr(y, "__len__") and hasattr(y, "__getitem__") and getattr(y, "shape", None) != ()
+    has_rows = hasattr(y, "__len__") and hasattr(y, "__getitem__") and not has_no_axis(y)
     if isinstance(y, (str, bytes, dict)) or not has_rows:
         raise TypeError(
             f"{name} must hold one entry a sequence (a list of lists, of arrays, ...), "

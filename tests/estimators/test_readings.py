@@ -636,6 +636,10 @@ REFUSED = {
         lambda: SlidingWindow(2, horizon=memoryview(np.ones((3, 2)))).make_windows(np.arange(9.0)),
         "horizon cannot be read as an array",
     ),
+    "steps without features": (
+        lambda: as_sequences([np.empty((4, 0), dtype=object), [["a"], ["b"]]]),
+        r"X\[0\] has 0 str a step",
+    ),
     "all weights frozen": (
         lambda: RNNClassifier(callbacks=[Freezer("*")], **FAST).fit(["ab", "b"], [0, 1]),
         "No weight is left to train: callbacks have frozen all of them",
