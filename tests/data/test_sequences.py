@@ -435,7 +435,11 @@ def test_from_long_takes_nullable_numbers():
     ("column", "message"),
     [
         (pd.Series([10**400, 1], dtype=object), "Column 'v' holds a number that is too large"),
-        (pl.Series([1, 2], dtype=pl.Int128), "Column 'v' cannot be read as an array"),
+        pytest.param(
+            pl.Series([1, 2]).cast(getattr(pl, "Int128", pl.Int64)),
+            "Column 'v' cannot be read as an array",
+            marks=pytest.mark.skipif(not hasattr(pl, "Int128"), reason="needs a newer polars"),
+        ),
         (
             pd.to_datetime(pd.Series(["2026-01-01"] * 2)),
             "'v' holds datetime64.*seconds since the step",

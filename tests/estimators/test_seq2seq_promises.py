@@ -405,7 +405,7 @@ BAD_FITS = {
     "too few targets": ((["a", "b"], ["c"]), ValueError, "X has 2 sequences, y has 1"),
     "too many targets": ((VECTORS[:2], ["c"] * 3), ValueError, "X has 2 .*, y has 3"),
     "mixed targets": ((["a", "b"], ["a", 3]), TypeError, r"^y\[1\] is of type int; either all are str"),
-    "a missing target": ((["a", "b"], ["a", None]), TypeError, r"^y\[1\] is of type NoneType; leave out"),
+    "a missing target": ((["a", "b"], ["a", None]), TypeError, r"^y\[1\] is a missing value"),
     "mixed tokens": (
         (["a", "b"], [["a", 3], ["b"]]),
         ValueError,
