@@ -772,17 +772,17 @@ def _numbers(table, column):
         return values
     try:
         if values.dtype.kind == "O":  # nullable numbers of pandas
-            values = values.copy()
-            values[_missing_rows(table, column)] = np.nan
-            return values.astype(np.float64)
+            return np.array([np.nan if is_missing(value) else value for value in values], dtype=np.float64)
     except OverflowError as error:
         raise ValueError(f"Column {column!r} holds a number that is too large: {error}") from error
     except (TypeError, ValueError):
         pass
-    how = "of numbers as text by astype(float), of categories by pandas.get_dummies"
-    how = f"{how}(table, columns=[{column!r}])"
-    if values.dtype.kind in "mM":
-        how = "such as the hour, the day of the week, or seconds since the step before"
+    how = (
+        "such as the hour, the day of the week, or seconds since the step before"
+        if values.dtype.kind in "mM"
+        else "of numbers as text by astype(float), of categories by "
+        f"pandas.get_dummies(table, columns=[{column!r}])"
+    )
     raise TypeError(
         f"Column {column!r} holds {values.dtype}, not numbers. Make numbers of it ({how}), leave it out of "
         "value_columns, or name it as sort_by if it orders the steps."
