@@ -1,8 +1,8 @@
 """The gradient of a whole network by the chain rule, without autograd.
 
 In a small network the calls of modules and the bookkeeping of autograd take longer than the mathematics.
-Where each part of a network knows its own gradient, a training step is done here: on the way there each part
-leaves a function that leads back through it. All other networks are left to autograd.
+Where each part of a network knows its own gradient, a training step is done here: forward through the parts,
+and backward through them. All other networks are left to autograd.
 """
 
 import torch
@@ -22,7 +22,7 @@ from sklearn_rnn.nn.native import functions
 from sklearn_rnn.nn.native import library as native
 from sklearn_rnn.nn.network import RecurrentNetwork, TokenInput
 from sklearn_rnn.nn.pooling import LastPooling, MeanPooling
-from sklearn_rnn.nn.recurrent import Recurrence, has_hooks, has_native, run_recorded
+from sklearn_rnn.nn.recurrent import LayerByHand, Recurrence, has_hooks, has_native
 from sklearn_rnn.nn.rows import Linear
 
 # Exactly these: a subclass may compute something else.
@@ -31,7 +31,7 @@ _POOLINGS = (LastPooling, MeanPooling, type(None))
 
 
 def can_differentiate(network):
-    """Whether `differentiate` gives what autograd would give.
+    """Whether `ChainRule` gives what autograd would give.
 
     Parameters
     ----------
@@ -88,129 +88,222 @@ def can_differentiate(network):
     )
 
 
-@torch.no_grad()
-def differentiate(network, batch):
-    """Compute scores, loss and gradients; the latter become `grad` of the parameters.
+class ChainRule:
+    """Compute the loss of a network and its gradients, batch after batch.
 
-    Where there is a `grad`, it is written over.
+    The gradients become `grad` of the parameters; where there is one, it is written over.
 
     Parameters
     ----------
     network : RecurrentNetwork
-        One that `can_differentiate` holds for, in training mode.
-    batch : PackedBatch
-        A batch with targets.
+        One that `can_differentiate` holds for, in training mode, as long as this object is used. The numbers
+        in its parameters may change, but not where they are.
 
-    Returns
-    -------
-    scores : Tensor of shape (n, n_scores)
-        What the network's `forward` gives.
-    loss : Tensor of shape ()
-        The weighted sum of the terms' losses, divided by their number.
-    n_terms : int
-        That number.
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn import Sequences
+    >>> from sklearn_rnn.data.batching import SequenceDataset
+    >>> from sklearn_rnn.nn import RecurrentNetwork
+    >>> from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
+    >>> network = RecurrentNetwork(
+    ...     input_size=3, is_tokens=False, rare=None, embedding_size=None, cell="gru", hidden_size=4,
+    ...     num_layers=1, bidirectional=False, nonlinearity="tanh", dropout=0.0, pooling="last",
+    ...     bptt_steps=None, head="softmax", n_outputs=2,
+    ... )
+    >>> sequences = Sequences(np.ones((5, 3), dtype=np.float32), np.array([0, 3, 5]))
+    >>> batch = SequenceDataset(sequences, np.array([0, 1])).gather(np.array([0, 1]), network.like)
+    >>> if can_differentiate(network):
+    ...     scores, loss, n_terms = ChainRule(network)(batch)
     """
-    recurrence, packing, head = network.recurrence, batch.packing, network.head
-    values, way_back = batch.values, []  # functions from the gradient after a part to that before it
-    if network.input is not None:
-        values = _look_up(network.input, values, way_back)
-    if network.drops_input:
-        values = _drop(network.dropout, values, way_back)
-    carry, after = batch.carry, []
-    for layer in recurrence.layers:
-        if layer is not recurrence.layers[0]:
-            values = _drop(recurrence.dropout, values, way_back)
-        before = None if carry is None or carry.state is None else carry.state[len(after)]
-        values, give_state = _run_layer(layer, values, packing, way_back, before)
-        after.append(None if carry is None else give_state())
-    if carry is not None:
-        carry.state = after
-    if network.pooling is not None:
-        values = network.pooling(values, packing)
-        way_back.append(lambda grad: network.pooling.lead_back(grad, packing))
-    if not network.emits_scores:
-        values = _drop(network.dropout, values, way_back)
-    elif network.bidirectional:
-        values = sum(values.chunk(2, dim=1))
-        way_back.append(lambda grad: torch.cat([grad, grad], dim=1))
-    scores, loss, grad, grad_weight = _read_out(head, values, batch)
-    for lead_back in reversed(way_back):
-        grad = lead_back(grad)
-    if type(head.output) is TiedLinear:
-        network.input.embedding.weight.grad += head.output.lead_back(grad_weight)
-    elif grad_weight is not None:
-        _keep(head.output.weight, grad_weight)
-    return scores, loss, len(batch.targets)
+
+    def __init__(self, network):
+        self._weights = list(network.parameters())
+        for weight in self._weights:
+            if weight.grad is None:
+                weight.grad = torch.empty_like(weight)
+        self._gradients = [weight.grad for weight in self._weights]
+        token_input, recurrence, head = network.input, network.recurrence, network.head
+        passing, embeds = {}, token_input is not None and token_input.embedding is not None
+        self._layers = [
+            _Layer(layer, passing, depth, needs_input_grad=embeds or depth > 0)
+            for depth, layer in enumerate(recurrence.layers)
+        ]
+        parts = [None if token_input is None else _Lookup(token_input)]
+        parts.append(_Drop(network.dropout) if network.drops_input else None)
+        for depth, layer in enumerate(self._layers):
+            parts += [_Drop(recurrence.dropout) if depth else None, layer]
+        parts.append(None if network.pooling is None else _Pool(network.pooling))
+        if not network.emits_scores:
+            parts.append(_Drop(network.dropout))
+        elif network.bidirectional:
+            parts.append(_AddDirections())
+        self._parts = [part for part in parts if part is not None and not (type(part) is _Drop and not part.p)]
+        is_fused = type(head) is SoftmaxHead and not head.label_smoothing and not network.emits_scores
+        self._read_out = (_ReadOutInLoops if is_fused else _ReadOut)(head)
+
+    @torch.no_grad()
+    def __call__(self, batch):
+        """Compute scores, loss and gradients.
+
+        Parameters
+        ----------
+        batch : PackedBatch
+            A batch with targets.
+
+        Returns
+        -------
+        scores : Tensor of shape (n, n_scores)
+            What the network's `forward` gives.
+        loss : float
+            The weighted sum of the terms' losses, divided by their number.
+        n_terms : int
+            That number.
+        """
+        for weight, gradient in zip(self._weights, self._gradients, strict=True):
+            weight.grad = gradient  # again, should somebody have taken it away
+        values = batch.values
+        for part in self._parts:
+            values = part.forward(values, batch)
+        if batch.carry is not None:
+            batch.carry.state = [layer.give_state() for layer in self._layers]
+        scores, loss, grad = self._read_out.run(values, batch)
+        for part in reversed(self._parts):
+            if grad is None:  # before the first layer
+                break
+            grad = part.backward(grad, batch)
+        self._read_out.finish()
+        return scores, loss, len(batch.targets)
 
 
-def _read_out(head, features, batch):
-    """Give scores, loss and the gradients of the features and of the weight, if any; set the bias's."""
-    linear, targets, weights = head.output, batch.targets, batch.weights
-    has_weight = type(linear) is not nn.Identity
-    weight = linear.weight if has_weight else None
-    if type(head) is SoftmaxHead and has_weight and not head.label_smoothing:
-        given = weight.grad, linear.bias.grad
-        scores, loss, (grad, grad_weight, grad_bias) = functions.read_out(
-            native.get(), features, weight, linear.bias, targets, weights, given
-        )
-        _keep(linear.bias, grad_bias)
-        return scores, torch.tensor(loss), grad, grad_weight
-    scores = torch.addmm(linear.bias, features, weight.t()) if has_weight else features
-    losses, grad = head.term_losses_with_gradients(scores, targets)
-    if weights is not None:
-        losses, grad = losses * weights, grad * weights[:, None]
-    loss, grad = losses.sum() / len(losses), grad / len(losses)
-    if not has_weight:
-        return scores, loss, grad, None
-    _keep(linear.bias, grad.sum(0))
-    return scores, loss, grad @ weight, grad.t() @ features
+# ---- The parts: forward from values to values, backward from the gradient after it to that before it ----
 
 
-def _keep(weight, grad):
-    """Keep the gradient of a parameter, where it is not there already."""
-    if weight.grad is None:
-        weight.grad = grad
-    elif weight.grad is not grad:
-        weight.grad.copy_(grad)
+class _Lookup:
+    """Tokens become vectors, or stay tokens."""
+
+    def __init__(self, token_input):
+        self._input = token_input
+
+    def forward(self, values, batch):
+        self._codes, embedding = self._input.hide_rare(values), self._input.embedding
+        return self._codes if embedding is None else embedding.weight.index_select(0, self._codes)
+
+    def backward(self, grad, batch):
+        weight = self._input.embedding.weight
+        weight.grad.copy_(functions.sum_by_code(grad, self._codes, len(weight)))
 
 
-def _look_up(token_input, codes, way_back):
-    codes = token_input.hide_rare(codes)
-    if token_input.embedding is None:
-        return codes
-    weight = token_input.embedding.weight
+class _Drop:
+    def __init__(self, dropout):
+        self.p = dropout.p
 
-    def lead_back(grad):
-        _keep(weight, functions.sum_by_code(grad, codes, len(weight)))
+    def forward(self, values, batch):
+        self._factors = draw_factors(values, 1 - self.p)
+        return values * self._factors
 
-    way_back.append(lead_back)
-    return weight.index_select(0, codes)
-
-
-def _drop(dropout, values, way_back):
-    if not dropout.p:
-        return values
-    factor = draw_factors(values, 1 - dropout.p)
-    way_back.append(lambda grad: grad * factor)
-    return values * factor
+    def backward(self, grad, batch):
+        return grad * self._factors
 
 
-def _run_layer(layer, values, packing, way_back, state=None):
-    """Run the directions of a layer over the same input; a state is for one direction."""
-    parts, needs_grad = [], bool(way_back)
-    for cell, is_reversed in zip(layer, (False, True), strict=False):
-        x = values.index_select(0, packing.reverse) if is_reversed else values
-        parts.append(run_recorded(cell, x, packing.batch_sizes, needs_grad, state))
-    outputs = [parts[0][0], *(part[0].index_select(0, packing.reverse) for part in parts[1:])]
+class _Layer:
+    """The directions of a layer, over the same input."""
 
-    def lead_back(grad):
-        forward, *backward = grad.chunk(len(layer), dim=1)
-        before = parts[0][1](forward)
-        for (_, lead_back, _), part in zip(parts[1:], backward, strict=True):
-            before_reversed = lead_back(part.index_select(0, packing.reverse))
-            if needs_grad:
-                before = before + before_reversed.index_select(0, packing.reverse)
-        return before
+    def __init__(self, cells, passing, depth, *, needs_input_grad):
+        self._directions = [LayerByHand(cell, passing) for cell in cells]
+        self._depth, self._needs_grad = depth, needs_input_grad
 
-    way_back.append(lead_back)
-    return outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1), parts[0][2]
+    def forward(self, values, batch):
+        packing, carry = batch.packing, batch.carry
+        state = None if carry is None or carry.state is None else carry.state[self._depth]  # of one direction
+        ahead, *back = self._directions
+        outputs = ahead.forward(values, packing.batch_sizes, state)
+        if not back:
+            return outputs
+        mirrored = back[0].forward(values.index_select(0, packing.reverse), packing.batch_sizes)
+        return torch.cat([outputs, mirrored.index_select(0, packing.reverse)], dim=1)
+
+    def backward(self, grad, batch):
+        needs_grad, (ahead, *back) = self._needs_grad, self._directions
+        if not back:
+            return ahead.backward(grad, needs_input_grad=needs_grad)
+        reverse = batch.packing.reverse
+        of_ahead, of_back = grad.chunk(2, dim=1)
+        before = ahead.backward(of_ahead, needs_input_grad=needs_grad)
+        mirrored = back[0].backward(of_back.index_select(0, reverse), needs_input_grad=needs_grad)
+        return None if before is None else before + mirrored.index_select(0, reverse)
+
+    def give_state(self):
+        return self._directions[0].give_state()
+
+
+class _Pool:
+    def __init__(self, pooling):
+        self._pooling = pooling
+
+    def forward(self, values, batch):
+        return self._pooling.forward(values, batch.packing)
+
+    def backward(self, grad, batch):
+        return self._pooling.lead_back(grad, batch.packing)
+
+
+class _AddDirections:
+    """The scores of a Jordan network in both directions are added up."""
+
+    def forward(self, values, batch):
+        return sum(values.chunk(2, dim=1))
+
+    def backward(self, grad, batch):
+        return torch.cat([grad, grad], dim=1)
+
+
+class _ReadOut:
+    """The output layer, if there is one, and the loss."""
+
+    def __init__(self, head):
+        self._head = head
+        self._linear = linear = None if type(head.output) is nn.Identity else head.output
+        self._is_tied = type(linear) is TiedLinear
+        if linear is not None:
+            self._grad_weight = torch.empty_like(linear.weight) if self._is_tied else linear.weight.grad
+
+    def run(self, features, batch):
+        """Return scores, loss and the gradient of the features, and write those of the parameters."""
+        linear, scores = self._linear, features
+        if linear is not None:
+            weight = linear.weight
+            scores = torch.addmm(linear.bias, features, weight.t())
+        losses, grad = self._head.term_losses_with_gradients(scores, batch.targets)
+        if batch.weights is not None:
+            losses, grad = losses * batch.weights, grad * batch.weights[:, None]
+        loss, grad = (losses.sum() / len(losses)).item(), grad / len(losses)
+        if linear is None:
+            return scores, loss, grad
+        torch.sum(grad, 0, out=linear.bias.grad)
+        torch.mm(grad.t(), features, out=self._grad_weight)
+        return scores, loss, grad @ weight
+
+    def finish(self):
+        """Add the gradient of a weight that is the embedding's, too, once that has been written."""
+        if self._is_tied:
+            self._linear.embedding.weight.grad += self._linear.lead_back(self._grad_weight)
+
+
+class _ReadOutInLoops(_ReadOut):
+    """The same for one of several classes."""
+
+    def __init__(self, head):
+        super().__init__(head)
+        self._read_out = functions.ReadOut(native.get())
+        self._set_weight()
+
+    def _set_weight(self):
+        linear = self._linear
+        self._weight = linear.weight.contiguous()
+        self._read_out.set_parameters(self._weight, linear.bias, self._grad_weight, linear.bias.grad)
+
+    def run(self, features, batch):
+        if self._is_tied:  # its weight is made from the embedding, as it is now
+            self._set_weight()
+        return self._read_out(features, batch.targets, batch.weights)

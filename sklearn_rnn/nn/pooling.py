@@ -35,11 +35,12 @@ class LastPooling(nn.Module):
 
     def lead_back(self, grad, packing):
         """Give the gradient of the outputs (S_b, D) from that of their pooling (B, D)."""
-        width = grad.shape[1] // self.directions
-        outputs = grad.new_zeros(packing.n_steps_total, grad.shape[1])
-        outputs[:, :width].index_copy_(0, packing.last, grad[:, :width])
-        if self.directions == 2:
-            outputs[: len(packing), width:] = grad[:, width:]
+        outputs = grad.new_zeros((packing.n_steps_total, grad.shape[1]))
+        if self.directions == 1:
+            return outputs.index_copy_(0, packing.last, grad)
+        half = grad.shape[1] // 2
+        outputs[:, :half].index_copy_(0, packing.last, grad[:, :half])
+        outputs[: len(packing), half:] = grad[:, half:]
         return outputs
 
 

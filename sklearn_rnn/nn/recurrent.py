@@ -15,15 +15,10 @@ from sklearn_rnn.nn.cells import NONLINEARITIES, ElmanCell, GRUCell, JordanCell,
 from sklearn_rnn.nn.drawing import Dropout
 from sklearn_rnn.nn.native import functions
 from sklearn_rnn.nn.native import library as native
+from sklearn_rnn.nn.native.layer import Layer
 from sklearn_rnn.nn.rows import Linear
 
 _NATIVE_CELLS = {ElmanCell: "elman", JordanCell: "jordan", LSTMCell: "lstm", GRUCell: "gru"}
-_NATIVE_FUNCTIONS = {
-    "elman": functions.Elman,
-    "jordan": functions.Jordan,
-    "lstm": functions.LSTM,
-    "gru": functions.GRU,
-}
 _HOOKS = [
     (f"_{kind}_hooks", f"_global_{kind}_hooks")
     for kind in ("forward", "forward_pre", "backward", "backward_pre")
@@ -295,9 +290,9 @@ class Stepper:
             if planned is None:
                 self._steps[key] = lambda x, before: cell.step(cell.project(x), before)
             else:
-                plan, (_, *tensors) = planned
-                weights = tensors[: len(tensors) - len(state)]
-                self._steps[key] = functions.Step(plan, *weights, is_token=inputs.dtype == torch.int64)
+                layer, (_, *tensors) = planned
+                parameters = tensors[: len(tensors) - len(state)]
+                self._steps[key] = functions.Step(layer, parameters, is_token=inputs.dtype == torch.int64)
         return self._steps[key]
 
 
@@ -338,53 +333,87 @@ def _known_kind(cell):
     return {LSTMCell: "lstm", GRUCell: "gru"}.get(type(cell))
 
 
-def run_recorded(cell, inputs, sizes, needs_input_grad, state=None):
-    """Run a cell in the compiled loops without autograd.
+class LayerByHand:
+    """A cell in the compiled loops that is trained without autograd.
 
     Parameters
     ----------
     cell : Cell
-        One that `has_native` holds for.
-    inputs : Tensor of shape (n_steps_total, input_size), or int64 of shape (n_steps_total,)
-        Packed features or tokens.
-    sizes : list of int
-        Rows alive at each step.
-    needs_input_grad : bool
-        Whether the gradient of `inputs` is wanted.
-    state : tuple of Tensor, optional
-        The state to start from; by default the initial one.
+        One that `has_native` holds for. Its parameters and their `grad` have to stay where they are.
+    passing : dict
+        See `Layer`.
 
-    Returns
-    -------
-    outputs : Tensor of shape (n_steps_total, output_size)
-        What the layer above sees.
-    lead_back : callable
-        Turns the gradient of the outputs into that of the inputs, or None, and sets `grad` of the parameters
-        (writes over it, where there is one).
-    give_state : callable
-        Gives the state after the last step of each sequence.
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_rnn.nn import ElmanCell
+    >>> from sklearn_rnn.nn.recurrent import LayerByHand, has_native
+    >>> cell = ElmanCell(3, 4)
+    >>> for weight in cell.parameters():
+    ...     weight.grad = torch.empty_like(weight)
+    >>> if has_native(cell):
+    ...     layer = LayerByHand(cell, {})
+    ...     outputs = layer.forward(torch.ones(3, 3), [2, 1])
+    ...     _ = layer.backward(torch.ones(3, 4), needs_input_grad=False)
     """
-    name, parameters = _NATIVE_CELLS[type(cell)], [weight for weight, _ in _native_parameters(cell)]
-    plan = functions.Plan(native.get(), name, sizes, cell.hidden_size, **_native_options(cell))
-    given = [weight.grad for weight in parameters]
-    record = functions.Record(needs_input_grad, None if any(g is None for g in given) else given)
-    function = _NATIVE_FUNCTIONS[name]
-    arguments = inputs, *parameters, *(cell.initial_state(sizes[0]) if state is None else state)
-    results = function.forward(record, plan, *arguments)
-    is_single = isinstance(results, torch.Tensor)
-    results = (results,) if is_single else results
 
-    def lead_back(grad):
-        _, grad_inputs, *grads = function.backward(record, grad, *(() if is_single else (None,)))
-        if record.gradients is None:
-            for weight, g in zip(parameters, grads, strict=False):  # behind them are those of the state
-                weight.grad = g.contiguous()
-        return grad_inputs
+    def __init__(self, cell, passing):
+        self._cell, self._zeros = cell, cell.initial_state(0)
+        parameters = [weight for weight, _ in _native_parameters(cell)]
+        name = _NATIVE_CELLS[type(cell)]
+        self._layer = Layer(native.get(), name, cell.hidden_size, passing=passing, **_native_options(cell))
+        self._layer.set_parameters(parameters)
+        self._layer.set_gradients([weight.grad for weight in parameters])
 
-    def give_state():
-        return _final_state(name, results, sizes)
+    def forward(self, inputs, sizes, state=None):
+        """Run all steps.
 
-    return results[0], lead_back, give_state
+        Parameters
+        ----------
+        inputs : Tensor of shape (n_steps_total, input_size), or int64 of shape (n_steps_total,)
+            Packed features or tokens.
+        sizes : list of int
+            Rows alive at each step.
+        state : tuple of Tensor, optional
+            The state to start from; by default the initial one.
+
+        Returns
+        -------
+        Tensor of shape (n_steps_total, output_size)
+            What the layer above sees.
+        """
+        # The loops know addresses only.
+        self._inputs = inputs.contiguous()
+        if state is None:
+            if len(self._zeros[0]) != sizes[0]:
+                self._zeros = self._cell.initial_state(sizes[0])
+            state = self._zeros
+        self._state = state
+        self._layer.lay_out(sizes)
+        self._outputs = self._layer.forward(self._inputs, self._state)
+        return self._outputs[0]
+
+    def backward(self, grad, *, needs_input_grad):
+        """Write the gradients of the parameters, from that of the outputs.
+
+        Parameters
+        ----------
+        grad : Tensor of shape (n_steps_total, output_size)
+            The gradient of the outputs.
+        needs_input_grad : bool
+            Whether that of the inputs is wanted.
+
+        Returns
+        -------
+        Tensor of shape (n_steps_total, input_size), or None
+            The gradient of the inputs.
+        """
+        grads = (grad, None)[: len(self._outputs)]
+        return self._layer.backward(self._inputs, grads, needs_input_grad=needs_input_grad)[0]
+
+    def give_state(self):
+        """Return the state after the last step of each sequence."""
+        return _final_state(self._layer.cell, self._outputs, self._layer.sizes)
 
 
 def has_native(cell):
@@ -451,7 +480,7 @@ def _native_options(cell):
 
 
 def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
-    """Plan a run of the compiled loops; None for cells and tensors that they are not for.
+    """Return the `Layer` and the arguments of a run; None for cells and tensors that the loops are not for.
 
     All is looked at before an address is taken: what another path would refuse, it is left to refuse.
     """
@@ -473,8 +502,9 @@ def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
         if tensor is None or tensor.shape != shape or tensor.dtype != torch.float32 or not tensor.is_cpu:
             return None
     options |= {"has_way_back": has_way_back, "replay": _make_replay(cell, sizes) if has_way_back else None}
-    plan = functions.Plan(library, name, sizes, cell.hidden_size, **options)
-    return plan, (inputs.contiguous(), *(tensor.contiguous() for tensor, _ in tensors))
+    layer = Layer(library, name, cell.hidden_size, **options)
+    layer.lay_out(sizes)
+    return layer, (inputs.contiguous(), *(tensor.contiguous() for tensor, _ in tensors))
 
 
 def has_hooks(module):
@@ -482,23 +512,22 @@ def has_hooks(module):
     return any(getattr(module, own) or getattr(nn.modules.module, of_any) for own, of_any in _HOOKS)
 
 
-def _run_native(plan, arguments, need_state):
-    if plan.cell == "lstm" and not plan.has_way_back:
-        outputs, last = functions.infer_lstm(plan, *arguments)  # without the cell states of all steps
-        return outputs, (_last_rows(outputs, plan.sizes), last) if need_state else None
-    function = _NATIVE_FUNCTIONS[plan.cell]
-    if plan.has_way_back:
-        results = function.apply(plan, *arguments)
+def _run_native(layer, arguments, need_state):
+    if layer.has_way_back:
+        outputs = functions.Run.apply(layer, *arguments)
     else:
-        results = function.forward(functions.Record(), plan, *arguments)
-    results = results if isinstance(results, tuple) else (results,)
-    return results[0], _final_state(plan.cell, results, plan.sizes) if need_state else None
+        outputs = functions.run(layer, *arguments)
+    if not need_state:
+        return outputs[0], None
+    if layer.cell == "lstm" and not layer.has_way_back:  # without the cell states of all steps
+        return outputs[0], (_last_rows(outputs[0], layer.sizes), outputs[1])
+    return outputs[0], _final_state(layer.cell, outputs, layer.sizes)
 
 
-def _final_state(name, results, sizes):
-    """Give the state after the last steps, from what a function of the compiled loops gave."""
+def _final_state(name, outputs, sizes):
+    """Return the state after the last steps, from the outputs of all steps of a `Layer`."""
     # Jordan: scores and what is fed back; LSTM: h, which is put out as well, and c.
-    return tuple(_last_rows(r, sizes) for r in (results[1:] if name == "jordan" else results))
+    return tuple(_last_rows(o, sizes) for o in (outputs[1:] if name == "jordan" else outputs))
 
 
 class _Steps(nn.Module):

@@ -27,13 +27,13 @@ from skorch.callbacks import (
 from torch import nn
 
 from sklearn_rnn.data.validation import find_caller
-from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
+from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
 from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
-from sklearn_rnn.training.optimizers import OPTIMIZERS
+from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step
 
 # Of these, and of torch's own, a step asks for one gradient, and treats each number alike.
 _PLAIN = frozenset(OPTIMIZERS.values()) | {cls.__base__ for cls in OPTIMIZERS.values()}
@@ -109,6 +109,9 @@ class SequenceNet(NeuralNet):
         self._is_watched = False  # by callbacks that may change the network, or draw random numbers
         self._unheard = frozenset()  # what no callback listens to in a batch
         self._flat = None  # all weights as one parameter
+        self._chain_rule = None  # where autograd is not needed
+        self._move_weights = None  # a step of the optimizer, see `find_step`
+        self._is_fixed = False  # whether `_chain_rule` serves for all batches
         self._n_batches = 0  # in this epoch so far
         self.of_batches = ()  # their losses, and numbers of terms
         self.was_interrupted = False  # by Ctrl-C
@@ -157,11 +160,14 @@ class SequenceNet(NeuralNet):
         self._set_training(True)
         self._check_callbacks()
         self._lends = self._has_others()
-        self._by_hand = can_differentiate(self.module_)
-        is_plain = self._by_hand and not self._is_watched and type(self.optimizer_) in _PLAIN
+        # An optimizer of others may do anything with weights and gradients, and so may callbacks.
+        is_plain = type(self.optimizer_) in _PLAIN and not self._is_watched
+        by_hand = is_plain and can_differentiate(self.module_)
         try:
-            one = flattened(self.optimizer_, self._weights) if is_plain else nullcontext()
+            one = flattened(self.optimizer_, self._weights) if by_hand else nullcontext()
             with self.stream.active(), threads_for(self.module_), one as self._flat:
+                self._chain_rule = ChainRule(self.module_) if by_hand else None
+                self._is_fixed = is_plain
                 self.partial_fit(dataset, epochs=epochs - self.epochs_done)
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:
             if checkpoint is None:
@@ -170,7 +176,8 @@ class SequenceNet(NeuralNet):
         finally:
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
-            self._unheard, self._flat = frozenset(), None
+            self._unheard, self._flat, self._chain_rule = frozenset(), None, None
+            self._move_weights = None
             self.score_validation = self.checkpoint = None
         self._remember_schedules()
         self._stop_unless_finite(self._find_largest_weight(), "a weight")
@@ -310,6 +317,7 @@ class SequenceNet(NeuralNet):
             return
         if self._is_watched or self.module_.training != training:
             self._set_training(training)
+        self._move_weights = self.optimizer_.step if self._is_watched else find_step(self.optimizer_)
         losses, counts = self.of_batches = array("d"), array("d")
         name, of_size = f"{prefix}_loss", f"{prefix}_batch_size"
         first, point = 1, self.checkpoint
@@ -320,7 +328,8 @@ class SequenceNet(NeuralNet):
             self.notify("on_batch_begin", batch=batch, training=training)
             with self._lending():
                 step = step_fn(batch)
-            losses.append(step["loss"].item())
+            loss = step["loss"]
+            losses.append(loss if isinstance(loss, float) else loss.item())
             counts.append(step["n_terms"])
             self.history[-1]["batches"][-1].update({name: losses[-1], of_size: step["n_terms"]})
             self.notify("on_batch_end", batch=batch, training=training, **step)
@@ -415,20 +424,23 @@ class SequenceNet(NeuralNet):
         """Compute loss and gradients and move the weights; see `skorch.NeuralNet.train_step`."""
         if "on_grad_computed" not in self._unheard or type(self.optimizer_) not in _PLAIN:
             return super().train_step(batch, **fit_params)
-        if self._flat is None:  # its gradient is written over
+        if self._chain_rule is None or not self._is_fixed:  # else the last gradient is written over
             self._zero_grad_optimizer()
         step = self.train_step_single(batch)
-        self.optimizer_.step()
+        with torch.no_grad():
+            self._move_weights()
         return step
 
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients; see `skorch.NeuralNet.train_step_single`."""
-        if self._is_watched:  # somebody may have frozen weights, or listen to them
-            self._by_hand = can_differentiate(self.module_)
-        if self._by_hand:
-            scores, loss, n_terms = differentiate(self.module_, batch)
+        if not self._is_fixed:  # somebody may have frozen or moved weights, or listen to them
+            self._chain_rule = ChainRule(self.module_) if can_differentiate(self.module_) else None
+        if self._chain_rule is not None:
+            scores, loss, n_terms = self._chain_rule(batch)
+            self._stop_unless_finite(loss, "the loss")
+            if not self._is_fixed:  # others may see it
+                loss = torch.tensor(loss)
             step = {"loss": loss, "y_pred": scores, "n_terms": n_terms}
-            self._stop_unless_finite(loss.item(), "the loss")
         else:
             step = self._loss(batch)
             self._stop_unless_finite(step["loss"].item(), "the loss")
@@ -443,7 +455,7 @@ class SequenceNet(NeuralNet):
         """Scale the gradient down to `clip_norm`, with fewer calls than torch's function needs."""
         if self._flat is not None:
             gradients = [self._flat.grad]
-            norm = torch.linalg.vector_norm(self._flat.grad).item()
+            norm = torch.linalg.vector_norm(*gradients).item()
         else:
             gradients = [w.grad for w in self._weights if w.grad is not None]
             norm = math.hypot(*torch.stack(torch._foreach_norm(gradients)).tolist())

@@ -10,7 +10,7 @@ from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.data import Sequences
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.nn import CRFHead, SoftmaxHead, use_native
-from sklearn_rnn.nn.by_hand import can_differentiate, differentiate
+from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.native import library
 from sklearn_rnn.nn.network import RecurrentNetwork
@@ -62,6 +62,11 @@ def step_with_autograd(network, batch):
     total, n_terms = network.head.loss(scores, batch)
     (total / n_terms).backward()
     return scores, total / n_terms, n_terms
+
+
+def differentiate(network, batch):
+    scores, loss, n_terms = ChainRule(network)(batch)
+    return scores, torch.tensor(loss), n_terms
 
 
 def take_step(step, network, batch):
@@ -145,6 +150,20 @@ def test_gradients_share_no_memory_and_are_laid_out_like_their_weights():
         ranges = sorted((w.grad.data_ptr(), w.grad.data_ptr() + 4 * w.grad.numel()) for w in weights)
         assert all(end <= start for (_, end), (start, _) in zip(ranges, ranges[1:], strict=False))
         assert all(w.grad.is_contiguous() for w in weights)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_chain_rule_serves_for_batches_of_any_size(name):
+    network = make_network(**NETWORKS[name])
+    rule = ChainRule(network)
+    for lengths in ((2,), (6, 6, 4, 1), (3, 3), (9, 5, 5, 2, 1, 1), (6, 6, 4, 1)):
+        batch = make_batch(network, lengths=lengths)
+        found = take_step(lambda _, batch: rule(batch), network, batch)  # whose gradients were taken away
+        expected = take_step(differentiate, network, batch)
+        assert torch.equal(found[0], expected[0]) and found[1] == expected[1]
+        assert all(map(torch.equal, found[2], expected[2]))
+        with torch.no_grad():
+            network.like.mul_(0.9)
 
 
 class Tempered(SoftmaxHead):
@@ -291,9 +310,8 @@ def test_callbacks_see_gradients_and_scores():
 @pytest.mark.parametrize("optimizer", [torch.optim.LBFGS, "adam"])
 def test_an_optimizer_that_asks_several_times_is_given_several_steps(optimizer, monkeypatch):
     calls = []
-    monkeypatch.setattr(
-        "sklearn_rnn.training.net.differentiate", lambda *args: calls.append(1) or differentiate(*args)
-    )
+    step = ChainRule.__call__
+    monkeypatch.setattr(ChainRule, "__call__", lambda *args: calls.append(1) or step(*args))
     X = [np.full((3, 1), i) for i in range(8)]
     RNNRegressor(optimizer=optimizer, max_iter=1, random_state=0).fit(X, np.arange(8.0))
     assert (len(calls) > 1) == (optimizer is torch.optim.LBFGS)

@@ -24,7 +24,8 @@ from sklearn_rnn.data.batching import Packing
 from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, Stepper, use_native
 from sklearn_rnn.nn import recurrent as recurrent_module
 from sklearn_rnn.nn.native import functions, library, memory
-from sklearn_rnn.nn.native.functions import _project_tokens, address, read_out, sum_by_code
+from sklearn_rnn.nn.native.functions import ReadOut, sum_by_code
+from sklearn_rnn.nn.native.layer import _project, address
 from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain, threads_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -821,10 +822,10 @@ def test_one_stepper_in_several_threads():
 def test_a_stepper_uses_as_many_threads_as_are_set_now(monkeypatch):
     step, x = Stepper(make_stack("gru")), torch.randn(4, 3)
     step(x)
-    (loops,) = {id(f._plan.library): f._plan.library for f in step._steps.values()}.values()
-    seen = []
-    run = loops.run
-    monkeypatch.setattr(loops, "run", lambda call: seen.append(call.n_threads) or run(call))
+    seen, run = [], library.Library.forward
+    monkeypatch.setattr(
+        library.Library, "forward", lambda self, call: seen.append(call.n_threads) or run(self, call)
+    )
     monkeypatch.setattr(library.Library, "count_threads", lambda self, work: 2)
     step(x)
     monkeypatch.setattr(library.Library, "count_threads", lambda self, work: 1)
@@ -862,6 +863,25 @@ def test_a_weight_changed_before_the_way_back_is_noticed():
 
 
 @needs_loops
+@every_cell
+def test_what_is_saved_for_the_way_back_may_be_put_elsewhere(name):
+    cell = make_cell(name)
+    x, packing = make_problem(4, 5)
+    sizes = packing.batch_sizes
+    expected = differentiate(run_native, cell, x, sizes, torch.float32)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t.tolist(), lambda t: torch.tensor(t)):
+        found = differentiate(run_native, cell, x, sizes, torch.float32)
+    assert all(map(torch.equal, found, expected))
+
+
+def read_out(loops, features, weight, bias, targets, importance=None):
+    layer, gradients = ReadOut(loops), [torch.empty_like(weight), torch.empty_like(bias)]
+    layer.set_parameters(weight, bias, *gradients)
+    scores, loss, grad_features = layer(features, targets, importance)
+    return scores, loss, [grad_features, *gradients]
+
+
+@needs_loops
 def test_targets_of_the_output_layer_are_checked():
     loops, features, weight = library.load(), torch.ones(2, 3), torch.ones(4, 3)
     for targets, error in [
@@ -871,7 +891,7 @@ def test_targets_of_the_output_layer_are_checked():
         (torch.tensor([0]), TypeError),
     ]:
         with pytest.raises(error, match="targets must be"):
-            read_out(loops, features, weight, torch.ones(4), targets, None)
+            read_out(loops, features, weight, torch.ones(4), targets)
 
 
 @needs_loops
@@ -895,7 +915,7 @@ def test_tables_are_read_and_their_gradients_summed_by_code(n_codes):
     weight, bias, values = make_noise((5, n_codes), (5,), (9, 10))
     codes = torch.tensor([0, 1, 2, 2, 1, 2, 0, 0, 2])
     out = torch.empty(9, 5)
-    _project_tokens(weight, bias, codes, out)
+    _project(weight, bias, codes, out)
     assert torch.equal(out, weight.t()[codes] + bias)
     values = values[:, 5:]  # as the compiled loops give them: part of a wider matrix
     expected = torch.zeros(n_codes, 5).index_add_(0, codes, values)
@@ -903,17 +923,17 @@ def test_tables_are_read_and_their_gradients_summed_by_code(n_codes):
 
 
 @needs_loops
-@pytest.mark.parametrize(("weight", "bias"), [((4, 2), 4), ((4, 3), 5)])
-def test_shapes_of_the_output_layer_are_checked(weight, bias):
-    with pytest.raises(ValueError, match="A layer with a weight of shape .* cannot read 3 features"):
-        read_out(
-            library.load(),
-            torch.ones(2, 3),
-            torch.ones(weight),
-            torch.ones(bias),
-            torch.tensor([0, 1]),
-            None,
-        )
+@pytest.mark.parametrize(
+    ("weight", "bias", "match"),
+    [
+        ((4, 2), 4, "A layer for 2 features cannot read 3"),
+        ((4, 3), 5, r"A layer cannot have parameters of shapes \[\(4, 3\), \(5,\)"),
+    ],
+)
+def test_shapes_of_the_output_layer_are_checked(weight, bias, match):
+    targets = torch.tensor([0, 1])
+    with pytest.raises(ValueError, match=match):
+        read_out(library.load(), torch.ones(2, 3), torch.ones(weight), torch.ones(bias), targets)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

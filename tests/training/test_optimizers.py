@@ -5,8 +5,10 @@ import pickle
 
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from sklearn_rnn.training import OPTIMIZERS
+from sklearn_rnn.training.optimizers import find_step
 
 TORCH = {cls.__name__.lower(): cls for cls in vars(torch.optim).values() if isinstance(cls, type)}
 
@@ -57,3 +59,37 @@ def test_a_step_takes_a_closure_and_is_seen_by_hooks_and_schedules():
     assert optimizer.step(closure) == 2
     schedule.step()
     assert weight.tolist() == [0.5, 0.5] and len(seen) == 1
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_bare_step_moves_weights_as_the_other(name):
+    weights = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
+    bare, other = (OPTIMIZERS[name]([weight], lr=0.1) for weight in weights)
+    step = find_step(bare)
+    assert step != bare.step
+    for k in range(3):
+        for weight in weights:
+            weight.grad = torch.tensor([1.0, -2.0, k])
+        with torch.no_grad():
+            step()
+        other.step()
+    assert torch.equal(*weights) and not torch.equal(weights[0], torch.ones(3))
+
+
+def test_the_bare_step_is_not_for_optimizers_that_somebody_listens_to():
+    def make():
+        return OPTIMIZERS["adam"]([torch.nn.Parameter(torch.ones(2))])
+
+    pre, post, counted, of_torch = make(), make(), make(), torch.optim.Adam(make().param_groups[0]["params"])
+    pre.register_step_pre_hook(lambda *args: None)
+    post.register_step_post_hook(lambda *args: None)
+    torch.optim.lr_scheduler.StepLR(counted, step_size=1)
+    for optimizer in (pre, post, counted, of_torch):
+        assert find_step(optimizer) == optimizer.step
+    everyone = make()
+    handle = register_optimizer_step_post_hook(lambda *args: None)
+    try:
+        assert find_step(everyone) == everyone.step
+    finally:
+        handle.remove()
+    assert find_step(everyone) != everyone.step

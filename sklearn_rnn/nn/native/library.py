@@ -16,7 +16,6 @@ import torch
 from joblib import cpu_count
 from joblib.parallel import get_active_backend
 
-from sklearn_rnn.nn.native.memory import Scratch
 
 # Numbers and names as in recurrence.h and recurrence.c.
 INSTRUCTION_SETS = {"avx512": 1, "avx2": 2, "neon": 3}
@@ -98,26 +97,24 @@ class Library:
             run.restype = None
 
     def forward(self, call):
-        """Run all steps of a `Call`."""
-        work = self.give_work(call, is_back=False)  # kept until the loops are done with its memory
-        self.run(call)
-        del work
-
-    def run(self, call):
         """Run all steps of a `Call` that has been given work space."""
         self._library.rnn_forward(self._set, call)
 
     def backward(self, call):
-        """Run all steps of a `Call` backwards, then compute the gradients of the weights."""
-        work = self.give_work(call, is_back=True)
+        """Run all steps of such a `Call` backwards, then compute the gradients of the weights."""
         self._library.rnn_backward(self._set, call)
-        del work
+
+    def count_work(self, call, *, is_back):
+        """Count the numbers that a `Call` needs as work space."""
+        return self._library.rnn_work_size(self._set, call, is_back)
 
     def read_out(self, readout):
-        """Run a `Readout` there and back and give the loss."""
-        work = Scratch(self._library.rnn_readout_work_size(self._set, readout))
-        readout.work = work.tensor.data_ptr()
+        """Run a `Readout` that has been given work space there and back, and return the loss."""
         return self._library.rnn_read_out(self._set, readout)
+
+    def count_readout_work(self, readout):
+        """Count the numbers that a `Readout` needs as work space."""
+        return self._library.rnn_readout_work_size(self._set, readout)
 
     def run_rows(self, what, function, shape, work, *pointers):
         """Compute rows, each in one order.
@@ -141,12 +138,6 @@ class Library:
     def run_marginals(self, shape, work, *pointers):
         """Compute the marginals of a `struct chain`, given (n_steps, n_labels) and its addresses in order."""
         self._library.rnn_marginals(self._set, self.count_threads(work), *shape, *pointers)
-
-    def give_work(self, call, *, is_back):
-        """Give a `Call` the work space that it needs, which whoever runs it has to keep."""
-        work = Scratch(self._library.rnn_work_size(self._set, call, is_back))
-        call.work = work.tensor.data_ptr()
-        return work
 
     def count_threads(self, work):
         """Choose a number of threads for `work` multiplications."""

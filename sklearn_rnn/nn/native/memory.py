@@ -56,6 +56,39 @@ class Scratch:
                     _free.append(self._buffer)
 
 
+def reserve(held, name, n):
+    """Return memory for some numbers: what is held already, if that suffices.
+
+    Parameters
+    ----------
+    held : dict of str to Scratch
+        What is held, by name; a larger one takes the place of one that is too small.
+    name : str
+        What it is for.
+    n : int
+        How many float32 numbers.
+
+    Returns
+    -------
+    Tensor of at least n numbers
+        The memory, as long as it is held.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.nn.native.memory import reserve
+    >>> held = {}
+    >>> memory = reserve(held, "work", 6)
+    >>> reserve(held, "work", 4) is memory
+    True
+    """
+    scratch = held.get(name)
+    if scratch is None or scratch.tensor.numel() < n:
+        del scratch
+        held.pop(name, None)  # first, so that it can be used for the larger one
+        scratch = held[name] = Scratch(n)
+    return scratch.tensor
+
+
 def _forget():
     """Begin anew in a forked child, where another thread's hold on the lock would never end."""
     global _lock
