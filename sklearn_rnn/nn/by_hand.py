@@ -138,7 +138,9 @@ class ChainRule:
             parts.append(_Drop(network.dropout))
         elif network.bidirectional:
             parts.append(_AddDirections())
-        self._parts = [part for part in parts if part is not None and not (type(part) is _Drop and not part.p)]
+        self._parts = [
+            part for part in parts if part is not None and not (type(part) is _Drop and not part.p)
+        ]
         is_fused = type(head) is SoftmaxHead and not head.label_smoothing and not network.emits_scores
         self._read_out = (_ReadOutInLoops if is_fused else _ReadOut)(head)
 

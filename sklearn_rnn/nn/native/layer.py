@@ -42,9 +42,9 @@ _GRAD_STATES = ("grad_state", "grad_cell_state")
 
 
 class Layer:
-    """A layer that is run there and back.
+    """A layer that is run there and back, again and again with other sizes.
 
-    All may be run again, with other sizes. The loops know addresses only: whoever calls them keeps the tensors.
+    The loops know addresses only: whoever calls this keeps the tensors.
 
     Parameters
     ----------
@@ -148,7 +148,9 @@ class Layer:
                 setattr(call, name, kept.data_ptr())
         if is_token or self._weight_ih.numel() > _LARGEST_PROJECTION:
             size = n_entries * len(like)
-            gates = reserve(self._kept if self.has_way_back and "gates" in kind.kept else passing, "gates", size)
+            gates = reserve(
+                self._kept if self.has_way_back and "gates" in kind.kept else passing, "gates", size
+            )
             _project(self._weight_ih, self._bias_ih, inputs, gates[:size].view(n_entries, -1))
             call.gates, call.inputs = gates.data_ptr(), None
         else:
@@ -221,7 +223,7 @@ class Layer:
 
 
 def _project(weight_ih, bias_ih, inputs, out):
-    """Write the projections of inputs into rows: for tokens the columns of weight_ih (G, d), plus the bias."""
+    """Write the projections of inputs: for tokens the columns of weight_ih (G, d), plus the bias."""
     if inputs.dtype != torch.int64:
         linear(inputs, weight_ih, bias_ih, out=out)
         return

@@ -16,7 +16,6 @@ import torch
 from joblib import cpu_count
 from joblib.parallel import get_active_backend
 
-
 # Numbers and names as in recurrence.h and recurrence.c.
 INSTRUCTION_SETS = {"avx512": 1, "avx2": 2, "neon": 3}
 CELLS = {"elman": 0, "lstm": 1, "gru": 2, "jordan": 3}
