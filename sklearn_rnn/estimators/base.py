@@ -38,7 +38,8 @@ from sklearn_rnn.estimators.parameters import RULES, check_classes
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.drawing import FirstWeights, is_own_class
 from sklearn_rnn.nn.inference import answer, hidden_states
-from sklearn_rnn.nn.native.library import fair_threads, one_thread
+from sklearn_rnn.nn.native.library import fair_threads
+from sklearn_rnn.nn.native.torch_threads import compute_on
 from sklearn_rnn.nn.network import RecurrentNetwork
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.training import (
@@ -435,7 +436,7 @@ class BaseRNN(Versioned, BaseEstimator):
         dtype, of_kernels = resolve_dtype(self._setup["dtype"], device, fall_back=weights is not None)
         is_own = all(map(is_own_class, self._network.values()))
         # An orthogonal matrix has other bits on another number of threads.
-        with stream.active(), one_thread():
+        with stream.active(), compute_on(1):
             if weights is None:
                 with FirstWeights() if is_own else stream.lent(), self._explaining_size(is_own):
                     network = self._network_class(**self._network).to(device, dtype)

@@ -16,6 +16,8 @@ import torch
 from joblib import cpu_count
 from joblib.parallel import get_active_backend
 
+from sklearn_rnn.nn.native.torch_threads import compute_on
+
 # Numbers and names as in recurrence.h and recurrence.c.
 INSTRUCTION_SETS = {"avx512": 1, "avx2": 2, "neon": 3}
 CELLS = {"elman": 0, "lstm": 1, "gru": 2, "jordan": 3}
@@ -305,7 +307,7 @@ def _list_settings(lends):
     """Yield a context for each setting that is to be set aside."""
     if torch.get_num_threads() > 1:
         if _is_beside_others() or (_is_forked and get() is None):
-            yield one_thread()
+            yield compute_on(1)
         elif lends or _is_forked:
             yield lend_threads()
     if "raise" in np.geterr().values():
@@ -336,17 +338,12 @@ def lend_threads():
         return
     token = _lent.set(threads)
     try:
-        with one_thread():
-            # Torch also keeps a number for threads that begin now, which is to stay as it was.
-            other = threading.Thread(target=torch.set_num_threads, args=(threads,))
-            other.start()
-            other.join()
+        with compute_on(1):
             yield
     finally:
         _lent.reset(token)
 
 
-@contextmanager
 def torch_threads():
     """Let torch compute on all threads inside a ``with`` block, also where the compiled loops have them.
 
@@ -357,11 +354,7 @@ def torch_threads():
     ...     pass
     """
     threads = torch.get_num_threads()
-    torch.set_num_threads(threads if _is_forked else _lent.get() or threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    return compute_on(threads if _is_forked else _lent.get() or threads)
 
 
 def _most_threads():
@@ -382,24 +375,6 @@ def _count_cores():
 def _read_quota(cores):
     """Count the cores that a process may use, of those that it has; reads files."""
     return cpu_count()
-
-
-@contextmanager
-def one_thread():
-    """Let torch compute on one thread inside a ``with`` block.
-
-    Examples
-    --------
-    >>> from sklearn_rnn.nn.native.library import one_thread
-    >>> with one_thread():
-    ...     pass
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # of this thread, and of those that begin meanwhile
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _DefaultType:
