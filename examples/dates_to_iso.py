@@ -3,8 +3,8 @@
     python examples/dates_to_iso.py
 
 The dates are made here, in eight forms of four languages. A model that is trained on nine tenths of them
-writes the others. What it gets wrong is shown with what else it thought of; where it looked at one date is
-drawn with --output FOLDER.
+predicts the others. Wrong predictions are shown with the alternatives; with --output FOLDER the attention of
+one date is drawn.
 """
 
 import argparse
@@ -36,7 +36,7 @@ FORMS = [
 
 
 def make_dates(n, seed=0):
-    """Give n dates as they are written, and as they are in ISO 8601."""
+    """Return n dates as they are written, and in ISO 8601."""
     rng, written, iso = random.Random(seed), [], []
     for _ in range(n):
         date = datetime.date(1950, 1, 1) + datetime.timedelta(rng.randrange(36525))

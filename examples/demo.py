@@ -29,7 +29,7 @@ from sklearn_rnn.preprocessing import StepTransformer
 
 matplotlib.use("Agg")
 
-# Loads the model and one utterance in a process that has seen neither.
+# Loads the model and one utterance in a new process.
 NEW_PROCESS = """
 import joblib, sys
 model, utterance = joblib.load(sys.argv[1]), joblib.load(sys.argv[2])
@@ -80,7 +80,7 @@ def evaluate(search, output):
 
 
 def tag_names(n_sentences, max_iter):
-    """Train a tagger on the spot and let it tag the two sentences that one word alone cannot tell apart."""
+    """Train a tagger and tag two sentences that cannot be distinguished by single words."""
     X, y = make_person_sentences(n_sentences, random_state=0)
     tagger = RNNTagger(bidirectional=True, hidden_size=32, max_iter=max_iter, random_state=0, verbose=1).fit(
         X, y

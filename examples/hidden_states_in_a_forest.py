@@ -1,7 +1,7 @@
 """Hidden states as features: a recurrent network reads the sequences, a random forest decides.
 
-`SequenceFeatures` trains a network and gives what its output layer would read: one row of numbers for each
-sequence, whatever its length, which any scikit-learn model can take from there.
+`SequenceFeatures` trains a network and returns what its output layer would read: one row of numbers for each
+sequence, whatever its length, which any scikit-learn model can use.
 
 Run it as ``python examples/hidden_states_in_a_forest.py``.
 """

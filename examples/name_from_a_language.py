@@ -1,15 +1,15 @@
-"""One to many: from a language to surnames of it.
+"""One to many: from a language to its surnames.
 
     python examples/name_from_a_language.py
 
 The source is not a sequence but a label, so nothing is encoded: the decoder begins with the language and
-writes a name letter by letter. One source has many right targets here. The most likely one is dull and
-always the same; `sample` draws others, as often as the model thinks them likely, and `score_samples` tells
-how likely a name is in each language.
+writes a name letter by letter. One source has many right targets here. The most likely one is dull and always
+the same; `sample` draws others according to their probability, and `score_samples` returns how likely a name
+is in each language.
 
-`surnames_by_language.py` draws names from a language model under a condition. What differs: there the
-condition stands beside the text, here it is X and the names are y, as in any other estimator; and here a beam
-finds what is most likely.
+`surnames_by_language.py` draws names from a language model under a condition. The difference: there the
+condition is passed in addition to the text, here it is X and the names are y, as in any other estimator; and
+here a beam search finds the most likely name.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Where are the names? A tagger cross-validated by what counts: whole names found.
 
-A name of two words is found if both are, and no word beside them: span F1, as in the CoNLL shared tasks. Most
-words belong to no name, so that accuracy by words looks good where names are still missed.
+A name of two words is found if both are, without further words: span F1, as in the CoNLL shared tasks. Most
+words do not belong to a name, so that accuracy by words looks good even if names are missed.
 
 Run it as ``python examples/names_by_spans.py``.
 """

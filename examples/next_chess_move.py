@@ -1,9 +1,9 @@
 """The next move: a language model of chess openings, against counting.
 
-Each opening is a sequence of moves, a move a token. A fifth of the lines is held out; after each move the
-model says which is the next. Two rivals only count: "bigram" takes what most often follows the last move,
-"book" what most often follows exactly these moves, and where they are not in the book, what the bigram says.
-Nobody told the network the rules: what it gives is likely, not always legal.
+Each opening is a sequence of moves, with a move as a token. A fifth of the lines is held out; after each move
+the model predicts the next one. Two baselines only count: "bigram" predicts what most often follows the last
+move, "book" what most often follows exactly these moves, or the bigram's move if they are not in the book.
+The network does not know the rules: its moves are likely, but not always legal.
 
 Run it as ``python examples/next_chess_move.py``.
 """
@@ -18,7 +18,7 @@ from sklearn_rnn.datasets import load_chess_openings
 
 
 def split_lines(n_lines):
-    """Give lines to train and to test on: of those that are not the beginning of another, a fifth."""
+    """Return training and test lines; a fifth of those that are not the beginning of another are for test."""
     lines, _ = load_chess_openings(return_X_y=True)
     begun = {tuple(moves[:k]) for moves in lines for k in range(len(moves))}
     lines = [moves for moves in lines if tuple(moves) not in begun][:n_lines]
@@ -61,7 +61,7 @@ def main(arguments=None):
     def most(counter):
         return [move for move, _ in counter.most_common(3)]
 
-    rows = []  # of each move: was it in the book, and each rival's three best
+    rows = []  # for each move: was it in the book, and the three best of each model
     for moves, network in zip(test, map(best, model.predict_proba(test)), strict=True):
         for k in range(1, len(moves)):
             begin, last = tuple(moves[:k]), moves[k - 1]

@@ -1,8 +1,8 @@
 """Padding in a pipeline: the same predictions with it as without.
 
-The estimators read sequences of different lengths as they are. What needs one array of one shape (another
-library, a file, a plot) gets it from `SequencePadder`, which stands in a pipeline like any transformer; an
-estimator behind it is told by ``padding_value=`` what to leave out.
+The estimators read sequences of different lengths as they are. If one array is needed (by another library, a
+file, a plot), `SequencePadder` makes it, in a pipeline like any transformer; ``padding_value=`` of an
+estimator after it defines what to leave out.
 
 Run it as ``python examples/padding_in_a_pipeline.py``.
 """

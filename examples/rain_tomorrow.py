@@ -1,11 +1,11 @@
-"""Will it rain tomorrow? Windows over one long series, split by time, against saying "as today".
+"""Will it rain tomorrow? Windows over one long series, split by time, against predicting "as today".
 
-Four years of daily weather in Seattle are one series. `SlidingWindow` cuts it into windows of some days,
-each with what comes after it: whether there is precipitation the next day. `TimeSeriesSplit` trains on the
-past and tests on the future; its `gap` keeps windows that share days apart.
+Four years of daily weather in Seattle are one series. `SlidingWindow` cuts it into windows of some days, each
+with a target: whether there is precipitation the next day. `TimeSeriesSplit` trains on the past and tests on
+the future; its `gap` keeps windows that share days apart.
 
-"As today" is hard to beat in accuracy, and from a year or two of days the network does not. But it says how
-likely rain is, and ranks days better than a plain yes or no: the area under the ROC curve shows that.
+"As today" is hard to beat in accuracy, and with a year or two of data the network does not. But it predicts
+how likely rain is, and ranks days better than a plain yes or no: the area under the ROC curve shows that.
 
 Run it as ``python examples/rain_tomorrow.py``.
 """

@@ -1,7 +1,7 @@
 """Which cell, which size, scaled or not? One search over a whole pipeline, and an honest score for it.
 
 The search chooses among Elman, Jordan, GRU and LSTM, two sizes, and whether steps are scaled. The score of
-the best of many is too good to be true: the outer folds of a nested cross-validation were seen by no choice.
+the best of many is too optimistic: the outer folds of a nested cross-validation were not used for any choice.
 
 Run it as ``python examples/search_over_cells.py``.
 """

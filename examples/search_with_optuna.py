@@ -1,7 +1,7 @@
 """A search that learns from its own trials: Optuna's sampler chooses what to try next.
 
-Each trial trains a network epoch by epoch and reports its score on data to validate on; trials that
-lag behind are given up early. At the end the best settings are trained on all training data.
+Each trial trains a network epoch by epoch and reports its score on validation data; poor trials are stopped
+early. At the end the best settings are trained on all training data.
 
 Run it as ``python examples/search_with_optuna.py`` (needs Optuna: ``pip install optuna``).
 """

@@ -1,11 +1,11 @@
 """A text in the style of any file: a character-level language model, trained, measured and sampled.
 
-Give it the works of Shakespeare, or anything else of some 100,000 characters or more::
+Pass it the works of Shakespeare, or any other text of about 100,000 characters or more::
 
     python examples/shakespeare.py FILE --hidden-size 256 --layers 2 --epochs 20
 
-Without a file it learns from the pages of ``help()`` that come with Python: enough to see words, and the look
-of a manual, not sense.
+Without a file it learns from the pages of ``help()`` that come with Python: enough to generate words in the
+style of a manual, without meaning.
 """
 
 import argparse

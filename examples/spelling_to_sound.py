@@ -1,11 +1,11 @@
-"""English spelling to sound: "station" is said S T EY SH AH N.
+"""English spelling to sound: "station" is pronounced S T EY SH AH N.
 
     python examples/spelling_to_sound.py
 
 A model learns from 9000 words of the CMU Pronouncing Dictionary how English is read aloud, letters to
 phonemes (without their stress), and reads 1000 others. A mistake in one phoneme makes a word wrong; the
-phoneme error rate counts the mistakes. The last words are Lewis Carroll's, who made them up. What it looked
-at is drawn with --output FOLDER.
+phoneme error rate counts the mistakes. The last words are Lewis Carroll's, who made them up. With --output
+FOLDER the attention is drawn.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""Surnames in 13 languages: one language model invents names, and tells which language a name is of.
+"""Surnames in 13 languages: one language model generates names, and predicts the language of a name.
 
-The language is the condition under which a name is read: the model learns how likely each letter is, given
-the letters before it and the language. So it draws names of any language, and by Bayes' rule it classifies.
-A network that only classifies is its rival.
+The language is the condition of a name: the model learns how likely each letter is, given the letters before
+it and the language. It can therefore draw names of any language, and classify names by Bayes' rule. It is
+compared with a network that only classifies.
 
 Run it as ``python examples/surnames_by_language.py``.
 """

@@ -1,8 +1,8 @@
 """What does a language model not expect? A text, coloured by the surprisal of each character.
 
-A small model reads the pages of ``help()`` that come with Python. Then it is shown a sentence in their style,
-the same with a slip of the pen, and one in German. Surprise shows where a text leaves what the model knows:
-the first letters of words, mistakes, foreign words.
+A small model reads the pages of ``help()`` that come with Python. Then it reads a sentence in their style,
+the same with a typing error, and one in German. Surprisal is high where a text differs from what the model
+knows: the first letters of words, mistakes, foreign words.
 
 Run it as ``python examples/surprise.py``; it saves ``surprise.png`` and ``surprise.html``.
 """

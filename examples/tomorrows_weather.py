@@ -1,10 +1,10 @@
-"""To predict tomorrow's weather: the highest temperature of the days to come, against two who know little.
+"""Predict tomorrow's weather: the highest temperature of the next days, against two simple baselines.
 
 Four years of daily highs in Seattle are one series. The forecaster learns from the years before the last, and
-forecasts a week from each day of the last one, of which it knows no more than what has passed. The day of the
-year is known ahead, as a sine and a cosine. "As today" says that all stays as it is, "as every year" what was
-usual at this time in the years before. At the end the series goes on: 200 weeks that may come after its last
-day, and what they say is likely.
+forecasts a week from each day of the last one, from the days before it. The day of the year is known ahead,
+as a sine and a cosine. "As today" repeats the last value, "as every year" predicts what was usual at this
+time in the years before. At the end the series is continued: 200 possible weeks after its last day, and what
+is likely according to them.
 
 Run it as ``python examples/tomorrows_weather.py``; with ``--output FOLDER`` it draws the week as well.
 """
@@ -20,7 +20,7 @@ from sklearn_rnn.datasets import load_seattle_weather
 
 
 def make_calendar(dates):
-    """Give the sine and the cosine of the day of the year, and that day."""
+    """Return the sine and the cosine of the day of the year, and that day."""
     day = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
     angle = 2 * np.pi * day / 365.25
     return np.column_stack([np.sin(angle), np.cos(angle)]), day
@@ -81,7 +81,7 @@ def main(arguments=None):
     for name, by_day in errors.items():
         print(f"{name:28}" + "".join(f"{error:6.2f}" for error in by_day))
 
-    # The model goes on from the end of all four years: one more look at the whole, and then ahead.
+    # One more epoch, on all four years, and then the days after them.
     model.partial_fit(heat, exogenous=calendar)
     to_come = dates[-1] + np.arange(1, options.days + 1)
     paths = model.sample_paths(exogenous=make_calendar(to_come)[0], n_samples=200, random_state=0)

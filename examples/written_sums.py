@@ -2,9 +2,9 @@
 
     python examples/written_sums.py
 
-Nobody tells the model what a digit is worth, or of carrying; it sees sums with their answers, and is asked
-for sums that it never saw. With --backwards it writes the answer from its last digit on, as one does by hand.
---digits 3 takes larger numbers, and more sums (--sums 20000) to learn from.
+The model does not know the value of a digit, or carrying; it reads sums with their answers, and is tested on
+other sums. With --backwards it writes the answer from its last digit on, as one does by hand. --digits 3 uses
+larger numbers, and needs more sums (--sums 20000) to learn from.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from sklearn_rnn.metrics import edit_distance_rate
 
 
 def make_sums(n, n_digits, seed=0):
-    """Give n different sums, as texts with their answers."""
+    """Return n different sums, as texts with their answers."""
     rng, sums = random.Random(seed), {}
     while len(sums) < n:
         a, b = (rng.randrange(10 ** rng.randint(1, n_digits)) for _ in "ab")

@@ -185,7 +185,7 @@ def test_score(folder, capsys):
     ("command", "message"),
     [
         ("lm train DIR/nothing.txt", "No such file"),
-        ("lm train DIR/made/text", "is no text in UTF-8"),
+        ("lm train DIR/made/text", "is not text in UTF-8"),
         ("lm train DIR/empty.txt", "holds no text"),
         ("lm train DIR/text.txt --hidden-size 0", "--hidden-size must be an int of at least 1"),
         ("lm train DIR/text.txt --seed -1", "--seed must be an int from 0 to 2**32 - 1, but it is -1"),
@@ -403,7 +403,7 @@ def test_messages_speak_of_options(folder, capsys, command, message):
             "--checkpoint 'a' is in epoch 2, but --epochs is 1. Give a larger --epochs, or delete the file.",
         ),
         ("checkpoint '/a/top_k.run' is damaged", "--checkpoint '/a/top_k.run' is damaged"),
-        ("X: /a/X.txt is no text in UTF-8", "the file: /a/X.txt is no text in UTF-8"),
+        ("X: /a/X.txt is not text in UTF-8", "the file: /a/X.txt is not text in UTF-8"),
         (
             "X[0] has 'X' at step 1\nX[10] has 'Y'",
             "text 1 of the file has 'X' at step 1\ntext 11 of the file has 'Y'",

@@ -1,4 +1,4 @@
-"""Data forms: the container, the door through which every user form enters, and batches."""
+"""Data forms: the container, the functions that read every form of data, and batches."""
 
 from sklearn_rnn.data.sequences import Sequences as Sequences
 from sklearn_rnn.data.validation import as_column as as_column

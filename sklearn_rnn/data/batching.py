@@ -13,7 +13,7 @@ from sklearn_rnn.data.sequences import Sequences, step_positions
 _BATCHES_A_POOL = 8
 # Prediction needs no gradients, so its batches are bounded by steps alone.
 _PREDICTION_STEPS = 32768
-# Sequences with more steps are validated on in parts, where they can be.
+# Longer sequences are read in parts in validation, where possible.
 _LONGEST = 16384
 # Codes of all lanes of a file that are read ahead.
 _AHEAD = 2**20
@@ -22,8 +22,8 @@ _AHEAD = 2**20
 class _KeptProperty:
     """A property that is computed once for each object.
 
-    `functools.cached_property` of Python 3.11 holds one lock for all objects meanwhile. A forked child whose
-    parent had a thread inside would wait for it for ever.
+    `functools.cached_property` of Python 3.11 holds one lock for all objects during the computation. A child
+    that is forked while a thread holds the lock would wait forever.
     """
 
     def __init__(self, compute):
@@ -43,21 +43,21 @@ class Packing:
     """How the steps of a batch are laid out: time-major, longest sequence first, no padding.
 
     The memory is that of `torch.nn.utils.rnn.PackedSequence`. At step `t` the first `batch_sizes[t]`
-    sequences are alive, and their entries stand one after the other.
+    sequences have not ended, and their entries are contiguous.
 
     Parameters
     ----------
     lengths : array-like of int of shape (n_sequences,)
         Number of steps of each sequence, at least 1, in decreasing order.
     device : torch.device, default="cpu"
-        Where index tensors are made.
+        Device of the index tensors.
 
     Raises
     ------
     TypeError
         If lengths are not integers.
     ValueError
-        If there are none, or one is less than 1, or they increase.
+        If there are no lengths, one is less than 1, or they increase.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class Packing:
 
     @classmethod
     def _trusted(cls, lengths, device):
-        """Make a packing of lengths that are known to be right, without looking at them again."""
+        """Make a packing of valid lengths without checking them again."""
         packing = cls.__new__(cls)
         packing._lay_out(lengths, device)
         return packing
@@ -100,21 +100,21 @@ class Packing:
 
     @property
     def is_rectangular(self):
-        """Whether all sequences have one length, so that the layout is a dense (T, B) array."""
+        """Whether all sequences have the same length, so that the layout is a dense (T, B) array."""
         return self.batch_sizes[0] == self.batch_sizes[-1]
 
     def place(self, step, row):
-        """Give where steps of sequences stand.
+        """Return the positions of steps in the batch.
 
         Parameters
         ----------
         step, row : ndarray of int of shape (n,)
-            Number of each step in its sequence, and of its sequence.
+            Index of each step in its sequence, and of its sequence.
 
         Returns
         -------
         ndarray of int of shape (n,)
-            Their places among all steps of the batch.
+            Positions among all steps of the batch.
         """
         return self._starts[step] + row
 
@@ -128,17 +128,17 @@ class Packing:
 
     @_KeptProperty
     def last(self):
-        """Where the last step of each sequence stands, (B,)."""
+        """Position of the last step of each sequence, (B,)."""
         return self._tensor(self.place(self.lengths - 1, np.arange(len(self))))
 
     @_KeptProperty
     def reverse(self):
-        """Where the step stands that mirrors each step within its own sequence, (S_b,)."""
+        """Position of the step that mirrors each step within its sequence, (S_b,)."""
         return self._tensor(self.place(self.lengths[self.row_of] - 1 - self.step_of, self.row_of))
 
     @_KeptProperty
     def dense(self):
-        """Where each step stands in a dense array of shape (T * B), (S_b,)."""
+        """Position of each step in a dense array of shape (T * B), (S_b,)."""
         return self._tensor(self.step_of * len(self) + self.row_of)
 
     @_KeptProperty
@@ -163,14 +163,14 @@ def _check_lengths(lengths):
     if increases.any():
         i = int(increases.argmax())
         raise ValueError(
-            f"lengths must not increase, got {lengths[i]} and behind it lengths[{i + 1}] = {lengths[i + 1]}. "
+            f"lengths must not increase, got {lengths[i]} followed by lengths[{i + 1}] = {lengths[i + 1]}. "
             "Sort the sequences by their lengths, the longest first."
         )
     return lengths
 
 
 class PackedBatch:
-    """The sequences of one batch, with what they are to be trained on.
+    """The sequences of one batch, with their targets and weights.
 
     Parameters
     ----------
@@ -179,13 +179,13 @@ class PackedBatch:
     packing : Packing
         The layout.
     targets : Tensor, optional
-        One entry a sequence or a step.
+        One entry per sequence or per step.
     weights : Tensor, optional
-        Likewise.
+        One entry per sequence or per step.
     index : ndarray of int, optional
-        Where each answer for this batch belongs among the answers for the whole data set.
+        Positions of the predictions for this batch among those for the whole data set.
     carry : Carry, optional
-        What hands the state on from one batch of a stream to the next.
+        Holds the state between the batches of a stream.
     condition : Tensor of shape (n_sequences, p), optional
         A vector for each sequence.
     """
@@ -205,11 +205,11 @@ class PackedBatch:
         return len(self.packing)
 
     def __iter__(self):
-        return iter((self, self.targets))  # what skorch's callbacks unpack a batch into
+        return iter((self, self.targets))  # skorch's callbacks unpack a batch as X and y
 
 
 class Carry:
-    """The state after a batch, for the batch that goes on with the same sequences.
+    """The state after a batch, for the batch that continues the same sequences.
 
     Attributes
     ----------
@@ -229,13 +229,13 @@ class SequenceDataset:
     sequences : Sequences
         Numbers as float32, or tokens as int64 codes.
     targets : ndarray, optional
-        One entry a sequence, or one a step of all sequences laid end to end.
+        One entry per sequence, or one per step of all sequences laid end to end.
     weights : ndarray, optional
         Laid out like the targets.
     per_step : bool, default=False
         Whether targets and weights belong to steps.
     rows : ndarray of int, optional
-        The sequences that belong to this data set; by default all.
+        Indices of the sequences that belong to this data set; by default all.
     condition : ndarray of float32 of shape (n_sequences, p), optional
         A vector for each of `sequences`.
     """
@@ -258,12 +258,12 @@ class SequenceDataset:
         return int(self.lengths.sum())
 
     def keep(self, rows):
-        """Leave out all but some sequences, without a copy.
+        """Select some sequences, without a copy.
 
         Parameters
         ----------
         rows : ndarray of int
-            Which of `sequences`.
+            Indices into `sequences`.
 
         Returns
         -------
@@ -285,12 +285,12 @@ class SequenceDataset:
         Parameters
         ----------
         rows : ndarray of int
-            Which of `sequences`.
+            Indices into `sequences`.
 
         Returns
         -------
         SequenceDataset
-            A data set that holds nothing else.
+            A data set of the selected rows only.
         """
         sequences = self.sequences[rows]
         index = rows
@@ -301,12 +301,12 @@ class SequenceDataset:
         return SequenceDataset(sequences, targets, weights, per_step=self.per_step, condition=condition)
 
     def fingerprint(self):
-        """Give a line that is another for other data."""
+        """Return a line of text that identifies the data."""
         arrays = (self.sequences.values, self.sequences.offsets, self.targets, self.weights, self.rows)
         return f"{len(self)} sequences ({digest(*arrays, self.condition)})"
 
     def batches(self, batch_size, rng, like):
-        """Give all sequences in batches, drawn anew.
+        """Yield all sequences in batches, drawn again in each call.
 
         Parameters
         ----------
@@ -362,21 +362,21 @@ class SequenceDataset:
 
 
 class WindowDataset:
-    """Windows of series: at each step what has come is read, and what is to come is the target.
+    """Windows of series: at each step the past is the input, and the next steps are the target.
 
-    Nothing is copied but the batch at hand, however much windows overlap.
+    Only the current batch is copied, however much windows overlap.
 
     Parameters
     ----------
     values : ndarray of float of shape (n_steps_total, n_features)
         The steps of all series, laid end to end. They are scaled in float64.
     known : ndarray of float32 of shape (n_steps_total, n_known), or None
-        What is known of each step before it comes, laid out likewise.
+        What is known of each step in advance, laid out like `values`.
     starts, lengths : ndarray of int of shape (n_windows,)
         Where in `values` each window begins, and its number of steps. A window never reaches into the next
-        series; what is predicted of it does not either.
+        series; neither do its predictions.
     mean, scale : ndarray of shape (n_windows, n_features)
-        What is taken off the values of a window, and what they are divided by.
+        What is subtracted from the values of a window, and what they are then divided by.
     horizon : int
         How many steps after a step are predicted there.
     weights : ndarray of shape (n_windows,), optional
@@ -410,7 +410,7 @@ class WindowDataset:
         self.horizon = horizon
         self.weights = weights
         self.judged = judged
-        if judged is not None:  # the mean over all steps is to be that over those that count
+        if judged is not None:  # the mean over all steps must equal that over the steps that count
             self.weights = np.ones(len(starts)) if weights is None else weights
             self.weights = self.weights * lengths.sum() / (self.weights * judged).sum()
 
@@ -418,7 +418,7 @@ class WindowDataset:
         return len(self.lengths)
 
     def batches(self, batch_size, rng, like):
-        """Give all windows in batches, drawn anew; see `SequenceDataset`."""
+        """Yield all windows in batches, drawn again in each call; see `SequenceDataset`."""
         for members in plan_training(self.lengths, batch_size, rng):
             yield self.gather(members, like)
 
@@ -428,11 +428,11 @@ class WindowDataset:
         Parameters
         ----------
         members : ndarray of int
-            Which windows, in order of decreasing length.
+            Indices of the windows, in order of decreasing length.
         like : Tensor
             See `SequenceDataset.gather`.
         has_targets : bool, default=True
-            Whether what comes after each step is there, and wanted.
+            Whether to return targets, for which the values after each step must exist.
 
         Returns
         -------
@@ -462,7 +462,7 @@ class WindowDataset:
         return PackedBatch(inputs, packing, targets, weights, members)
 
     def look_ahead(self, members, n_steps, like):
-        """Give what is known of the steps behind the first after each window.
+        """Return what is known of the steps after each window, without the first.
 
         Parameters
         ----------
@@ -474,7 +474,7 @@ class WindowDataset:
         Returns
         -------
         Tensor of shape (B, n_steps - 1, n_known)
-            Without an entry a step if nothing is known.
+            The last axis is empty if nothing is known.
         """
         if self.known is None:
             return torch.zeros(len(members), n_steps - 1, 0, device=like.device, dtype=like.dtype)
@@ -493,7 +493,7 @@ class StreamDataset:
     targets : ndarray of int64 of shape (n_steps,)
         The code of what comes next.
     chunk : int
-        Number of steps of a batch. The state goes on from chunk to chunk, gradients do not.
+        Number of steps of a batch. The state is carried from chunk to chunk, gradients are not.
     condition : ndarray of float32 of shape (1, p), optional
         The vector of the sequence.
 
@@ -524,16 +524,16 @@ class StreamDataset:
         return len(self.values)
 
     def fingerprint(self):
-        """Give a line that is another for other data."""
+        """Return a line of text that identifies the data."""
         return f"{len(self.values)} steps ({digest(self.values, self.targets)})"
 
     def batches(self, batch_size, rng, like):
-        """Give the chunks of all lanes in their order.
+        """Yield the chunks of all lanes in order.
 
         Parameters
         ----------
         batch_size : int
-            Number of lanes; fewer, where a lane would be shorter than a chunk.
+            Number of lanes; fewer if a lane would be shorter than a chunk.
         rng : object
             Not used: a stream has one order.
         like : Tensor
@@ -561,7 +561,7 @@ class StreamDataset:
             yield PackedBatch(values, packing, targets, carry=carry, condition=condition)
 
     def _make_reader(self, starts):
-        """Make what gives values and targets of a chunk of lanes, given how it is laid out and begins."""
+        """Return a function that reads values and targets of a chunk, from its packing and first step."""
 
         def read(packing, first):
             index = starts[packing.row_of] + first + packing.step_of
@@ -570,7 +570,7 @@ class StreamDataset:
         return read
 
     def set_end_aside(self, n_steps):
-        """Split into what is trained on and what is validated on.
+        """Split into a training and a validation part.
 
         Parameters
         ----------
@@ -597,7 +597,7 @@ class FileDataset(StreamDataset):
     text : TextFile
         The file.
     codes : ndarray of int of shape (n_characters,)
-        The code of each of ``text.characters``, as a target; as a value it is one more.
+        The code of each of ``text.characters`` as a target; as a value it is one more.
     chunk : int
         Number of steps of a batch.
     start, stop : int, optional
@@ -638,7 +638,7 @@ class FileDataset(StreamDataset):
         return self.stop - self.start
 
     def fingerprint(self):
-        """Give a line that is another for other data."""
+        """Return a line of text that identifies the data."""
         return f"{self.n_steps} steps of a file ({self.text.digest} from {self.start} on)"
 
     def _make_reader(self, starts):
@@ -648,7 +648,7 @@ class FileDataset(StreamDataset):
         begin, ahead = 0, np.zeros((len(starts), 0), dtype=np.int32)
 
         def read_lane(start, n_steps):
-            """Read codes from the one before a step on; before all others stands -1."""
+            """Read the codes from the step before `start` on; -1 precedes the first step."""
             start += self.start
             codes = look_up[self.text.read(max(start - 1, 0), min(start + n_steps, self.stop))]
             return codes if start else np.insert(codes, 0, -1)
@@ -669,7 +669,7 @@ class FileDataset(StreamDataset):
         return read
 
     def set_end_aside(self, n_steps):
-        """Split into what is trained on and what is validated on; see `StreamDataset`."""
+        """Split into a training and a validation part; see `StreamDataset`."""
         border = self.stop - n_steps
         kept, end = (
             FileDataset(self.text, self.codes, self.chunk, *steps)
@@ -678,7 +678,7 @@ class FileDataset(StreamDataset):
         return kept, end.as_held_out()
 
     def as_held_out(self):
-        """Give the same steps to validate on, or to score: in a single lane.
+        """Return the same steps in a single lane, for validation or scoring.
 
         Returns
         -------
@@ -713,16 +713,16 @@ class PartsDataset:
         self.streams = streams
 
     def __len__(self):
-        return sys.maxsize  # how many lanes there can be is for each part to say
+        return sys.maxsize  # the number of lanes depends on each part
 
     def batches(self, batch_size, rng, like):
-        """Give the chunks of all lanes of part after part; see `StreamDataset`."""
+        """Yield the chunks of all lanes, part after part; see `StreamDataset`."""
         for stream in self.streams:
             yield from stream.batches(batch_size, rng, like)
 
 
 class HeldOutDataset(SequenceDataset):
-    """Sequences of tokens to validate on, long ones in parts. Parameters are those of `SequenceDataset`.
+    """Sequences of tokens for validation, long ones in parts. Parameters are those of `SequenceDataset`.
 
     Examples
     --------
@@ -736,7 +736,7 @@ class HeldOutDataset(SequenceDataset):
     """
 
     def batches(self, batch_size, rng, like):
-        """Give all sequences in batches; a long one by itself, chunk by chunk. See `SequenceDataset`."""
+        """Yield all sequences in batches; a long one by itself, chunk by chunk. See `SequenceDataset`."""
         is_long = self.lengths > _LONGEST
         if not is_long.all():
             yield from self.subset(np.flatnonzero(~is_long)).batches(batch_size, rng, like)
@@ -747,12 +747,12 @@ class HeldOutDataset(SequenceDataset):
 
 
 def digest(*arrays):
-    """Give a short text that is another for other arrays.
+    """Return a short text that identifies arrays.
 
     Parameters
     ----------
     *arrays : ndarray or None
-        Of any type and shape.
+        Arrays of any type and shape.
 
     Returns
     -------
@@ -777,18 +777,18 @@ def digest(*arrays):
 
 
 class PairDataset:
-    """Targets to write, with the sources that they are written from.
+    """Target sequences with the sources that they are predicted from.
 
     Parameters
     ----------
     sources : Sequences, or ndarray of float32 of shape (n_pairs, p)
         Encoded sequences; or vectors.
     inputs : Sequences
-        What the decoder reads: the codes of each target behind the symbol that all begin with.
+        What the decoder reads: the symbol of the beginning, then the codes of each target.
     targets : ndarray of int64 of shape (n_steps_total,), optional
-        What it is to write at each of these steps.
+        What the decoder should write at each of these steps.
     weights : ndarray of shape (n_steps_total,), optional
-        Of the steps.
+        Weights of the steps.
 
     Examples
     --------
@@ -823,7 +823,7 @@ class PairDataset:
 
     @property
     def targets(self):
-        """What is to be written, laid end to end."""
+        """What the decoder should write, laid end to end."""
         return self.written.targets
 
     def subset(self, rows):
@@ -832,12 +832,12 @@ class PairDataset:
         Parameters
         ----------
         rows : ndarray of int
-            Which.
+            Indices of the pairs.
 
         Returns
         -------
         PairDataset
-            A data set that holds nothing else.
+            A data set of the selected rows only.
         """
         written = self.written.subset(rows)
         return PairDataset(self.sources[rows], written.sequences, written.targets, written.weights)
@@ -845,13 +845,13 @@ class PairDataset:
     keep = subset
 
     def fingerprint(self):
-        """Give a line that is another for other data."""
+        """Return a line of text that identifies the data."""
         sources = self.sources
         arrays = (sources.values, sources.offsets) if isinstance(sources, Sequences) else (sources,)
         return f"{self.written.fingerprint()} from {digest(*arrays)}"
 
     def batches(self, batch_size, rng, like):
-        """Give all pairs in batches, drawn anew; see `SequenceDataset`."""
+        """Yield all pairs in batches, drawn again in each call; see `SequenceDataset`."""
         for members in plan_training(self.lengths, batch_size, rng):
             yield self.gather(members, like)
 
@@ -868,9 +868,9 @@ class PairDataset:
         Returns
         -------
         PackedBatch
-            The targets. Its ``source`` holds the sources, a batch of their own in their own order, and its
-            ``source_row`` says which of them belongs to each target; or they are vectors (B, p), in the order
-            of the targets, and it is None.
+            The targets. Its ``source`` holds the sources as a separate batch in its own order, and its
+            ``source_row`` holds the row of the source of each target. If sources are vectors, ``source``
+            holds them as (B, p), in the order of the targets, and ``source_row`` is None.
         """
         batch = self.written.gather(members, like)
         batch.source, batch.source_row = gather_sources(self.sources, members, like)
@@ -883,18 +883,18 @@ def gather_sources(sources, members, like):
     Parameters
     ----------
     sources : Sequences or ndarray of float32 of shape (n, p)
-        All of them.
+        All sources.
     members : ndarray of int
-        Which, in any order.
+        Indices of the sources, in any order.
     like : Tensor
         See `SequenceDataset.gather`.
 
     Returns
     -------
     source : PackedBatch, or Tensor of shape (B, p)
-        A batch, the longest first; or vectors, in the order of `members`.
+        A batch, in order of decreasing length; or vectors, in the order of `members`.
     row : int64 Tensor of shape (B,), or None
-        Where each member is in the batch.
+        Row of each member in the batch.
     """
     if not isinstance(sources, Sequences):
         return torch.from_numpy(sources[members]).to(like.device, like.dtype), None

@@ -12,9 +12,9 @@ def check_bool(name, value):
     Parameters
     ----------
     name : str
-        The parameter.
+        Name of the parameter.
     value : object
-        What it is.
+        Value of the parameter.
 
     Raises
     ------
@@ -36,16 +36,16 @@ def check_option(name, value, options):
     Parameters
     ----------
     name : str
-        The parameter.
+        Name of the parameter.
     value : object
-        What it is.
+        Value of the parameter.
     options : tuple of str
-        What it may be.
+        Allowed values.
 
     Raises
     ------
     ValueError
-        If it is none of these.
+        If it is not one of these.
 
     Examples
     --------
@@ -61,23 +61,23 @@ def check_option(name, value, options):
 
 
 def check_count(name, value, *, minimum=1, optional=False):
-    """Check that a parameter is an integer of at least some number.
+    """Check that a parameter is an integer not smaller than a minimum.
 
     Parameters
     ----------
     name : str
-        The parameter.
+        Name of the parameter.
     value : object
-        What it is.
+        Value of the parameter.
     minimum : int, default=1
-        The least that it may be.
+        Smallest allowed value.
     optional : bool, default=False
         Whether it may be None.
 
     Raises
     ------
     TypeError
-        If it is no integer.
+        If it is not an integer.
     ValueError
         If it is less than the minimum.
 
@@ -101,9 +101,9 @@ def check_size(name, value):
     Parameters
     ----------
     name : str
-        The parameter.
+        Name of the parameter.
     value : object
-        What it is; anything else is left alone.
+        Value of the parameter; other types are not checked.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What `random_state` may be, everywhere."""
+"""Validation of `random_state`."""
 
 import numbers
 
@@ -8,27 +8,27 @@ EXPECTED = "an int from 0 to 2**32 - 1, a numpy.random.RandomState or None"
 
 
 def is_in_range(random_state):
-    """Return whether a seed can be one; True for all that is no number."""
+    """Return whether an integer is a valid seed; True for anything that is not an integer."""
     return not isinstance(random_state, numbers.Integral) or 0 <= random_state < 2**32
 
 
 def check_random_state(random_state):
-    """Return a source of random numbers, as `sklearn.utils.check_random_state`; errors name the parameter.
+    """Return a RandomState, as `sklearn.utils.check_random_state` does; errors name the parameter.
 
     Parameters
     ----------
     random_state : int, RandomState or None
-        What a user gave.
+        The parameter.
 
     Returns
     -------
     numpy.random.RandomState
-        The source.
+        The source of random numbers.
 
     Raises
     ------
     ValueError
-        If it is a number that is no seed, or something else.
+        If it is not a valid seed, RandomState or None.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Numbers on a scale that recurrent networks hardly learn from, which is warned of."""
+"""Warnings about features on a scale that recurrent networks hardly learn from."""
 
 import warnings
 
@@ -14,29 +14,29 @@ _SMALLEST, _SMALLEST_DEVIATION = 0.03, 0.3  # rare ones among zeros have a small
 _SMALLEST_LENGTH = 0.3  # of all features together
 _LEAST_UNITS = 1000  # of float32 in a standard deviation
 _MOST_NAMED = 3
-_CHUNK = 2**18  # numbers that are looked at at once
+_CHUNK = 2**18  # numbers that are measured at once
 _ROWS = 256  # sequences that are read again at once
 
 
 def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None):
     """Warn if features are so far from mean 0 and standard deviation 1 that a network learns badly.
 
-    So they are if they are large, if they vary little beside their mean or at all, or if float32 does not
-    tell their values apart. Small constant features, rare ones among zeros, and vectors of length 1 are no
-    reason to warn.
+    This is the case if they are large, if they vary little compared with their mean or in absolute terms, or
+    if float32 cannot distinguish their values. Small constant features, rare ones among zeros, and vectors of
+    length 1 do not cause a warning.
 
     Parameters
     ----------
     values : ndarray of float32 of shape (n_steps_total, n_features)
         Numbers as the network reads them.
     X : sequences in any form
-        What they were read from.
+        The data that `values` were read from.
     advice : str
         What to do, as code.
     names : sequence of str, optional
-        What the features are called.
+        Names of the features.
     name : str, default="X"
-        What the message calls the data.
+        Name of the data in the message.
     padding_value : float, optional
         See `as_sequences`.
 
@@ -107,7 +107,7 @@ def _measure(values):
 
 
 def _is_exact(X):
-    """Whether X came as float32, which reading it again could not add to."""
+    """Return whether X was passed as float32, so that reading it again gains nothing."""
     dtype = X.values.dtype if isinstance(X, Sequences) else getattr(X, "dtype", None)
     return dtype == np.float32
 

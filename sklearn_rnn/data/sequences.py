@@ -1,4 +1,4 @@
-"""The container that every form of sequences becomes: flat values and offsets."""
+"""The container that every form of sequences is converted to: flat values and offsets."""
 
 import numbers
 import re
@@ -19,24 +19,24 @@ class Sequences:
     offsets : array of int of shape (n_sequences + 1,)
         Sequence `i` is `values[offsets[i]:offsets[i + 1]]`.
     feature_names : sequence of str of length n_features, optional
-        What the features are called. Estimators and transformers learn the names in `fit` and compare them
-        later. Tokens have none.
+        Names of the features. Estimators and transformers learn the names in `fit` and compare them later.
+        Tokens have none.
 
     Attributes
     ----------
     values : ndarray of shape (n_steps_total, n_features) or (n_steps_total,)
         The steps.
     offsets : ndarray of int64 of shape (n_sequences + 1,)
-        Where each sequence starts; the last entry is the number of steps in total.
+        Where each sequence starts; the last entry is the total number of steps.
     feature_names : tuple of str, or None
-        The names of the features; None where they are not known.
+        The names of the features; None if they are not known.
 
     Notes
     -----
-    Indexing with an integer gives one sequence as an array, indexing with a slice, a boolean mask or
-    an array of integers gives `Sequences` with the same names. What a slice with step 1 (or an integer) gives
-    is a view. A list of single sequences, which is what scikit-learn's splitters make, has no names.
-    There is deliberately no ``shape``: scikit-learn then indexes the container like a list.
+    Indexing with an integer returns one sequence as an array; indexing with a slice, a boolean mask or an
+    array of integers returns `Sequences` with the same names. An integer, or a slice with step 1, returns a
+    view. A list of single sequences, which is what scikit-learn's splitters make, has no names. There is
+    deliberately no ``shape``: scikit-learn then indexes the container like a list.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class Sequences:
 
     @classmethod
     def _trusted(cls, values, offsets, feature_names=None):
-        """Make sequences of arrays that are known to fit, without looking at them again."""
+        """Make sequences of valid arrays without checking them again."""
         sequences = cls.__new__(cls)
         sequences.values, sequences.offsets, sequences.feature_names = values, offsets, feature_names
         return sequences
@@ -111,13 +111,13 @@ class Sequences:
         Parameters
         ----------
         X : array of shape (n_sequences, n_steps, n_features) or (n_sequences, n_steps)
-            Sequences of equal length, padded at the end. Two axes mean one feature, or tokens if they
-            hold str.
+            Sequences padded at the end to equal length. Two axes mean one feature, or tokens if they hold
+            str.
         lengths : array of int of shape (n_sequences,), optional
             Number of steps of each sequence that are not padding.
         padding_value : float or str, optional
-            Instead of `lengths`: trailing steps in which every feature has this value (it may be NaN)
-            are padding.
+            Alternative to `lengths`: trailing steps in which every feature has this value (it may be NaN) are
+            padding.
 
         Returns
         -------
@@ -138,7 +138,7 @@ class Sequences:
         if X.ndim != 3:
             raise ValueError(f"X needs 2 or 3 axes (sequences, steps, features), but has {X.ndim}.")
         if (lengths is None) == (padding_value is None):
-            raise ValueError("Give either lengths or padding_value, and not both.")
+            raise ValueError("Pass either lengths or padding_value, and not both.")
         if lengths is None:
             if getattr(padding_value, "ndim", 0) or isinstance(padding_value, (list, tuple)):
                 raise TypeError(f"padding_value must be one number or str, got {padding_value!r}.")
@@ -146,7 +146,7 @@ class Sequences:
                 if hasattr(padding_value, "item"):  # of an array, or a tensor, without axes
                     padding_value = padding_value.item()
                 if isinstance(padding_value, numbers.Real):
-                    float(padding_value)  # what is too large is an error, in all versions of NumPy
+                    float(padding_value)  # a number that is too large is an error in all versions of NumPy
                 is_nan = padding_value != padding_value
                 lengths = trailing_lengths(~(X != X if is_nan else X == padding_value).all(axis=2))
         lengths = _as_whole("lengths", lengths)
@@ -159,16 +159,16 @@ class Sequences:
 
     @classmethod
     def from_long(cls, table, id_column, *, value_columns=None, sort_by=None):
-        """Cut a long table, one row a step, into sequences.
+        """Cut a long table, with one row per step, into sequences.
 
         Parameters
         ----------
         table : pandas or polars DataFrame
-            One row a step.
+            A table with one row per step.
         id_column : str
-            The column that says which sequence a step belongs to. Sequences come in the order in
-            which their ids appear first. Where it takes several columns to tell sequences apart, make one of
-            them: ``table["id"] = table["machine"].astype(str) + "/" + table["run"].astype(str)``.
+            The column that holds the sequence that each step belongs to. Sequences are in the order in which
+            their ids appear first. If several columns together identify a sequence, combine them:
+            ``table["id"] = table["machine"].astype(str) + "/" + table["run"].astype(str)``.
         value_columns : str or list of str, optional
             The names of the features; or one name, for tokens (or one feature, if its values are float).
             By default every column but `id_column` and `sort_by`.
@@ -180,23 +180,23 @@ class Sequences:
         Returns
         -------
         sequences : Sequences
-            One sequence an id. Features have the names of their columns, if these are str.
+            One sequence per id. Features have the names of their columns, if these are str.
         ids : ndarray of shape (n_sequences,)
             The id of each sequence.
 
         Raises
         ------
         TypeError
-            If `table` is no DataFrame, if a column of several does not hold numbers, or if ids (or values of
-            `sort_by`) cannot be compared.
+            If `table` is not a DataFrame, if one of several columns does not hold numbers, or if ids (or
+            values of `sort_by`) cannot be compared.
         ValueError
-            If a column is not there or stands there twice, or a row has no id.
+            If a column is missing or occurs twice, or a row has no id.
 
         Warns
         -----
         UserWarning
-            If values of `sort_by` repeat within an id: steps of several sequences are then mixed, probably.
-            If they are numbers as text, which are ordered as text: "10" before "9".
+            If values of `sort_by` repeat within an id: steps of several sequences are then probably mixed. If
+            they are numbers as text, which are ordered as text: "10" before "9".
 
         Examples
         --------
@@ -264,7 +264,7 @@ class Sequences:
 
     @classmethod
     def from_aeon(cls, X):
-        """Read the form of aeon and sktime: features first, then steps.
+        """Make sequences from the form of aeon and sktime: features first, then steps.
 
         Parameters
         ----------
@@ -305,7 +305,7 @@ class Sequences:
         Parameters
         ----------
         padding_value : float or token, default=0.0
-            What the steps behind the end hold.
+            Value of the steps after the end of a sequence.
         n_steps : int, optional
             The length of the result; by default that of the longest sequence.
 
@@ -334,14 +334,16 @@ class Sequences:
         return X
 
     def _padded_dtype(self, padding_value):
-        """Give the dtype that holds the values and `padding_value` without a change."""
+        """Return the dtype that holds the values and `padding_value` exactly."""
         dtype = self.values.dtype
         if dtype.kind in "UO" and self.is_tokens:
             if not isinstance(padding_value, str):
                 raise ValueError(f"padding_value={padding_value!r} must be a str, as the tokens are.")
             return np.result_type(dtype, np.asarray(padding_value).dtype) if dtype.kind == "U" else dtype
         if dtype.kind in "iu" and not float(padding_value).is_integer():
-            raise ValueError(f"padding_value={padding_value!r} is no integer, but the values are {dtype}.")
+            raise ValueError(
+                f"padding_value={padding_value!r} is not an integer, but the values are {dtype}."
+            )
         return dtype
 
     @property
@@ -351,23 +353,23 @@ class Sequences:
 
     @property
     def n_features(self):
-        """Number of features a step; None for tokens."""
+        """Number of features of a step; None for tokens."""
         return self.values.shape[1] if self.values.ndim == 2 else None
 
     @property
     def is_tokens(self):
-        """Whether a step is a discrete token, not a vector of numbers."""
+        """Whether steps are discrete tokens, not vectors of numbers."""
         return self.values.ndim == 1
 
     def with_values(self, values, *, feature_names=None):
-        """Put other values, one a step, in the place of these.
+        """Replace the values, one per step.
 
         Parameters
         ----------
         values : array of shape (n_steps_total, ...)
-            What each step holds.
+            The new value of each step.
         feature_names : sequence of str, optional
-            What the features are called now. By default they have no names, as they are others.
+            Names of the new features. By default they have no names.
 
         Returns
         -------
@@ -433,7 +435,7 @@ class Sequences:
 _ONE_OF = {
     "id_column": (
         ' Make one of several: table["id"] = table["machine"].astype(str) + "/" + table["run"].astype(str); '
-        "and name value_columns, so that those it is made of are no features."
+        "and name value_columns, so that the columns it is made of are not features."
     ),
     "sort_by": " Sort the table by several before, and leave sort_by out.",
 }
@@ -443,7 +445,7 @@ _MOST_COLUMNS = 20  # that are named
 
 
 def _check_names(names, values):
-    """Make a tuple of the features' names."""
+    """Return the names of the features as a tuple."""
     with reading("feature_names"):
         names = names if isinstance(names, str) else tuple(names)
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
@@ -459,18 +461,18 @@ def _check_names(names, values):
 
 
 def _check_columns(table, columns, wanted):
-    """Check that each of these columns stands in a table once."""
+    """Check that each of the columns occurs in the table exactly once."""
     for c in wanted:
         if c in columns and columns.count(c) == 1:
             continue
         if c in columns:
             raise ValueError(
-                f"The table has {columns.count(c)} columns {c!r}; give each a name of its own, or keep the "
+                f"The table has {columns.count(c)} columns {c!r}; rename them, or keep the "
                 "first of each: table.loc[:, ~table.columns.duplicated()]."
             )
         if c in getattr(getattr(table, "index", None), "names", ()):
             raise ValueError(
-                f"{c!r} is a level of the table's index, not a column; give table.reset_index()."
+                f"{c!r} is a level of the table's index, not a column; pass table.reset_index()."
             )
         more = f" and {len(columns) - _MOST_COLUMNS} more" if len(columns) > _MOST_COLUMNS else ""
         raise ValueError(f"The table has no column {c!r}; its columns are {columns[:_MOST_COLUMNS]}{more}.")
@@ -483,7 +485,7 @@ def _column(table, name):
 
 
 def _order_of(table, name):
-    """Return values that compare as those of a column do, and whether it says which order they have."""
+    """Return values that sort like those of a column, and whether the column defines their order."""
     column = table[name]
     categories = getattr(column, "cat", None)
     if hasattr(categories, "codes"):  # of pandas; an array would hold their names
@@ -494,7 +496,7 @@ def _order_of(table, name):
 
 
 def _compare(column, values, sort):
-    """Sort values, or say why they cannot be."""
+    """Sort values; raise a TypeError that says why if they cannot be compared."""
     try:
         return sort(values)
     except TypeError as error:
@@ -506,7 +508,7 @@ def _compare(column, values, sort):
 
 
 def _warn_of_order_of_text(sort_by, times, sequence):
-    """Warn if text by which the steps have been sorted has another order than what it stands for."""
+    """Warn if the steps were sorted by text whose order differs from that of what it represents."""
     if times.dtype.kind not in "OU" or not all(isinstance(time, str) for time in times):
         return
     texts, codes = np.unique(times, return_inverse=True)
@@ -531,12 +533,12 @@ def _warn_of_order_of_text(sort_by, times, sequence):
 
 
 def looks_like_dates(texts):
-    """Whether all texts are dates in a form whose order as text is another than in time.
+    """Return whether all texts are dates in a form that does not sort as text like in time.
 
     Parameters
     ----------
     texts : list of object
-        Anything.
+        Objects of any type.
 
     Returns
     -------
@@ -562,7 +564,7 @@ def _read_number(text):
 
 
 def _read_zoned(text):
-    """Moment of a time in ISO 8601 with its distance from Greenwich."""
+    """Return the moment of a time in ISO 8601 with a UTC offset, or None."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
@@ -571,20 +573,20 @@ def _read_zoned(text):
 
 
 def _read_name(text):
-    """Place of a weekday or a month, by its name or at least the first three letters of it."""
+    """Return the position of a weekday or month, from at least the first three letters of its name."""
     name = text.strip(" .").lower()
     places = [k for k, full in enumerate(_NAMES_OF_TIME) if len(name) > 2 and full.startswith(name)]
     return places[0] if places else None
 
 
 def _read_quarter(text):
-    """Year and quarter, such as of Q4 2023."""
+    """Return the year and the quarter of a text such as Q4 2023."""
     found = re.fullmatch(r"\s*(?:(\d{4})\W*)?q([1-4])(?:\W*(\d{4}|\d\d))?\s*", text.lower())
     return None if found is None else (int(found[1] or found[3] or 0), int(found[2]))
 
 
 def _read_date(text):
-    """Year, month, day of a date in numbers, the month first only if it cannot be the second."""
+    """Return year, month and day of a numeric date; the month is first only if it cannot be second."""
     found = re.fullmatch(r"\s*(\d\d?)\s*([./-])\s*(\d\d?)\s*\2\s*(\d{4}|\d\d)\b(.*)", text)
     if found is None:
         return None
@@ -593,7 +595,7 @@ def _read_date(text):
 
 
 def _read_named_date(text):
-    """Year, month, day of a date whose month is a name."""
+    """Return year, month and day of a date whose month is a name."""
     words = re.findall(r"[^\W\d_]+|\d+", text)
     months = [place for place in map(_read_name, words) if place is not None and place >= _FIRST_MONTH]
     numbers = [int(word) for word in words if word.isdecimal()]
@@ -605,7 +607,7 @@ def _read_named_date(text):
 
 
 def _read_clock(text):
-    """Hours, minutes and seconds of a time before or after noon, behind what stands before it."""
+    """Return what precedes a 12-hour time, and its hours, minutes and seconds."""
     found = re.fullmatch(r"(.*?)(\d\d?)(?::(\d\d))?(?::(\d\d))?\s*([ap])\.?m\.?\s*", text.lower())
     if found is None:
         return None
@@ -627,7 +629,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?Z?)?")
 _AS_DATES = (
     "dates of them, such as by {0} = pandas.to_datetime({0}), with dayfirst=True or format= if need be"
 )
-# What text may stand for, how it is read, and what should be made of it.
+# What text may represent, how it is read, and what it should be converted to.
 _MEANINGS = (
     ("times of several zones as text", _read_zoned, "dates of them: {0} = pandas.to_datetime({0}, utc=True)"),
     ("numbers as text", _read_number, "numbers of them: {0} = {0}.astype(float)"),
@@ -649,7 +651,7 @@ _MEANINGS = (
 
 
 def _warn_of_dates(table, columns, order, sequence):
-    """Warn if a table has dates, but the steps, which no column orders, have another order than any dates."""
+    """Warn if a table has dates, but the steps, without `sort_by`, are not in the order of any of them."""
     unordered = []
     for column in columns:
         if columns.count(column) > 1:
@@ -667,27 +669,27 @@ def _warn_of_dates(table, columns, order, sequence):
     if unordered:
         warnings.warn(
             f"Column {unordered[0]!r} of the table holds dates, but the steps have another order, and are "
-            f"read as the rows come. If the dates order them, give sort_by={unordered[0]!r}.",
+            f"read as the rows come. If the dates order them, pass sort_by={unordered[0]!r}.",
             stacklevel=3,
         )
 
 
 def _warn_of_repeats(sort_by, times, sequence, ids):
-    """Warn if two steps of a sequence, all in order, have the same value of what orders them."""
+    """Warn if two steps of a sorted sequence have the same value in the column that orders them."""
     repeats = np.flatnonzero((times[1:] == times[:-1]) & (sequence[1:] == sequence[:-1]))
     if len(repeats):
         first = repeats[0]
         warnings.warn(
             f"Column {sort_by!r}, which orders the steps, repeats itself in {_count(len(repeats), 'place')}, "
             f"first {times[first]} in the sequence {ids[sequence[first]]}: steps of several sequences are "
-            "probably mixed. Give each sequence an id of its own, made of two columns if need be: "
+            "probably mixed. Give each sequence its own id, made of two columns if needed: "
             'table["id"] = table["machine"].astype(str) + "/" + table["run"].astype(str).',
             stacklevel=3,
         )
 
 
 def is_missing(value):
-    """Whether a value stands for nothing: None, or what does not equal itself (NaN, pandas' NA and NaT).
+    """Return whether a value is missing: None, or not equal to itself (NaN, pandas' NA and NaT).
 
     Parameters
     ----------
@@ -697,7 +699,7 @@ def is_missing(value):
     Returns
     -------
     bool
-        True for what is missing.
+        True for missing values.
 
     Examples
     --------
@@ -724,12 +726,12 @@ def is_missing(value):
 
 @contextmanager
 def reading(name):
-    """Raise ValueError or TypeError for what other libraries raise at data that they cannot read.
+    """Raise ValueError or TypeError instead of other libraries' errors about unreadable data.
 
     Parameters
     ----------
     name : str
-        What error messages call the data.
+        Name of the data in error messages.
 
     Examples
     --------
@@ -745,7 +747,7 @@ def reading(name):
         yield
     except OverflowError as error:
         raise ValueError(f"{name} holds a number that is too large: {error}") from error
-    except ArithmeticError as error:  # such as of a Decimal that is no number
+    except ArithmeticError as error:  # such as of a Decimal that is not a number
         raise ValueError(f"{name} holds what cannot be compared: {error}") from error
     except np.ma.MAError as error:  # a masked cell among objects
         raise ValueError(f"{name} holds a masked value: {error}") from error
@@ -758,7 +760,7 @@ def reading(name):
 
 
 def _missing_rows(table, column):
-    """Where a column holds nothing."""
+    """Return the rows in which a column has no value."""
     values = _column(table, column)
     if values.dtype.kind != "O":
         return np.flatnonzero(values != values)
@@ -790,7 +792,7 @@ def _numbers(table, column):
 
 
 def _as_whole(name, numbers):
-    """Make int64 of whole numbers, and an error of others."""
+    """Convert whole numbers to int64; raise an error for others."""
     with reading(name):
         numbers = np.asarray(numbers)
         if numbers.dtype.kind == "f" and not (numbers == np.floor(numbers)).all():
@@ -799,7 +801,7 @@ def _as_whole(name, numbers):
 
 
 def step_positions(starts, lengths):
-    """Where in the flat values the steps of some sequences stand, sequence after sequence."""
+    """Return the positions of the steps of some sequences in the flat values, sequence after sequence."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
 

@@ -22,13 +22,13 @@ from sklearn_rnn.data.validation import (
 
 _DAY = 24 * 60 * 60  # seconds
 _TEXT = (
-    "{} holds something else than numbers; make it numbers: numbers as text by astype(float), categories by "
+    "{} does not hold numbers only; convert it: numbers as text by astype(float), categories by "
     "a OneHotEncoder."
 )
 
 
 def is_one_series(X):
-    """Whether X is one series: an array of one or two axes, a DataFrame, a Series, or a list of numbers.
+    """Return whether X is one series: an array of 1 or 2 axes, a DataFrame, a Series, or a list of numbers.
 
     Parameters
     ----------
@@ -66,23 +66,23 @@ def read_series(X, name="X"):
         numbers. Several, which may differ in length: a list of these, an array
         (n_series, n_steps, n_features), or `Sequences`. Integers are numbers, too.
     name : str, default="X"
-        What error messages call them.
+        Name of the series in error messages.
 
     Returns
     -------
     series : Sequences
-        Of float32 if that holds what X holds, else of float64; with the names of the columns of DataFrames.
+        The series, float32 if it represents X exactly, else float64; with the column names of DataFrames.
     is_one : bool
         Whether X was one series.
     is_flat : bool
-        Whether series came without an axis for features.
+        Whether the series have no axis for features.
 
     Raises
     ------
     ValueError
         If a series is empty or holds NaN or infinity, or if series differ in their number of features.
     TypeError
-        If X is no series, or holds no numbers.
+        If X is not a series, or does not hold numbers.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def read_series(X, name="X"):
     try:
         if not hasattr(X, "__len__") or isinstance(X, (str, dict)) or getattr(X, "ndim", 1) == 0:
             given = repr(X) if np.ndim(X) == 0 and not isinstance(X, dict) else f"a {type(X).__name__}"
-            hint = f" Give list({name}.values())." if isinstance(X, dict) else ""
+            hint = f" Pass list({name}.values())." if isinstance(X, dict) else ""
             raise TypeError(f"{name} must be a series, or a list of series, but it is {given}.{hint}")
         first = X if is_one else next(iter(X), ())
         series = as_sequences([X] if is_one else X, allow_nan=True, name=name, dtype=None)
@@ -116,26 +116,26 @@ def read_series(X, name="X"):
     except (TypeError, ValueError) as error:
         if not is_one:
             raise
-        raise type(error)(str(error).replace(f"{name}[0]", name)) from error  # it is no list of series
+        raise type(error)(str(error).replace(f"{name}[0]", name)) from error  # it is not a list of series
     return series, is_one, is_flat
 
 
 def _text_columns(X):
-    """Give the names of the columns of a DataFrame that hold something else than numbers."""
+    """Return the names of the columns of a DataFrame that do not hold numbers."""
     if not hasattr(X, "dtypes") or not hasattr(X, "columns"):
         return []
     return [c for c, dtype in zip(X.columns, X.dtypes, strict=True) if not _is_numeric(dtype)]
 
 
 def _is_numeric(dtype):
-    """Whether a column of pandas or polars holds numbers, or True and False."""
+    """Return whether a column of pandas or polars holds numbers, or True and False."""
     if hasattr(dtype, "kind"):
         return dtype.kind in "biuf"
     return dtype.is_numeric() or str(dtype) == "Boolean"
 
 
 def check_dates(X, exogenous, is_one, ahead="exogenous"):
-    """Check that dates increase, and that those of X and of what is known ahead agree; warn of holes.
+    """Check that dates increase, and that those of `X` and `exogenous` agree; warn about missing dates.
 
     Parameters
     ----------
@@ -146,13 +146,13 @@ def check_dates(X, exogenous, is_one, ahead="exogenous"):
     is_one : bool
         Whether they are one series.
     ahead : str, default="exogenous"
-        What messages call `exogenous`.
+        Name of `exogenous` in messages.
 
     Raises
     ------
     ValueError
         If an index of dates, or of numbers, does not increase, or dates disagree; or if an index of several
-        levels says that there are several series in one.
+        levels shows that X holds several series.
 
     Warns
     -----
@@ -181,7 +181,7 @@ def check_dates(X, exogenous, is_one, ahead="exogenous"):
                 warnings.warn(
                     f"{'X' if is_one else f'X[{i}]'} has dates as text in its index, such as {texts[0]!r}, "
                     "whose order is not checked. Make dates of them, series.index = "
-                    "pandas.to_datetime(series.index), with dayfirst=True or format= if need be, and then "
+                    "pandas.to_datetime(series.index), with dayfirst=True or format= if needed, and then "
                     "series.sort_index().",
                     stacklevel=find_caller(),
                 )
@@ -196,7 +196,7 @@ def check_dates(X, exogenous, is_one, ahead="exogenous"):
             problems.add(
                 row,
                 f"has {index[index.duplicated()][0]} in its index twice. If steps of several series are "
-                "mixed, give a list of series, [series for _, series in X.groupby(id_column)]; if steps "
+                "mixed, pass a list of series, [series for _, series in X.groupby(id_column)]; if steps "
                 "are there twice, X[~X.index.duplicated()]; if it is one series in the right order, "
                 "X.reset_index(drop=True).",
             )
@@ -212,14 +212,14 @@ def check_dates(X, exogenous, is_one, ahead="exogenous"):
 
 
 def refuse_panel(X, name="X"):
-    """Refuse one series whose index has several levels, which say that there are several.
+    """Raise an error if the index of a series has several levels, which show that it is several series.
 
     Parameters
     ----------
     X : one series, or anything else
         See `read_series`.
     name : str, default="X"
-        What error messages call it.
+        Name of the series in error messages.
 
     Raises
     ------
@@ -239,7 +239,7 @@ def refuse_panel(X, name="X"):
     names = [k if level is None else level for k, level in enumerate(X.index.names) if k != time]
     level = names[0] if len(names) == 1 else names
     raise ValueError(
-        f"{name} has an index of several levels, {list(X.index.names)}, and so is several series. Give a "
+        f"{name} has an index of several levels, {list(X.index.names)}, and so is several series. Pass a "
         f"list of them: [series.droplevel({level!r}) for _, series in {name}.groupby(level={level!r})]."
     )
 
@@ -247,8 +247,8 @@ def refuse_panel(X, name="X"):
 def _warn_of_holes(index, name):
     """Warn if some dates, durations or whole numbers are missing among regular ones.
 
-    Regular are those of which 9 in 10 follow at the same distance: of months, where all dates begin or end
-    one. Where nights are left out, as by a market, nothing is missing.
+    An index is regular if 9 in 10 of its entries follow at the same distance, in months if all dates begin or
+    end a month. Nothing is missing if only nights are left out, as in data of a stock market.
     """
     if index.dtype.kind == "f" and (np.abs(index) < 2**53).all() and (index == np.floor(index)).all():
         index = index.astype(np.int64)
@@ -259,7 +259,7 @@ def _warn_of_holes(index, name):
     is_period, is_date = hasattr(index, "start_time"), hasattr(index, "tz")
     if len(index) < 3 or not (is_period or is_date or index.dtype.kind in "ium"):
         return
-    # Times within a single day that begins a month are no months.
+    # Times within a single day that begins a month are not months.
     of_months = is_date and bool(index.is_month_start.all() or index.is_month_end.all())
     of_months = of_months and len(set(zip(index.year, index.month, strict=True))) == len(index)
     if is_date and index.tz is not None and len(set(index.time)) == 1:
@@ -298,7 +298,7 @@ def _warn_of_holes(index, name):
         f"{name} lacks {(distances[holes] // step - 1).sum()} step(s) of its regular index in {len(holes)} "
         f"place(s), first between {index[holes[0]]} and {index[holes[0] + 1]}, but steps are read as "
         f"following one another. Fill them, series = series.{fix}.interpolate(); or if nothing is missing, "
-        "give series.reset_index(drop=True).",
+        "pass series.reset_index(drop=True).",
         stacklevel=find_caller(),
     )
 
@@ -316,7 +316,7 @@ def _sortable_index(series):
 
 
 def _is_date(value):
-    """Whether a value is a date, or begins as such in ISO's form, in which text is ordered like time."""
+    """Return whether a value is a date, or text that begins with one in ISO 8601, which sorts like time."""
     return isinstance(value, datetime.date) or (isinstance(value, str) and bool(_ISO_DATE.match(value)))
 
 
@@ -339,7 +339,7 @@ def _refuse_nan(series, name):
         problems.add(
             rows[k],
             f"has NaN at step {steps[k] - series.offsets[rows[k]]}, feature {feature}; a forecast needs "
-            "every step. Impute it before, as interpolate of pandas does, or leave out all up to it (behind "
-            "the end of a shorter series: give a list of series, each without its own NaN).",
+            "every step. Impute it before, as interpolate of pandas does, or leave out all up to it (after "
+            "the end of a shorter series: pass a list of series, each without its own NaN).",
         )
     problems.raise_if_any()

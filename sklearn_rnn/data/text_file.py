@@ -11,43 +11,43 @@ import numpy as np
 
 from sklearn_rnn.data.validation import as_codes
 
-_BLOCK = 2**15  # bytes that are decoded at once; where each such block begins is remembered
+_BLOCK = 2**15  # bytes that are decoded at once; the beginning of each such block is stored
 _N_CODE_POINTS = 0x110000
 
 
 class TextFile:
-    """The characters of a file in UTF-8, of which no more is held than is read.
+    """The characters of a file in UTF-8, of which only the part that is read is held in memory.
 
-    The file is mapped block by block, and each window is let go of at once. A first pass checks the encoding,
-    counts the characters and notes where blocks begin, so that any part can be read later. A byte order mark
-    at the beginning is no character of it. Line ends are those of the file: a carriage return stays one.
+    The file is mapped block by block, and each window is released at once. A first pass checks the encoding,
+    counts the characters and stores where blocks begin, so that any part can be read later. A byte order mark
+    at the beginning is skipped. Line ends are not translated: a carriage return is kept.
 
     Parameters
     ----------
     path : path-like
-        The file. It must not change as long as it is read.
+        The file. It must not change while it is read.
     name : str, default="X"
-        What error messages call it.
+        Name of the file in error messages.
 
     Attributes
     ----------
     path : Path
         The file.
     characters : str
-        The characters that there are, each once, in the order of their codes in Unicode.
+        The distinct characters, in the order of their Unicode code points.
     counts : ndarray of int of shape (n_characters,)
-        How often each comes.
+        Number of occurrences of each.
     first_steps : ndarray of int of shape (n_characters,)
-        At which step each comes first.
+        The step of the first occurrence of each.
     digest : str
-        16 hexadecimal digits, others for another text.
+        16 hexadecimal digits that identify the text.
 
     Raises
     ------
     OSError
-        If there is no such file, or it cannot be read.
+        If the file does not exist or cannot be read.
     ValueError
-        If it is not a regular file, is empty, is no text in UTF-8, or was changed while it was read.
+        If it is not a regular file, is empty, is not text in UTF-8, or was changed while it was read.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class TextFile:
             here = np.bincount(points)
             if here[0]:
                 step = steps[-1] + int(np.argmax(points == 0))
-                raise ValueError(f"{name}: {self.path} is no text: its character {step:,} is NUL.")
+                raise ValueError(f"{name}: {self.path} is not text: its character {step:,} is NUL.")
             before = counts[: len(here)]  # a view
             for point in np.flatnonzero((here > 0) & (before == 0)):
                 first_steps[point] = steps[-1] + int(np.argmax(points == point))
@@ -105,7 +105,7 @@ class TextFile:
         return self._size >= len(mark) and self._map(0, len(mark)) == mark
 
     def _decode_block(self, offset, name):
-        """Give the code points from a place on, and how many bytes they take: whole characters only."""
+        """Return the code points of the block at `offset`, and their size in bytes: whole characters only."""
         stop = min(offset + _BLOCK, self._size)
         try:
             text, n_bytes = codecs.utf_8_decode(self._map(offset, stop), "strict", stop == self._size)
@@ -114,19 +114,19 @@ class TextFile:
             is_wide = self._begins_with(codecs.BOM_UTF16_LE) or self._begins_with(codecs.BOM_UTF16_BE)
             hint = " It is in UTF-16; save it in UTF-8." if is_wide else ""
             raise ValueError(
-                f"{name}: {self.path} is no text in UTF-8: {error.reason} at byte {offset + error.start:,} "
+                f"{name}: {self.path} is not text in UTF-8: {error.reason} at byte {offset + error.start:,} "
                 f"(0x{byte:02x}).{hint}"
             ) from None
         return _as_points(text), n_bytes
 
     def _map(self, start, stop):
-        """Give some bytes. Pages of a window count as memory once they were looked at, so none stays open."""
+        """Return some bytes. Pages of a window that were read count as memory, so no window stays open."""
         with open(self.path, "rb") as file:
             status = os.fstat(file.fileno())
             if (status.st_size, status.st_mtime_ns) != (self._size, self._changed):
                 raise ValueError(
                     f"{self.path} was changed while it was read: it had {self._size:,} bytes and now has "
-                    f"{status.st_size:,}. Give a file that nobody writes to, such as a copy."
+                    f"{status.st_size:,}. Pass a file that no program writes to, such as a copy."
                 )
             offset = start - start % mmap.ALLOCATIONGRANULARITY
             window = mmap.mmap(file.fileno(), stop - offset, access=mmap.ACCESS_READ, offset=offset)
@@ -134,17 +134,17 @@ class TextFile:
                 return window[start - offset :]
 
     def read(self, start, stop):
-        """Give the characters of some steps.
+        """Return the characters of some steps.
 
         Parameters
         ----------
         start, stop : int
-            The first step, and the one behind the last: ``0 <= start < stop <= len(self)``.
+            The first step, and the one after the last: ``0 <= start < stop <= len(self)``.
 
         Returns
         -------
         ndarray of uint32 of shape (stop - start,)
-            Their codes in Unicode.
+            Their Unicode code points.
         """
         first = np.searchsorted(self._steps, start, side="right") - 1
         behind = np.searchsorted(self._steps, stop, side="left")
@@ -152,12 +152,12 @@ class TextFile:
         return points[start - self._steps[first] : stop - self._steps[first]]
 
     def read_all(self):
-        """Give the whole text.
+        """Return the whole text.
 
         Returns
         -------
         str
-            All of it, held in memory.
+            The text, held in memory.
         """
         return _as_text(self.read(0, len(self)))
 
@@ -178,9 +178,9 @@ def gather_parts(chunks, n_least, name="X"):
     chunks : iterator of str, or of ndarray of int of shape (n_steps_i,)
         A text, or codes, in chunks of any lengths. Empty ones are skipped.
     n_least : int
-        Number of steps from which a part is long enough.
+        Minimum number of steps of a part.
     name : str, default="X"
-        What error messages call the iterator.
+        Name of the iterator in error messages.
 
     Yields
     ------
@@ -190,7 +190,7 @@ def gather_parts(chunks, n_least, name="X"):
     Raises
     ------
     TypeError
-        If a chunk is of another form, or of another form than the first.
+        If a chunk is neither text nor codes, or its form differs from that of the first.
 
     Examples
     --------
@@ -203,13 +203,13 @@ def gather_parts(chunks, n_least, name="X"):
         is_codes = isinstance(chunk, np.ndarray) and chunk.ndim == 1 and chunk.dtype.kind in "iu"
         if not (is_codes or isinstance(chunk, str)):
             raise TypeError(
-                f"{name} must give text (str) or codes (1-D arrays of integers), but chunk {k} is of type "
+                f"{name} must yield text (str) or codes (1-D arrays of integers), but chunk {k} is of type "
                 f"{type(chunk).__name__}."
             )
         kind = is_codes if kind is None else kind
         if is_codes != kind:
             raise TypeError(
-                f"{name} must give chunks of one form, but chunk {k} is {'codes' if is_codes else 'text'} "
+                f"{name} must yield chunks of one form, but chunk {k} is {'codes' if is_codes else 'text'} "
                 f"and those before it are {'codes' if kind else 'text'}."
             )
         if len(chunk):
@@ -218,7 +218,7 @@ def gather_parts(chunks, n_least, name="X"):
         if n_steps >= n_least:
             if kept is not None:
                 yield kept
-            kept, gathered, n_steps = _join(gathered), [], 0  # kept, in case that less than a part follows
+            kept, gathered, n_steps = _join(gathered), [], 0  # kept, in case less than a part follows
     if kept is not None:
         gathered.insert(0, kept)
     if gathered:

@@ -1,4 +1,4 @@
-"""The one door: every form in which users hold sequences, targets and weights, made into arrays."""
+"""Validation of input: every form of sequences, targets and weights is converted to arrays here."""
 
 import ast
 import json
@@ -16,18 +16,18 @@ from sklearn_rnn.data.sequences import Sequences, is_missing, reading, trailing_
 
 _MOST_PROBLEMS = 10
 _MOST_NAMES = 5
-_OURS = ("sklearn_rnn", "skorch", "contextlib", "numpy")  # the others stand between functions of ours
+_OURS = ("sklearn_rnn", "skorch", "contextlib", "numpy")  # the others call functions of ours
 _EMPTY = "is empty; every sequence needs at least 1 step."
 _ALL_PADDING = "is empty (or all of its steps are padding); every sequence needs at least 1 step."
 
 
 class Problems:
-    """All that is wrong with one data set, reported in one message.
+    """All problems of one data set, reported in one message.
 
     Parameters
     ----------
     name : str
-        What the message calls the data.
+        Name of the data in the message.
     """
 
     def __init__(self, name):
@@ -35,7 +35,7 @@ class Problems:
         self.found = []
 
     def add(self, i, what):
-        """Note what is wrong with sequence `i`; None where the data are one sequence."""
+        """Add a problem of sequence `i`; None if the data are a single sequence."""
         self.found.append((-1 if i is None else i, what))
 
     def raise_if_any(self):
@@ -72,8 +72,8 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
         - list of str: tokens, one character a step;
         - list of lists of str, list of 1-D integer arrays: tokens, one word or code a step;
         - object array or DataFrame (n_sequences, 1): a column with a sequence in each cell, see `as_column`;
-        - list of DataFrames, one a sequence, of the same columns in the same order: their names are kept;
-        - `Sequences`: itself, without a copy;
+        - list of DataFrames, one per sequence, with the same columns in the same order: their names are kept;
+        - `Sequences`: returned without a copy;
         - masked array: trailing masked steps are padding.
     padding_value : float or str, optional
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
@@ -83,12 +83,12 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
     allow_empty : bool, default=False
         Whether sequences may have no steps, as targets of `RNNSeq2Seq` may.
     name : str, default="X"
-        What error messages call the data.
+        Name of the data in error messages.
     dtype : numpy dtype, "auto" or None, default="auto"
         Type of numbers. "auto" is float32, which networks compute with, unless the values of a feature differ
-        in its last digits only. None keeps what was given as far as it matters: float32 for all that it holds
-        exactly (float32, float16, short integers), float64 for all else. Times since 1970, and other large
-        numbers that differ little, differ in float64 only; centre them before they become float32.
+        in its last digits only. None keeps the precision of X: float32 for types that it represents exactly
+        (float32, float16, short integers), float64 for all others. Times since 1970, and other large numbers
+        that differ little, differ in float64 only; centre them before they become float32.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def _read(X, padding_value, allow_nan, name, dtype):
         raise TypeError(f"{name} is a sparse matrix, but dense data is required; call {name}.toarray().")
     if isinstance(X, tuple) and len(X) == 2 and isinstance(X[0], Sequences):
         raise TypeError(
-            f"{name} is a pair that begins with Sequences, as Sequences.from_long returns it; give these "
+            f"{name} is a pair that begins with Sequences, as Sequences.from_long returns it; pass these "
             f"alone: {name}, ids = Sequences.from_long(...)."
         )
     if hasattr(X, "batch_sizes") and hasattr(X, "sorted_indices"):  # a tuple, but not of sequences
@@ -147,11 +147,11 @@ def _read(X, padding_value, allow_nan, name, dtype):
             f"{name} must be a collection of sequences (list of arrays, list of str, array, ...), "
             f"but it is of type {type(X).__name__}."
             + (
-                f" Give list({name}.values())."
+                f" Pass list({name}.values())."
                 if isinstance(X, dict)
-                else f" One text is given as [{name}]."
+                else f" One text is passed as [{name}]."
                 if isinstance(X, str)
-                else f" Give list({name})."
+                else f" Pass list({name})."
                 if hasattr(X, "__iter__") and not isinstance(X, bytes)
                 else ""
             )
@@ -163,7 +163,7 @@ def _read(X, padding_value, allow_nan, name, dtype):
     if is_frame and X.dtype.kind in "OU" and any(isinstance(value, str) for value in X.flat):
         raise TypeError(
             f"{name} is a DataFrame that holds text; a row of one is a series of numbers. Encode text as "
-            "numbers, or give one column as a list of str, or words as a list of lists of str."
+            "numbers, or pass one column as a list of str, or words as a list of lists of str."
         )
     if isinstance(X, np.ndarray) and _is_column(X):
         X = X[:, 0]
@@ -172,13 +172,13 @@ def _read(X, padding_value, allow_nan, name, dtype):
         time = levels.pop(find_time_level(given.index))
         raise ValueError(
             f"{name} has an index of several levels, {[*levels, time]}, as a long table with a row a step "
-            "has, but rows are read as sequences. If it is one, give X, ids = Sequences.from_long("
+            "has, but rows are read as sequences. If it is one, pass X, ids = Sequences.from_long("
             f"{name}.reset_index(), {levels[0]!r}, sort_by={time!r}); if each row is a sequence, "
             f"{name}.reset_index(drop=True)."
         )
     is_stacked = isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 2 and not is_frame
     if is_stacked and X.size and all(map(_is_whole, X.flat)):
-        X = object_array(X)  # sequences of codes, which NumPy made one array of as they have one length
+        X = object_array(X)  # sequences of codes, which NumPy stacked as they have one length
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OUS"):
         return _read_array(X, padding_value, name, dtype)
     return _read_list(list(X), padding_value, allow_nan, name, dtype)
@@ -189,22 +189,22 @@ def _is_whole(value):
 
 
 def _is_column(X):
-    """Whether an array is a column with a sequence in each cell."""
+    """Return whether an array is a column with a sequence in each cell."""
     return X.shape[1:] == (1,) and X.dtype.kind == "O" and len(X) > 0 and _is_list(X[0, 0])
 
 
 def is_panel(X):
-    """Whether X is a DataFrame or a Series whose index has several levels, such as an id and a time.
+    """Return whether X is a DataFrame or a Series whose index has several levels, such as an id and a time.
 
     Parameters
     ----------
     X : object
-        Anything.
+        Any object.
 
     Returns
     -------
     bool
-        False for all else.
+        False for all other objects.
 
     Examples
     --------
@@ -216,17 +216,17 @@ def is_panel(X):
 
 
 def find_time_level(index):
-    """Find which level of an index of several orders the steps: the last one of dates, or just the last.
+    """Find the level of a MultiIndex that orders the steps: the last one of dates, or else the last one.
 
     Parameters
     ----------
     index : MultiIndex
-        Of pandas.
+        The index of a pandas object.
 
     Returns
     -------
     int
-        The place of the level.
+        The position of the level.
 
     Examples
     --------
@@ -241,17 +241,17 @@ def find_time_level(index):
 
 
 def is_held_by_float32(values):
-    """Whether the values of each feature spread over some thousand units of float32 at their size.
+    """Return whether the values of each feature spread over some thousand float32 units at their size.
 
     Parameters
     ----------
     values : ndarray of float of shape (n_steps, n_features)
-        Numbers; NaN is left out.
+        Numbers; NaN is ignored.
 
     Returns
     -------
     bool
-        True for features that are constant, too.
+        Also True for constant features.
 
     Examples
     --------
@@ -264,7 +264,7 @@ def is_held_by_float32(values):
 
 
 def _find_narrow(values):
-    """Return which features spread over few units of float32 at their size, and these units."""
+    """Return which features spread over few float32 units at their size, and these units."""
     with np.errstate(all="ignore"):
         low, high = np.fmin.reduce(values).astype(np.float64), np.fmax.reduce(values).astype(np.float64)
         units = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
@@ -279,14 +279,14 @@ _LARGEST_EXACT = 2**24  # up to which float32 holds every whole number
 
 
 def warn_of_float32(values, name="X"):
-    """Warn if numbers were given as float32 and differ in its last digits only; scaling cannot help then.
+    """Warn if numbers are float32 and differ in its last digits only, which scaling cannot repair.
 
     Parameters
     ----------
     values : ndarray of shape (n_steps, n_features) or (n_steps,)
-        Numbers, as they were given.
+        Numbers, as they were passed.
     name : str, default="X"
-        What the message calls them.
+        Name of the numbers in the message.
 
     Warns
     -----
@@ -308,13 +308,13 @@ def warn_of_float32(values, name="X"):
     if are_equal.any() or any(gap < _LEAST_GAP for gap in gaps):
         warnings.warn(
             f"{name} is float32, which has seven digits, and some of its numbers differ only in the last of "
-            "these, or not at all. Give float64, or subtract the mean before the numbers become float32.",
+            "these, or not at all. Pass float64, or subtract the mean before the numbers become float32.",
             stacklevel=find_caller(),
         )
 
 
 def as_column(X):
-    """Put sequences into a column, for tools of scikit-learn that ask for a table.
+    """Put sequences into a column, for tools of scikit-learn that require a table.
 
     `BaggingClassifier` and `BaggingRegressor` take rows of such a table as they take rows of any other.
 
@@ -326,12 +326,13 @@ def as_column(X):
     Returns
     -------
     ndarray of object of shape (n_sequences, 1)
-        A sequence in each cell, which every estimator here reads; views, not copies, of its values.
+        A sequence in each cell, which every estimator of this package reads; views, not copies, of the
+        values.
 
     Raises
     ------
     ValueError, TypeError
-        As from `as_sequences`. NaN is allowed, since a later station may impute it.
+        As from `as_sequences`. NaN is allowed, since a later step of a pipeline may impute it.
 
     Examples
     --------
@@ -356,7 +357,7 @@ def _read_sequences(X, name, dtype):
         if X.n_features == 0:
             raise ValueError(f"{name} has 0 feature(s) while a minimum of 1 is required.")
         return X.with_values(as_numbers(X.values, name, dtype), feature_names=X.feature_names)
-    if kind in "fb":  # no tokens, but steps of one feature
+    if kind in "fb":  # not tokens, but steps of one feature
         return X.with_values(as_numbers(X.values[:, np.newaxis], name, dtype))
     if kind in "iu":
         return X.with_values(_as_int64(X.values, name))
@@ -368,7 +369,7 @@ def _read_sequences(X, name, dtype):
 
 
 def _to_array(X, name):
-    """Make an array of a DataFrame, a Series or a tensor; leave lists alone."""
+    """Convert a DataFrame, a Series or a tensor to an array; lists are not changed."""
     if getattr(X, "is_nested", False):
         raise TypeError(f"{name} is a nested tensor; list({name}.unbind()) is a list of sequences.")
     try:
@@ -378,7 +379,7 @@ def _to_array(X, name):
         elif isinstance(X, memoryview) or (not isinstance(X, (list, tuple)) and hasattr(X, "__array__")):
             X = np.asarray(X)
     except ValueError as error:  # sequences of different lengths, as an array of awkward
-        raise TypeError(f"{name} cannot be read as an array: {error} Give list({name}).") from error
+        raise TypeError(f"{name} cannot be read as an array: {error} Pass list({name}).") from error
     except (TypeError, RuntimeError) as error:  # a tensor that requires its gradient, or lies on a GPU
         raise TypeError(f"{name} cannot be read as an array: {error}") from error
     is_string_dtype = isinstance(X, np.ndarray) and X.dtype.kind == "T"  # NumPy's StringDType
@@ -386,17 +387,17 @@ def _to_array(X, name):
 
 
 def as_codes(X):
-    """Make an array of integers with one axis, in whatever container, and leave all else as it is.
+    """Convert integers with one axis, in any container, to an array; other objects are not changed.
 
     Parameters
     ----------
     X : object
-        Such as a Series, an index, a tensor, or a range.
+        For example a Series, an index, a tensor, or a range.
 
     Returns
     -------
     ndarray of int of shape (n_steps,), or object
-        One stream of codes; else `X` itself.
+        One stream of codes, or `X` itself.
 
     Examples
     --------
@@ -417,7 +418,7 @@ def as_codes(X):
 
 
 def _read_array(X, padding_value, name, dtype):
-    """Sequences of equal length, or of different lengths behind a padding value."""
+    """Read an array of sequences of equal length, or padded to equal length."""
     is_text = X.dtype.kind == "U" or (X.dtype.kind == "O" and any(isinstance(x, str) for x in X.flat))
     if X.ndim == 2 and X.size and is_text:
         sequences = _check_all_str(_equal_lengths(X.reshape(-1), X), name)
@@ -433,7 +434,7 @@ def _read_array(X, padding_value, name, dtype):
         advice = (
             f"{name}.reshape(1, -1) is one series, {name}.reshape(-1, 1) many series of one step."
             if X.ndim < 2
-            else f"{name}.reshape(*{name}.shape[:2], -1) makes one axis of those behind the steps."
+            else f"{name}.reshape(*{name}.shape[:2], -1) makes one axis of those after the steps."
         )
         raise ValueError(
             f"Expected 2D array or 3D array (sequences, steps, features), got {X.ndim}D array instead: "
@@ -454,14 +455,14 @@ def _read_array(X, padding_value, name, dtype):
 
 
 def _refuse_no_numbers(X, name):
-    """Refuse cells of an object array that hold text, or several numbers."""
+    """Raise an error if cells of an object array hold text, or several numbers."""
     for place, cell in zip(np.ndindex(X.shape), X.flat, strict=True):
         if isinstance(cell, str):
             raise TypeError(f"{name}{list(place)} is {cell!r}, but must be a number: encode text as numbers.")
         if _is_list(cell) and np.ndim(cell):
             raise ValueError(
                 f"{name}{list(place)} is a {type(cell).__name__}, but in a table of several columns a "
-                "cell must be one number. If rows are sequences and columns their features, give "
+                "cell must be one number. If rows are sequences and columns their features, pass "
                 f"[np.column_stack(row) for row in np.asarray({name})]."
             )
 
@@ -475,7 +476,7 @@ def _check_padding(padding_value, name):
 
 
 def _refuse_dates(frame):
-    """Refuse columns of dates and durations, of which numbers would be made somehow or not at all."""
+    """Raise an error if columns hold dates or durations, which have no obvious conversion to numbers."""
     for c, dtype in zip(frame.columns, frame.dtypes, strict=True):
         if getattr(dtype, "is_temporal", bool)() or getattr(dtype, "kind", None) in ("m", "M"):
             raise TypeError(
@@ -485,7 +486,7 @@ def _refuse_dates(frame):
 
 
 def _refuse_text(frame):
-    """Refuse a DataFrame in which columns of text stand beside others."""
+    """Raise an error if a DataFrame has columns of text in addition to others."""
     texts = [c for c in frame.columns if _holds_text(np.asarray(frame[c]))]
     if texts and len(frame.columns) > 1:
         named = ", ".join(map(repr, texts))
@@ -525,7 +526,7 @@ def masked_lengths(X, name):
     X : masked array of shape (n_sequences, n_steps, ...)
         Sequences or targets.
     name : str
-        What error messages call them.
+        Name of the array in error messages.
 
     Returns
     -------
@@ -535,7 +536,7 @@ def masked_lengths(X, name):
     Raises
     ------
     ValueError
-        If a step before that is masked, or a part of one; one message names all sequences.
+        If a step before that is masked, or a part of a step; one message names all sequences.
 
     Examples
     --------
@@ -570,8 +571,9 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
         if "\0" in joined:
             i = next(i for i, x in enumerate(X) if "\0" in x)
             raise ValueError(
-                f"{name}[{i}] has the character NUL at step {X[i].index(chr(0))}, which is no part of a text "
-                "and which arrays of NumPy do not keep; take it out, or give codes: [ord(c) for c in text]."
+                f"{name}[{i}] has the character NUL at step {X[i].index(chr(0))}, which is not part of a "
+                "text and which arrays of NumPy do not keep; take it out, or pass codes: "
+                "[ord(c) for c in text]."
             )
         if isinstance(padding_value, str) and len(padding_value) == 1:
             X = [x.rstrip(padding_value) for x in X]
@@ -591,8 +593,8 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
         )
     if _is_pair(X[0]):
         raise TypeError(
-            f"{name} holds pairs of a name and a DataFrame; give the DataFrames alone, "
-            f"[d for _, d in {name}], without columns that are no features (or see Sequences.from_long)."
+            f"{name} holds pairs of a name and a DataFrame; pass the DataFrames alone, "
+            f"[d for _, d in {name}], without columns that are not features (or see Sequences.from_long)."
         )
     arrays, problems = [], Problems(name)
     feature_names = _common_names(X, problems)
@@ -632,7 +634,7 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
 
 
 def _warn_of_byte_order_mark(texts, name):
-    """Warn if texts, or first words, begin with what some editors put before all text of a file."""
+    """Warn if texts, or first words, begin with the byte order mark that some editors write."""
     if any(isinstance(text, str) and text.startswith("\ufeff") for text in texts):
         warnings.warn(
             f"{name} holds a byte order mark, which is read as a character; read the file with "
@@ -642,20 +644,20 @@ def _warn_of_byte_order_mark(texts, name):
 
 
 def _is_frame(x):
-    """Whether something, or a type, is a DataFrame of pandas or polars."""
+    """Return whether an object, or a type, is a DataFrame of pandas or polars."""
     return hasattr(x, "to_numpy") and hasattr(x, "columns")
 
 
 def _is_pair(x):
-    """Whether something is what iterating over groups of a table gives: a name and a DataFrame or Series."""
+    """Return whether an object is a pair of a name and a DataFrame or Series, as `groupby` yields."""
     is_pair = isinstance(x, tuple) and len(x) == 2
     return is_pair and hasattr(x[1], "to_numpy") and not hasattr(x[0], "to_numpy")
 
 
 def _common_names(X, problems):
-    """Give the names of the columns of all DataFrames in a list, and note where they differ.
+    """Return the column names of all DataFrames in a list, and add problems where they differ.
 
-    None if there are no DataFrames, or their columns have no names that are str.
+    Return None if there are no DataFrames, or none of them has names that are all str.
     """
     if not any(map(_is_frame, set(map(type, X)))):
         return None
@@ -671,7 +673,7 @@ def _common_names(X, problems):
         if missing:
             what = f"lacks the columns {missing}, which {problems.name}[{first}] has"
         elif unknown:
-            what = f"has the columns {unknown}, which {problems.name}[{first}] has not"
+            what = f"has the columns {unknown}, which {problems.name}[{first}] lacks"
         else:
             what = f"has the columns of {problems.name}[{first}] in another order"
         problems.add(i, f"{what}; every DataFrame needs the same columns in the same order.")
@@ -679,7 +681,7 @@ def _common_names(X, problems):
 
 
 def _warn_of_order(X, name):
-    """Warn if DataFrames or Series have another order than the dates of their index."""
+    """Warn if DataFrames or Series are not in the order of the dates of their index."""
     unordered = [
         i
         for i, x in enumerate(X)
@@ -700,7 +702,7 @@ _OF_DATES = ("datetime64", "timedelta64", "period")
 
 
 def _plain_width(x):
-    """Width of a plain float array (n_steps, n_features); None for anything that needs a closer look."""
+    """Return the width of a plain float array (n_steps, n_features); None for any other object."""
     is_plain = type(x) is np.ndarray and x.ndim == 2 and x.dtype.kind == "f" and x.size
     return x.shape[1] if is_plain else None
 
@@ -714,7 +716,7 @@ def _step_array(x):
         raise TypeError(f"it is of type {type(x).__name__}.")
     if isinstance(x, (list, tuple)) and len(x) and isinstance(x[0], dict):
         raise TypeError(
-            "its steps are dicts. Give one of their values for each step, [step['word'] for step in x], or "
+            "its steps are dicts. Pass one of their values for each step, [step['word'] for step in x], or "
             "numbers: DictVectorizer(sparse=False) of scikit-learn makes them of the dicts of all steps."
         )
     try:
@@ -730,7 +732,9 @@ def _step_array(x):
         return np.array(x, dtype=object) if ends or a.dtype.kind == "T" else a
     if a.dtype.kind == "O":
         if any(np.ndim(v) for v in a.flat):
-            what = "its steps have different numbers of features." if a.ndim == 1 else "a cell is no number."
+            what = (
+                "its steps have different numbers of features." if a.ndim == 1 else "a cell is not a number."
+            )
             raise ValueError(what)
         a = np.array([np.nan if is_missing(v) else v for v in a.flat]).reshape(a.shape)
         a = a.astype(np.float64) if a.dtype.kind == "O" else a
@@ -742,10 +746,10 @@ def _step_array(x):
 
 
 def _check_steps_all_str(x, a):
-    """Whether the steps `x`, read as the array `a`, are str; an error if only some are."""
+    """Return whether the steps `x`, read as the array `a`, are str; raise an error if only some are."""
     if a.dtype.kind not in "UOT":
         return False
-    steps = x if isinstance(x, (list, tuple)) else a.ravel().tolist()  # the array has made str of all
+    steps = x if isinstance(x, (list, tuple)) else a.ravel().tolist()  # the array has converted all to str
     other = _find_not_str(steps)
     if other is None:
         return True
@@ -759,8 +763,8 @@ def _name_kind(step):
 
 
 def _find_not_str(steps):
-    """Position of the first entry that is not a str, or None."""
-    wrong = {t for t in set(map(type, steps)) if not issubclass(t, str)}  # a fast loop where all is well
+    """Return the position of the first entry that is not a str, or None."""
+    wrong = {t for t in set(map(type, steps)) if not issubclass(t, str)}  # a fast loop if there are none
     return next(t for t, v in enumerate(steps) if type(v) in wrong) if wrong else None
 
 
@@ -792,7 +796,7 @@ def _read_tokens(arrays, kinds, name):
 def _concatenate(arrays, dtype, feature_names=None):
     offsets = np.zeros(len(arrays) + 1, np.int64)
     np.cumsum([len(a) for a in arrays], out=offsets[1:])
-    # Step by step in memory, whatever the order of the arrays: steps are what batches are gathered from.
+    # Steps are contiguous in memory, whatever the order of the arrays: batches are gathered from steps.
     values = np.empty((offsets[-1], *arrays[0].shape[1:]), dtype)
     with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
         np.concatenate(arrays, out=values, casting="unsafe")
@@ -800,7 +804,7 @@ def _concatenate(arrays, dtype, feature_names=None):
 
 
 def _check_widths(arrays, padding_value, allow_nan, problems, dtype):
-    """Check that all arrays have one width; give it to those that are empty, which have none."""
+    """Check that all arrays have the same width, and set it for empty arrays, which have none."""
     name = problems.name
     widths = np.fromiter((a.shape[1] for a in arrays), np.int64, len(arrays))
     is_empty = np.fromiter((len(a) == 0 for a in arrays), bool, len(arrays))
@@ -826,7 +830,7 @@ def _check_widths(arrays, padding_value, allow_nan, problems, dtype):
 
 
 def _find_problems(arrays, padding_value, allow_nan, problems, dtype):
-    """Note what is wrong with single arrays (None for what is none) where they cannot be put together."""
+    """Add problems of single arrays (None if it is not one) that cannot be concatenated."""
     numeric = {
         i: a[:, np.newaxis] if a.ndim == 1 else a
         for i, a in enumerate(arrays)
@@ -866,26 +870,26 @@ def _number_type(arrays, dtype=None):
 
 
 def as_numbers(values, name, dtype=None):
-    """Make floats of numbers of any type.
+    """Convert numbers of any type to floats.
 
     Parameters
     ----------
     values : ndarray
         Numbers.
     name : str
-        What error messages call them.
+        Name of the numbers in error messages.
     dtype : numpy dtype or None, default=None
         See `as_sequences`.
 
     Returns
     -------
     ndarray of float32 or float64
-        `values` itself if it is of that type. What is too large becomes infinite.
+        `values` itself if it has that type. Numbers that are too large become infinite.
 
     Raises
     ------
     ValueError, TypeError
-        If they are complex, or no numbers.
+        If the values are complex, or not numbers.
 
     Examples
     --------
@@ -900,7 +904,7 @@ def as_numbers(values, name, dtype=None):
         raise TypeError(f"{name} does not hold numbers, but {values.dtype}; encode it as numbers first.")
     with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
         try:
-            if values.dtype.kind == "O":  # a table may hold values of pandas that stand for nothing
+            if values.dtype.kind == "O":  # a table may hold missing values of pandas
                 flat = [np.nan if is_missing(value) else value for value in values.flat]
                 values = np.array(flat, dtype=object).reshape(values.shape)
             return values.astype(_number_type([values], dtype), order="C", copy=False)
@@ -915,7 +919,7 @@ def _as_int64(codes, name):
 
 
 def _find_non_finite(sequences, allow_nan, problems, first=0):
-    """Note where sequences, numbered from `first`, hold NaN or infinity."""
+    """Add problems where sequences, numbered from `first`, hold NaN or infinity."""
     values = sequences.values
     if are_finite(values):
         return
@@ -932,7 +936,7 @@ def _find_non_finite(sequences, allow_nan, problems, first=0):
 
 
 def are_finite(values):
-    """Whether all numbers are finite, without a boolean copy of the data where they are.
+    """Return whether all numbers are finite, without a boolean copy of the data if they are.
 
     Parameters
     ----------
@@ -953,13 +957,13 @@ def are_finite(values):
     """
     flat = values.reshape(-1)
     with np.errstate(all="ignore"):
-        # The sum of squares is the fastest that sees every number; but that of large ones may overflow.
+        # The sum of squares is the fastest check of every number, but may overflow for large numbers.
         is_finite = np.isfinite(np.dot(flat, flat)) or np.isfinite(flat.sum(dtype=np.float64))
     return bool(is_finite)
 
 
 def array_shape(X):
-    """Give the shape of X if it is one array with all sequences, or a DataFrame.
+    """Return the shape of X if it is one array with all sequences, or a DataFrame.
 
     Parameters
     ----------
@@ -988,17 +992,17 @@ def array_shape(X):
 
 
 def first_of(X):
-    """Return the first of what a collection holds.
+    """Return the first element of a collection.
 
     Parameters
     ----------
     X : iterable
-        A memoryview, too, whose parts Python cannot always take.
+        Any collection, also a memoryview, which Python cannot always index.
 
     Returns
     -------
     object
-        None if there is nothing.
+        The first element, or None if the collection is empty.
 
     Examples
     --------
@@ -1010,20 +1014,20 @@ def first_of(X):
 
 
 def check_unit(X, sequences, vocabulary, owner, name="X"):
-    """Refuse whole texts where words were fitted, and words where characters were.
+    """Raise an error for whole texts after a fit on words, and for words after a fit on characters.
 
     Parameters
     ----------
     X : text in any form
-        What `sequences` were read from.
+        The data that `sequences` were read from.
     sequences : Sequences
         Tokens that are str.
     vocabulary : array of str
         The tokens that were fitted.
     owner : object
-        What was fitted; named in the message.
+        The fitted object, which the message names.
     name : str, default="X"
-        What the message calls the text.
+        Name of the text in the message.
 
     Raises
     ------
@@ -1034,12 +1038,12 @@ def check_unit(X, sequences, vocabulary, owner, name="X"):
     if longest > 1 and isinstance(first_of(X), str):
         raise TypeError(
             f"{name} holds str, which are read character by character, but {type(owner).__name__} was fitted "
-            f"on words. Split each text into a list of words; if {name} is one sequence, give [{name}]."
+            f"on words. Split each text into a list of words; if {name} is one sequence, pass [{name}]."
         )
     if longest == 1 and min(map(len, sequences.values.tolist())) > 1:
         raise TypeError(
             f"{name} holds words, but {type(owner).__name__} was fitted on single characters. "
-            "Give each text as one str."
+            "Pass each text as one str."
         )
 
 
@@ -1053,7 +1057,7 @@ def check_width(sequences, expected, owner):
     expected : int
         The number of features in `fit`.
     owner : estimator
-        Who expects it.
+        The estimator, which the message names.
 
     Raises
     ------
@@ -1068,7 +1072,7 @@ def check_width(sequences, expected, owner):
     """
     if sequences.n_features == expected:
         return
-    hint = " If X is one sequence, give [X]." if (sequences.lengths == expected).all() else ""
+    hint = " If X is one sequence, pass [X]." if (sequences.lengths == expected).all() else ""
     raise ValueError(
         f"X has {sequences.n_features} features, but {type(owner).__name__} is expecting "
         f"{expected} features as input.{hint}"
@@ -1076,16 +1080,16 @@ def check_width(sequences, expected, owner):
 
 
 def check_columns(X, owner, *, reset):
-    """Learn the number and the names of a table's columns, or check them, as scikit-learn does.
+    """Store the number and the names of a table's columns, or check them, as scikit-learn does.
 
     Parameters
     ----------
     X : array or DataFrame of shape (n_sequences, n_steps)
         Series of one feature.
     owner : estimator
-        Who learns or knows them, as `n_features_in_` and `feature_names_in_`.
+        The estimator that stores them, as `n_features_in_` and `feature_names_in_`.
     reset : bool
-        Whether to learn them.
+        Whether to store them.
 
     Raises
     ------
@@ -1114,24 +1118,24 @@ def check_columns(X, owner, *, reset):
 
 
 def check_names(sequences, owner, *, reset):
-    """Learn the names of features, or check that they are those that an estimator was fitted on.
+    """Store the names of features, or check that they are those that an estimator was fitted on.
 
-    Scikit-learn does so for DataFrames, but warns where only one side has names. That says nothing here: its
-    splitters make lists of arrays, without names, of `Sequences` that have some.
+    Scikit-learn does so for DataFrames, but warns if only one side has names. Here this is not a reason to
+    warn: its splitters turn `Sequences` with names into lists of arrays without names.
 
     Parameters
     ----------
     sequences : Sequences
         Numbers or tokens, with or without names.
     owner : estimator
-        Who learns or knows them, as `feature_names_in_`.
+        The estimator that stores them, as `feature_names_in_`.
     reset : bool
-        Whether to learn them.
+        Whether to store them.
 
     Raises
     ------
     ValueError
-        If both sides have names and these differ, or are in another order.
+        If both sides have names, and these differ or are in another order.
 
     Examples
     --------
@@ -1164,7 +1168,7 @@ def check_names(sequences, owner, *, reset):
 
 
 def is_ragged(y):
-    """Whether `y` holds one sequence of targets for each sequence, and not one target.
+    """Return whether `y` holds a sequence of targets for each sequence, instead of one target.
 
     Parameters
     ----------
@@ -1175,7 +1179,7 @@ def is_ragged(y):
     Returns
     -------
     bool
-        True for one target a step.
+        True if there is one target per step.
 
     Examples
     --------
@@ -1197,7 +1201,7 @@ def is_ragged(y):
 
 
 def _is_list(x):
-    """Whether entries can be taken by their position."""
+    """Return whether an object is a collection that can be indexed by position."""
     is_list = hasattr(x, "__len__") and hasattr(x, "__getitem__")
     return is_list and not isinstance(x, (str, bytes, bytearray, dict))
 
@@ -1208,17 +1212,17 @@ def flatten_steps(y, lengths, *, padded_steps=None, splits_text=False, name="y")
     Parameters
     ----------
     y : list, object array, array or Sequences
-        For each sequence the targets of its steps; an array (n_sequences, n_steps) or
-        (n_sequences, n_steps, n_outputs); or one-dimensional: one target for a whole sequence,
-        which then holds at each of its steps.
+        For each sequence the targets of its steps; an array (n_sequences, n_steps) or (n_sequences, n_steps,
+        n_outputs); or one-dimensional: one target for a whole sequence, which is then used at each of its
+        steps.
     lengths : array of int of shape (n_sequences,)
         Number of steps of each sequence of X.
     padded_steps : int, or array of int of shape (n_sequences,), optional
-        Number of steps with padding, if X came with such: `y` with as many steps is cut as X was.
+        Number of steps including padding, if X was padded: `y` with as many steps is cut like X.
     splits_text : bool, default=False
-        Whether a str in `y` holds one target a character, as where X is texts; else it is one target.
+        Whether a str in `y` holds one target per character, as when X holds texts; else it is one target.
     name : str, default="y"
-        What error messages call the targets.
+        Name of the targets in error messages.
 
     Returns
     -------
@@ -1285,12 +1289,12 @@ def _number(n, noun):
 
 
 def find_caller():
-    """Count the calls between a warning and whoever called this package, for its `stacklevel`.
+    """Return the `stacklevel` of a warning that should point to the code that called this package.
 
     Returns
     -------
     int
-        1 for whoever called this function.
+        1 is the caller of this function.
 
     Examples
     --------
@@ -1305,22 +1309,22 @@ def find_caller():
 
 
 def warn_of_padding_before(sequences, padding_value):
-    """Warn if padding seems to stand at the starts of sequences, where it is read as data.
+    """Warn if sequences seem to be padded at the start, where padding is read as data.
 
-    That is so if no sequence ends with padding, more than half begin with it, and these with different
-    numbers of steps.
+    This is the case if no sequence ends with padding, and more than half begin with different numbers
+    of steps of it.
 
     Parameters
     ----------
     sequences : Sequences
         Numbers, from which padding at the end was cut off.
     padding_value : float
-        What padding holds.
+        Value of the padding.
 
     Warns
     -----
     UserWarning
-        If padding seems to stand at the starts.
+        If sequences seem to be padded at the start.
 
     Examples
     --------
@@ -1340,7 +1344,7 @@ def warn_of_padding_before(sequences, padding_value):
     if np.unique(is_step.argmax(axis=1)).size > 1:
         warnings.warn(
             f"padding_value={padding_value}, but {begins.sum()} of {len(sequences)} sequences in X begin "
-            "with steps of it and none ends so: padding seems to stand at the start, where it is read as "
+            "with steps of it and none ends with it: padding seems to be at the start, where it is read as "
             f"data. Cut it off, {cut_starts(padding_value, sequences.n_features)}; if these steps are data, "
             "leave padding_value out.",
             stacklevel=find_caller(),
@@ -1350,22 +1354,22 @@ def warn_of_padding_before(sequences, padding_value):
 def warn_of_padding(sequences, name="X", *, by_name_only=False, padding_value=None):
     """Warn if sequences seem to be padded, as padding is then learnt like any other step.
 
-    That is so if a token that is called padding ("", "<pad>", "PAD", -100, ...) ends sequences and stands
-    nowhere else. Whatever it is called, it is so if all sequences have one length, half of them end (or
-    begin) with the same step, in runs of different lengths, and this step stands nowhere else. Of numbers, it
-    is one of those that are usual as padding, such as 0 and -999, in all features, or lies between the
-    smallest and the largest number of each feature, as padding does that was scaled.
+    This is the case if a token with the name of padding ("", "<pad>", "PAD", -100, ...) ends sequences and
+    occurs nowhere else. For any other step, all sequences must have the same length, half of them must end
+    (or begin) with this step, in runs of different lengths, and it must occur nowhere else. A step of numbers
+    must also be a usual padding value, such as 0 or -999, in all features, or lie between the smallest and
+    the largest number of each feature, as padding does that was scaled.
 
     Parameters
     ----------
     sequences : Sequences
         Numbers or tokens.
     name : str, default="X"
-        What the message calls them.
+        Name of the sequences in the message.
     by_name_only : bool, default=False
-        Whether to look only for tokens that are called padding.
+        Whether to look only for tokens with the name of padding.
     padding_value : float or str, optional
-        What is known to be padding, and was cut off.
+        Padding value that was already cut off.
 
     Returns
     -------
@@ -1400,7 +1404,7 @@ def warn_of_padding(sequences, name="X", *, by_name_only=False, padding_value=No
         if padding is None or np.all(padding == padding_value):
             continue
         runs = _count_runs(sequences, padding, at_start)
-        # Of few tokens, one may well be where all sequences end.
+        # If there are few tokens, all sequences may well end with the same one.
         is_usual = not sequences.is_tokens or padding in _USUAL_PADDING
         if runs is None or np.unique(runs[(runs > 0) & (runs < lengths)]).size < 2:
             continue
@@ -1421,21 +1425,21 @@ def _is_called_padding(token):
 
 
 def _most_common_padding(edges, values):
-    """Return what half of the first or last steps hold, if it may be padding, else None."""
+    """Return the step that half of the first or last steps equal, if it may be padding, else None."""
     if edges.ndim == 1:
         token, n = Counter(edges.tolist()).most_common(1)[0]
         return token if 2 * n >= len(edges) else None
     for value in _USUAL_PADDING:
         if 2 * np.count_nonzero((edges == value).all(axis=1)) >= len(edges):
             return value
-    step = np.sort(edges, axis=0)[len(edges) // 2]  # what most hold is in the middle
+    step = np.sort(edges, axis=0)[len(edges) // 2]  # the value of more than half is in the middle
     if 2 * np.count_nonzero((edges == step).all(axis=1)) < len(edges):
         return None
     return step if ((values.min(axis=0) < step) & (step < values.max(axis=0))).all() else None
 
 
 def _count_runs(sequences, padding, at_start):
-    """Count the steps of padding at the ends or the starts of sequences; None if it stands elsewhere, too."""
+    """Count the steps of padding at the ends or starts of sequences; None if it also occurs elsewhere."""
     is_padding = sequences.values == padding
     is_padding = is_padding if is_padding.ndim == 1 else is_padding.all(axis=1)
     starts, steps = sequences.offsets[:-1], np.arange(len(is_padding))
@@ -1469,7 +1473,7 @@ def _say_padded(sequences, name, padding, runs, at_start):
         fix += f"; if these are codes of tokens, {codes}"
     warnings.warn(
         f"{name} seems to be padded: {np.count_nonzero(runs)} of {len(sequences)} sequences {where} with "
-        f"{what}, which would be learnt like {like}. {fix}. If it is no padding, all is well.",
+        f"{what}, which would be learnt like {like}. {fix}. If it is not padding, ignore this warning.",
         stacklevel=find_caller(),
     )
     return True
@@ -1481,16 +1485,16 @@ def cut_starts(padding_value, n_features, name="X"):
     Parameters
     ----------
     padding_value : float
-        What padding holds.
+        Value of the padding.
     n_features : int
-        Of a step.
+        Number of features of a step.
     name : str, default="X"
-        What the sequences are called.
+        Name of the sequences in the code.
 
     Returns
     -------
     str
-        For numbers in an array, or a list of arrays.
+        Code for numbers in an array, or in a list of arrays.
 
     Examples
     --------
@@ -1503,14 +1507,14 @@ def cut_starts(padding_value, n_features, name="X"):
 
 
 def warn_of_numbers_as_text(X, sequences):
-    """Warn if texts are numbers, or lists of numbers as they are printed, which are read by the character.
+    """Warn if texts are numbers, or printed lists of numbers, which are read character by character.
 
     Parameters
     ----------
     X : text in any form
-        What `sequences` were read from.
+        The data that `sequences` were read from.
     sequences : Sequences
-        Tokens, or numbers, which are not looked at.
+        Tokens, or numbers, which are not checked.
 
     Warns
     -----
@@ -1575,7 +1579,7 @@ _WITHOUT_TYPES = r're.sub(r"np\.float\d+\(([^()]*)\)|dtype=\S+", r"\1", x)'
 _BETWEEN_NUMBERS = r"np\.float\d+|array|tensor|dtype=[\w.]+|Decimal|[^\w.+-]"
 _DECIMAL_COMMAS = re.compile(r"([+-]?\d+,\d+([\s;]+|$))+")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
-# What makes numbers of digits.
+# Characters that show that digits are numbers.
 _HAS_SIGN = re.compile(r"[.\[,|;]|\d\s+\d+\s+\d|^\s*[+-]\d|\d[eE][+-]?\d")
 _MISSING = ("na", "nan", "null", "none")
 
@@ -1589,25 +1593,25 @@ def _is_number(text):
 
 
 def _is_printed(text):
-    """Whether a text is a number, or numbers as a list or an array of them is printed."""
+    """Return whether a text is a number, or a printed list or array of numbers."""
     found = re.sub(_BETWEEN_NUMBERS, " ", text).split()
-    return bool(found) and all(map(_is_number, found)) and "\u2212" not in text  # a minus that float refuses
+    return bool(found) and all(map(_is_number, found)) and "\u2212" not in text  # a minus float rejects
 
 
 def warn_of_feature_names(X):
-    """Warn if a table is read as series of one feature, but its columns have names that are no time.
+    """Warn if a table is read as series of one feature, but its columns have names that are not times.
 
     Names with a number in them may be times (t0, 2026-01-01), or numbered features (x0), which look alike.
 
     Parameters
     ----------
     X : DataFrame or array
-        Of two axes.
+        A table with two axes.
 
     Warns
     -----
     UserWarning
-        If more than half of the columns of a DataFrame have names that are no time.
+        If more than half of the columns of a DataFrame have names that are not times.
 
     Examples
     --------
@@ -1622,10 +1626,11 @@ def warn_of_feature_names(X):
     if 2 * len(no_time) <= len(names) or are_in_order:
         return
     warnings.warn(
-        f"X is a DataFrame whose columns {no_time[:5]} have names that are no time, but each row is read as "
-        f"a sequence of {_number(len(names), 'step')} of one feature. If rows are steps with such features, "
-        "give X, ids = Sequences.from_long(table, id_column, sort_by=time_column) and a y for each id; if a "
-        "row is a sequence of one step, X.to_numpy()[:, np.newaxis]; if columns are steps, X.to_numpy().",
+        f"X is a DataFrame whose columns {no_time[:5]} have names that are not times, but each row is read "
+        f"as a sequence of {_number(len(names), 'step')} of one feature. If rows are steps with such "
+        "features, pass X, ids = Sequences.from_long(table, id_column, sort_by=time_column) and a y for "
+        "each id; if a row is a sequence of one step, X.to_numpy()[:, np.newaxis]; if columns are steps, "
+        "X.to_numpy().",
         stacklevel=find_caller(),
     )
 
@@ -1650,7 +1655,7 @@ def check_same_number(y, X, name):
     X : sized
         Sequences, or anything with one entry for each.
     name : str
-        What error messages call `y`.
+        Name of `y` in error messages.
 
     Raises
     ------
@@ -1672,17 +1677,17 @@ def check_same_number(y, X, name):
 
 
 def has_no_axis(x):
-    """Whether something is an array without axes, which has no length.
+    """Return whether an object is an array without axes, which has no length.
 
     Parameters
     ----------
     x : object
-        Anything.
+        Any object.
 
     Returns
     -------
     bool
-        False for what is no array.
+        False if it is not an array.
 
     Examples
     --------
@@ -1695,14 +1700,14 @@ def has_no_axis(x):
 
 
 def check_not_masked(y, name):
-    """Refuse targets or weights of which some are masked.
+    """Raise an error if some targets or weights are masked.
 
     Parameters
     ----------
     y : array or list
         Targets or weights.
     name : str
-        What error messages call them.
+        Name of the values in error messages.
 
     Raises
     ------
@@ -1725,7 +1730,7 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
     Parameters
     ----------
     sample_weight : array of shape (n_sequences,), ragged list, or None
-        One weight a sequence; or, where targets belong to steps, one weight a step.
+        One weight per sequence; or, if targets belong to steps, one weight per step.
     lengths : array of int of shape (n_sequences,)
         Number of steps of each sequence.
     per_step : bool
@@ -1793,7 +1798,7 @@ def check_sample_weight(sample_weight, lengths, *, per_step):
 def bound_weights(weights):
     """Scale weights down (or up) if they are so large (or small) that sums and products of them overflow.
 
-    What counts is how they compare.
+    Only their ratios matter.
 
     Parameters
     ----------
@@ -1817,17 +1822,17 @@ def bound_weights(weights):
 
 
 def object_array(arrays):
-    """Put arrays into a one-dimensional object array, also where all have one length.
+    """Put arrays into a one-dimensional object array, also if all have the same length.
 
     Parameters
     ----------
     arrays : iterable of ndarray
-        What the result holds.
+        The arrays.
 
     Returns
     -------
     ndarray of object of shape (n,)
-        Can be indexed by arrays and masks, which a list cannot.
+        The arrays. Unlike a list, it can be indexed by arrays and masks.
 
     Examples
     --------

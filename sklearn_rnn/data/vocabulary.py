@@ -1,4 +1,4 @@
-"""Which tokens there are, and which are frequent."""
+"""Distinct and frequent tokens."""
 
 import numbers
 
@@ -8,7 +8,7 @@ _LONGEST = 100  # characters; longer tokens would need too much memory in arrays
 
 
 def find_tokens(sequences):
-    """Find which tokens there are.
+    """Find the distinct tokens.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def find_tokens(sequences):
     tokens : ndarray of shape (n_tokens,)
         The tokens, sorted.
     counts : ndarray of int64 of shape (n_tokens,)
-        How often each comes.
+        Number of occurrences of each.
 
     Examples
     --------
@@ -33,26 +33,26 @@ def find_tokens(sequences):
 
 
 def find_frequent(tokens, counts, min_frequency, max_tokens=None):
-    """Find the tokens that come often enough.
+    """Find the tokens that occur often enough.
 
     Parameters
     ----------
     tokens : ndarray of shape (n_tokens,)
         Tokens.
     counts : ndarray of int of shape (n_tokens,)
-        How often each comes.
+        Number of occurrences of each.
     min_frequency, max_tokens
         See `preprocessing.TokenEncoder`.
 
     Returns
     -------
     ndarray of int of shape (n_frequent,)
-        Their places in `tokens`, that of the most frequent first.
+        Their positions in `tokens`, that of the most frequent first.
 
     Raises
     ------
     ValueError
-        If there are none.
+        If no token is frequent enough.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def find_frequent(tokens, counts, min_frequency, max_tokens=None):
 
 
 def as_fixed_width(tokens):
-    """Hold text in an array of one width, which NumPy sorts and compares several times as fast as objects.
+    """Convert text to fixed width, which NumPy sorts and compares several times as fast as objects.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def as_fixed_width(tokens):
     Returns
     -------
     ndarray of shape (n_tokens,)
-        The same; objects still where a token is long, and integers as they are.
+        The same tokens. Objects stay objects if a token is long, and integers are not changed.
 
     Examples
     --------

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def check_option(name, value, options):
-    """Raise ValueError, naming the nearest legal value, unless `value` is one of `options`."""
+    """Raise a ValueError that names the nearest allowed value, unless `value` is one of `options`."""
     if value in options:
         return
     message = f"{name}={value!r} is not one of {', '.join(map(repr, options))}."
@@ -18,7 +18,7 @@ def check_option(name, value, options):
 
 
 def check_count(name, value, minimum):
-    """Raise TypeError unless `value` is an integer, ValueError if it lies below `minimum`."""
+    """Raise a TypeError unless `value` is an integer, and a ValueError if it is below `minimum`."""
     if not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     if value < minimum:
@@ -31,13 +31,13 @@ def draw_lengths(n_sequences, n_steps, minimum, rng):
     Parameters
     ----------
     n_sequences : int
-        How many lengths to draw.
+        Number of lengths to draw.
     n_steps : int or tuple (min, max)
         Every length, or the bounds (both included) between which lengths are drawn uniformly.
     minimum : int
         The shortest length that the problem allows.
     rng : numpy.random.RandomState
-        Where the lengths are drawn from.
+        Source of the lengths.
 
     Returns
     -------

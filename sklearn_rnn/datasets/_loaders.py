@@ -1,4 +1,4 @@
-"""The data sets shipped in the folder ``data``; each has its description in the .rst file beside it."""
+"""The data sets in the folder ``data``; each is described in the .rst file next to it."""
 
 import csv
 import gzip
@@ -44,7 +44,7 @@ def load_japanese_vowels(*, subset="all", return_X_y=False):
     ----------
     subset : {"all", "train", "test"}, default="all"
         Which rows to load. The split is the authors' own: the utterances of the test set were recorded on
-        other occasions. "all" gives the rows of "train", then those of "test".
+        other occasions. "all" returns the rows of "train", then those of "test".
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
 
@@ -124,8 +124,8 @@ def load_surnames(*, return_X_y=False):
     Largest class       Irish, 20.2 % of the rows
     =================   =========================
 
-    160 names occur in two or more languages, so no classifier gets more than 98.5 % of all rows right.
-    The rows are in random order, always the same.
+    160 names occur in two or more languages, so no classifier can get more than 98.5 % of all rows right. The
+    rows are in random order, always the same.
 
     Parameters
     ----------
@@ -185,10 +185,10 @@ def load_seattle_weather(*, return_X_y=False):
     Labels          5 (sun 714, fog 411, rain 259, drizzle 54, snow 23)
     =============   =======================================================
 
-    Always saying "sun" is right on 48.9 % of the days, repeating the word of the day before on 65.4 %.
+    Always predicting "sun" is right on 48.9 % of the days, repeating the word of the day before on 65.4 %.
 
-    The weather words are not used alike in all years: the station stopped reporting rain as such in 2013,
-    and many rainy days since then are called "fog" [2]_. A split by year therefore tests on labels that
+    The weather words are not used the same way in all years: the station stopped reporting rain as such in
+    2013, and many rainy days since then are called "fog" [2]_. A split by year therefore tests on labels that
     follow another rule than those in training.
 
     Parameters
@@ -326,7 +326,7 @@ def load_chess_openings(*, return_X_y=False):
 
 
 def load_pronunciations(*, return_X_y=False):
-    """Load English words and how they are said (sequence to sequence).
+    """Load English words and their pronunciations (sequence to sequence).
 
     ==============   ===================================
     Sequences        10000
@@ -336,7 +336,7 @@ def load_pronunciations(*, return_X_y=False):
     Phonemes         69 distinct, 39 without the stress
     ==============   ===================================
 
-    Phonemes are those of the ARPAbet. Vowels end in a digit, which is their stress: 0 for none, 1 for
+    Phonemes are those of the ARPAbet. Vowels end with a digit, which is their stress: 0 for none, 1 for
     primary, 2 for secondary. The rows are in random order, always the same.
 
     Parameters
@@ -350,7 +350,7 @@ def load_pronunciations(*, return_X_y=False):
         Dictionary-like object, with the attributes:
 
         data : list of n_sequences str
-            The words, in small letters.
+            The words, in lower case.
         target : list of n_sequences lists of str
             The phonemes of each.
         target_names : list of str

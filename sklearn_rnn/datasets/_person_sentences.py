@@ -15,8 +15,8 @@ _LAST_NAMES = (
     "Houston Jackson Lancaster Lincoln Stafford Washington Wellington Wells"
 ).split()
 
-# Pairs of sentences: a person's name, in brackets, and the same words meaning something else. What tells
-# them apart stands before the name or after it, next to it or some words away.
+# Pairs of sentences: a person's name, in brackets, and the same words meaning something else. The words that
+# distinguish them come before the name or after it, next to it or some words away.
 _TEMPLATES = [
     template.split()
     for template in (
@@ -67,29 +67,29 @@ def _fill(template, bio, rng):
 def make_person_sentences(n_sequences=1000, *, bio=False, random_state=None):
     """Generate sentences and mark the names of people in them (many to many, one label a word).
 
-    The question behind it is whether "Teddy" is part of a person's name in "He said, Teddy Roosevelt was a
+    The underlying question is whether "Teddy" is part of a person's name in "He said, Teddy Roosevelt was a
     great President!" and in "He said, Teddy bears are on sale!" [1]_. All words that occur in names occur
-    with other meanings as well (cities, streets, bears), about equally often. Only their context tells
-    which it is, and it may stand on either side, next to the word or some words away.
+    with other meanings as well (cities, streets, bears), about equally often. Only the context decides, and
+    it may be on either side, next to the word or some words away.
 
-    No classifier that sees one word at a time gets more than about 0.90 of the words right, as many as by
-    labelling all of them "O". Reading from left to right, about 0.99 can be reached, from right to left
-    0.97; reading in both directions, all of them. (Measured as the share of the most frequent label for
-    each word, for each beginning of a sentence, for each end of one.)
+    No classifier that sees one word at a time can get more than about 0.90 of the words right, as many as by
+    labelling all of them "O". Reading from left to right, about 0.99 can be reached, from right to left 0.97;
+    reading in both directions, all of them. (Measured as the share of the most frequent label for each word,
+    for each beginning of a sentence, for each end of one.)
 
     Parameters
     ----------
     n_sequences : int, default=1000
         The number of sentences.
     bio : bool, default=False
-        Whether to tell the first word of a name ("B-PER") from the others ("I-PER").
+        Whether to distinguish the first word of a name ("B-PER") from the others ("I-PER").
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same output on every call.
 
     Returns
     -------
     X : list of n_sequences lists of str
-        The words of each sentence; punctuation marks are words of their own.
+        The words of each sentence; punctuation marks are separate words.
     y : list of n_sequences ndarrays of str of shape (n_steps_i,)
         The labels, "PER" or "O"; or "B-PER", "I-PER" or "O" if `bio` is True.
 
@@ -112,7 +112,8 @@ def make_person_sentences(n_sequences=1000, *, bio=False, random_state=None):
     He said , Austin Lincoln was a great President !
     O O O PER PER O O O O O
 
-    No classifier that sees one word at a time can do better than to give each word its most frequent label:
+    No classifier that sees one word at a time can do better than predict the most frequent label of each
+    word:
 
     >>> from collections import Counter, defaultdict
     >>> counts = defaultdict(Counter)

@@ -7,17 +7,17 @@ from sklearn_rnn.datasets._arguments import check_count, draw_lengths
 
 
 def _cut(steps, lengths):
-    """Cut the steps of all sequences, (S, ...), into one array a sequence."""
+    """Cut the steps of all sequences, (S, ...), into one array per sequence."""
     return np.split(steps, np.cumsum(lengths)[:-1])
 
 
 def make_adding_problem(n_sequences=1000, n_steps=100, *, random_state=None):
     """Generate the adding problem (many to one, regression).
 
-    At each step the first feature is a random value, the second a marker. Exactly two steps of a sequence
-    are marked, anywhere; the target is the sum of their values. To solve it, a network has to carry one
-    value unharmed over any number of steps. This is the variant of [2]_; in [1]_ one of the markers lies
-    within the first ten steps, and values lie in [-1, 1].
+    At each step the first feature is a random value, the second a marker. Exactly two steps of a sequence are
+    marked, anywhere; the target is the sum of their values. To solve it, a network must remember one value
+    over any number of steps. This is the variant of [2]_; in [1]_ one of the markers is within the first ten
+    steps, and values lie in [-1, 1].
 
     A network that learnt nothing predicts 1 everywhere and has a mean squared error of 1/6 = 0.167.
 
@@ -72,8 +72,8 @@ def make_adding_problem(n_sequences=1000, n_steps=100, *, random_state=None):
 def make_delayed_copy(n_sequences=1000, n_steps=20, *, delay=5, n_symbols=8, random_state=None):
     r"""Generate the delayed copy problem (many to many, one label a step).
 
-    Each step shows a random symbol, and the label is the symbol shown `delay` steps earlier. A network has
-    to hold the last `delay` symbols at any time. The first `delay` steps have the label 0, "blank".
+    Each step shows a random symbol, and the label is the symbol shown `delay` steps earlier. A network must
+    remember the last `delay` symbols at any time. The first `delay` steps have the label 0, "blank".
 
     With K symbols, a network that knows how many steps have passed but recalls no symbol is right on
     a share of ``(delay + (n_steps - delay) / K) / n_steps`` of the steps, 0.344 with the defaults.
@@ -85,7 +85,7 @@ def make_delayed_copy(n_sequences=1000, n_steps=20, *, delay=5, n_symbols=8, ran
     n_steps : int or tuple (min, max), default=20
         The number of steps of every sequence, or the bounds between which it is drawn; above `delay`.
     delay : int, default=5
-        How many steps lie between a symbol and its label. With 0 no memory is needed.
+        Number of steps from a symbol to its label. With 0 no memory is needed.
     n_symbols : int, default=8
         The number of different symbols, K, at least 2.
     random_state : int, RandomState instance or None, default=None
@@ -128,8 +128,8 @@ def make_delayed_copy(n_sequences=1000, n_steps=20, *, delay=5, n_symbols=8, ran
 def make_parity(n_sequences=1000, n_steps=(1, 20), *, per_step=True, random_state=None):
     r"""Generate the parity problem: is the number of ones so far odd? (one label a step or a sequence).
 
-    No step can be left out and no part of a sequence tells anything about the answer, yet one bit of
-    memory is enough: the label is the exclusive or of the bit and the label before.
+    No step can be left out and no part of a sequence is informative about the answer, yet one bit of memory
+    is enough: the label is the exclusive or of the bit and the label before.
 
     Bits are fair coins, so labels are too: a network that learnt nothing is right on half of them.
 

@@ -7,7 +7,7 @@ from sklearn_rnn.datasets._arguments import check_count
 
 _SYMBOLS = "BEPSTVX"
 
-# state -> {symbol: next state}; the walk starts in state 0 and ends in the state that has no way out.
+# state -> {symbol: next state}; the walk starts in state 0 and ends in the state without moves.
 _REBER = {
     0: {"B": 1},
     1: {"T": 2, "P": 3},
@@ -21,9 +21,9 @@ _REBER = {
 
 
 def _embed(grammar):
-    """B, then T or P, then a string of `grammar`, then the same T or P again, then E."""
+    """Build the grammar of B, T or P, a string of `grammar`, the same T or P again, and E."""
     embedded = {0: {"B": 1}, 1: {c: (c, 0) for c in "TP"}, 2: {"E": 3}, 3: {}}
-    for c in "TP":  # one copy of the grammar for each symbol that has to be remembered
+    for c in "TP":  # one copy of the grammar for each symbol to remember
         for state, moves in grammar.items():
             embedded[c, state] = {symbol: (c, target) for symbol, target in moves.items()} or {c: 2}
     return embedded
@@ -33,7 +33,7 @@ _EMBEDDED = _embed(_REBER)
 
 
 def reber_next_symbols(string, *, embedded=True):
-    """Tell which symbols the Reber grammar allows after the beginning of a string.
+    """Return the symbols that the Reber grammar allows after the beginning of a string.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def reber_next_symbols(string, *, embedded=True):
     Returns
     -------
     symbols : str or None
-        The legal symbols in alphabetical order, at most two. Empty after a complete string, None if
-        `string` itself breaks the grammar. A string is grammatical exactly if the answer is ``""``.
+        The legal symbols in alphabetical order, at most two. Empty after a complete string, None if `string`
+        itself breaks the grammar. A string is grammatical if and only if the result is ``""``.
 
     References
     ----------
@@ -90,7 +90,7 @@ def _exchange(string, i, symbols, rng):
 
 
 def _corrupt(string, embedded, rng):
-    """Exchange one symbol of a grammatical string so that the grammar is broken."""
+    """Replace one symbol of a grammatical string so that it breaks the grammar."""
     if embedded and rng.randint(2):
         return _exchange(string, len(string) - 2, "PT", rng)
     corrupted = string
@@ -103,15 +103,15 @@ def make_reber_grammar(n_sequences=1000, *, embedded=True, random_state=None):
     """Generate strings that follow the Reber grammar, and strings that break it (classification).
 
     Grammatical strings are walks through the automaton of [1]_, both ways at a fork being equally likely.
-    Half the strings are walks in which one symbol, neither the first nor the last, was exchanged such that
-    the string is no longer grammatical. Both kinds are equally long on average.
+    Half the strings are walks in which one symbol, neither the first nor the last, was replaced so that the
+    string is no longer grammatical. Both kinds are equally long on average.
 
-    In the embedded grammar the last symbol but one repeats the second one, however long the string in
-    between is. About half the ungrammatical strings are wrong in this last symbol but one, which no look at
-    neighbouring symbols can find. In the plain grammar, most errors show in neighbouring symbols.
+    In the embedded grammar the last symbol but one repeats the second one, however long the string in between
+    is. About half the ungrammatical strings are wrong in this last symbol but one, which cannot be found from
+    neighbouring symbols. In the plain grammar, most errors show in neighbouring symbols.
 
-    A classifier that learnt nothing is right on half the strings. One that knows which symbols may stand
-    side by side, and nothing else, gets about 0.69 (embedded) or 0.91 (plain) right.
+    A classifier that learnt nothing is right on half the strings. One that knows only which symbols may be
+    neighbours gets about 0.69 (embedded) or 0.91 (plain) right.
 
     Parameters
     ----------

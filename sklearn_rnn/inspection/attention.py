@@ -1,12 +1,12 @@
-"""The display of attention: where a decoder looked while it wrote."""
+"""The display of attention: which steps of the source a decoder used for each token."""
 
 import numpy as np
 
 
 class AttentionDisplay:
-    """Where a model looked in its source at each token that it wrote, as a map of weights.
+    """Map of the attention weights over the source for each token of the target.
 
-    Use :meth:`from_estimator` to make it from a fitted `RNNSeq2Seq`.
+    Use :meth:`from_estimator` to create it from a fitted `RNNSeq2Seq`.
 
     Parameters
     ----------
@@ -15,14 +15,14 @@ class AttentionDisplay:
     target : str or sequence of tokens
         The target, of n_steps tokens.
     weights : array-like of shape (n_steps + 1, n_source_steps)
-        A row for each token of the target and for its end, as `RNNSeq2Seq.attention_weights` gives them.
+        A row for each token of the target and for its end, as `RNNSeq2Seq.attention_weights` returns them.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
         The axes: the source from left to right, the target from top to bottom.
     figure_ : matplotlib.figure.Figure
-        The figure that holds them.
+        The figure that contains the axes.
     im_ : matplotlib.image.AxesImage
         The map.
     colorbar_ : matplotlib.colorbar.Colorbar
@@ -51,7 +51,7 @@ class AttentionDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, source, target=None, *, ax=None, cmap="Blues"):
-        """Draw where a fitted model looks.
+        """Draw the attention weights of a fitted model.
 
         Parameters
         ----------
@@ -60,9 +60,9 @@ class AttentionDisplay:
         source : str or sequence
             A single source, in the form that the model was fitted on.
         target : str or sequence of tokens, optional
-            Its target; by default the one that is predicted.
+            The target; by default the predicted one.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; by default a new figure that fits.
+            Axes to draw on; by default those of a new figure of suitable size.
         cmap : str or matplotlib.colors.Colormap, default="Blues"
             The colours, from 0 to 1.
 
@@ -86,13 +86,13 @@ class AttentionDisplay:
         if not hasattr(estimator, "attention_weights"):
             raise ValueError(
                 f"{type(estimator).__name__} has no method attention_weights: it writes no sequences. "
-                "Give a fitted RNNSeq2Seq."
+                "Pass a fitted RNNSeq2Seq."
             )
         target = estimator.predict(X)[0] if target is None else target
         return cls(source, target, estimator.attention_weights(X, [target])[0]).plot(ax=ax, cmap=cmap)
 
     def plot(self, *, ax=None, cmap="Blues"):
-        """Draw.
+        """Draw the map.
 
         Parameters
         ----------
@@ -112,7 +112,7 @@ class AttentionDisplay:
             raise ValueError(
                 f"weights has shape {weights.shape}, but a source of {n_source} steps and a target of "
                 f"{n_steps - 1} tokens (and its end) need {(n_steps, n_source)}. A transformer that cuts "
-                "sequences or joins tokens has to be applied before."
+                "sequences or joins tokens must be applied before."
             )
         if ax is None:
             size = (2 + 0.3 * n_source, 1 + 0.3 * n_steps)
@@ -130,5 +130,5 @@ class AttentionDisplay:
 
 
 def _escape(tokens):
-    """Give tokens as they are to be shown: a $ begins no formula."""
+    """Return tokens in the form that is shown: a $ is escaped, so that it does not begin a formula."""
     return [str(token).replace("$", r"\$") for token in tokens]

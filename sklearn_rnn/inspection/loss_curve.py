@@ -1,12 +1,12 @@
-"""How the loss fell while training."""
+"""The display of the training loss."""
 
 import numpy as np
 
 
 class LossCurveDisplay:
-    """The training loss of each epoch, and the validation score where there is one.
+    """Curve of the training loss by epoch, and of the validation score if there is one.
 
-    Use :meth:`from_estimator` to make it from a fitted estimator.
+    Use :meth:`from_estimator` to create it from a fitted estimator.
 
     Parameters
     ----------
@@ -18,9 +18,9 @@ class LossCurveDisplay:
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the loss is drawn.
+        Axes with the loss curve.
     figure_ : matplotlib.figure.Figure
-        The figure that holds it.
+        The figure that contains the axes.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class LossCurveDisplay:
         estimator : estimator or Pipeline
             A fitted `RNNClassifier`, `RNNTagger` or `RNNRegressor`, or a pipeline that ends with one.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; by default a new figure.
+            Axes to draw on; by default those of a new figure.
 
         Returns
         -------
@@ -62,12 +62,12 @@ class LossCurveDisplay:
         return cls(estimator.loss_curve_, estimator.validation_scores_).plot(ax=ax)
 
     def plot(self, *, ax=None):
-        """Draw.
+        """Draw the curve.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; by default a new figure.
+            Axes to draw on; by default those of a new figure.
 
         Returns
         -------

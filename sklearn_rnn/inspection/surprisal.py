@@ -1,4 +1,4 @@
-"""Which tokens of a text a language model did not expect."""
+"""The display of the surprisal of the tokens of a text."""
 
 import html
 import math
@@ -10,42 +10,42 @@ import numpy as np
 
 from sklearn_rnn.data.validation import as_codes
 
-MAX_LINES = 100  # each character is an object of its own: drawing these takes some seconds
+MAX_LINES = 100  # each character is a separate object: drawing these takes some seconds
 _RED = np.array([244, 109, 67])  # as background of black letters it has a contrast above 4.5
 
 
 class SurprisalDisplay:
     """A text, coloured by how little a language model expected each of its tokens.
 
-    The surprisal of a token is its negative log-probability, given all before it. It is shown in bits: a
-    token of 3 bits had a probability of 1/8. Use :meth:`from_estimator` to make it from a fitted language
+    The surprisal of a token is its negative log-probability, given all tokens before it. It is shown in bits:
+    a token of 3 bits had a probability of 1/8. Use :meth:`from_estimator` to create it from a fitted language
     model.
 
     Parameters
     ----------
     text : str or sequence of tokens
-        The text, of n_steps tokens. The characters of a str stand side by side, other tokens, such as words,
-        apart. Characters that are shown as one, such as an emoji and its skin tone, or a letter and an accent
-        behind it, are coloured as one, by the sum of their bits.
+        The text, of n_steps tokens. The characters of a str are shown side by side, other tokens, such as
+        words, with spaces in between. Characters that are shown as one, such as an emoji and its skin tone,
+        or a letter and an accent after it, are coloured as one, by the sum of their bits.
     surprisal : array-like of shape (n_steps,)
-        The surprisal of each token in nats, as `RNNLanguageModel.surprisal` gives it.
+        The surprisal of each token in nats, as `RNNLanguageModel.surprisal` returns it.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Where the text is drawn.
+        Axes with the text.
     figure_ : matplotlib.figure.Figure
-        The figure that holds it.
+        The figure that contains the axes.
     im_ : matplotlib.collections.QuadMesh
         The colours behind the characters, in bits.
     text_ : list of matplotlib.text.Text
-        The characters, in their order; blanks are not among them.
+        The characters, in order, without blanks.
     colorbar_ : matplotlib.colorbar.Colorbar
         The scale.
 
     See Also
     --------
-    LossCurveDisplay : How the loss fell while training.
+    LossCurveDisplay : The training loss by epoch.
 
     Examples
     --------
@@ -76,14 +76,14 @@ class SurprisalDisplay:
         text : str or sequence of tokens
             A single text, in the form that the model was fitted on: a str, a list of words, or codes.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; by default a new figure that fits the text.
+            Axes to draw on; by default those of a new figure that fits the text.
         cmap : str or matplotlib.colors.Colormap, default="YlOrRd"
             The colours, from 0 bits on.
         vmax : float, optional
-            The number of bits at which the colours end; by default the largest. Give the same to
-            compare texts.
+            The number of bits at which the colours end; by default the largest. Use the same value to compare
+            texts.
         width : int, default=80
-            Largest number of characters on a line.
+            Maximum number of characters on a line.
 
         Returns
         -------
@@ -93,7 +93,7 @@ class SurprisalDisplay:
         Raises
         ------
         ValueError, TypeError
-            If the estimator is no fitted language model, or cannot read `text`; if a transformer before it
+            If the estimator is not a fitted language model, or cannot read `text`; if a transformer before it
             changes the number of tokens; if the text fills more than 100 lines.
         """
         estimator = getattr(estimator, "best_estimator_", estimator)
@@ -105,13 +105,13 @@ class SurprisalDisplay:
         if not hasattr(estimator, "surprisal"):
             raise ValueError(
                 f"{type(estimator).__name__} has no method surprisal: it is not a language model. "
-                "Give a fitted RNNLanguageModel."
+                "Pass a fitted RNNLanguageModel."
             )
         display = cls(text, estimator.surprisal(X)[0])
         return display.plot(ax=ax, cmap=cmap, vmax=vmax, width=width)
 
     def plot(self, *, ax=None, cmap="YlOrRd", vmax=None, width=80):
-        """Draw.
+        """Draw the text.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class SurprisalDisplay:
         if lines[-1] >= MAX_LINES:
             raise ValueError(
                 f"text fills {lines[-1] + 1} lines of {width} characters, but at most {MAX_LINES} are drawn; "
-                "give a part of it, make lines longer (width=), or use "
+                "pass a part of it, make lines longer (width=), or use "
                 "SurprisalDisplay(text, surprisal).to_html()."
             )
         n_lines, n_columns = max(6, lines[-1] + 1), max(20, max(columns) + 1)  # short texts are not stretched
@@ -162,7 +162,7 @@ class SurprisalDisplay:
         return self
 
     def to_html(self, *, vmax=None):
-        """Give the coloured text as HTML, of any length and without matplotlib.
+        """Return the coloured text as HTML, of any length and without matplotlib.
 
         Parameters
         ----------
@@ -206,7 +206,7 @@ class SurprisalDisplay:
         if bits.shape != (len(self.text),):
             raise ValueError(
                 f"text has {len(self.text)} tokens, but surprisal has shape {bits.shape}; a number is needed "
-                "for each token. A transformer that cuts texts or joins tokens has to be applied before."
+                "for each token. A transformer that cuts texts or joins tokens must be applied before."
             )
         if len(bits) == 0:
             raise ValueError("text is empty; there is nothing to show.")
@@ -214,10 +214,10 @@ class SurprisalDisplay:
 
 
 def split_graphemes(text):
-    r"""Split a text into what readers take for one character each.
+    r"""Split a text into what readers see as single characters.
 
     These are the most common of Unicode's extended grapheme clusters (UAX 29): a character with the marks,
-    joiners, skin tones and tags behind it, and two letters that are a flag.
+    joiners, skin tones and tags after it, and two letters that are a flag.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _is_flag_letter(character):
 
 
 def _extends(character):
-    """Whether a character changes how the one before it is shown: marks, joiners, skin tones, tags."""
+    """Return whether a character changes how the one before is shown: marks, joiners, skin tones, tags."""
     if character < "\u0300":
         return False
     if "\U0001f3fb" <= character <= "\U0001f3ff" or "\U000e0020" <= character <= "\U000e007f":
@@ -263,7 +263,7 @@ def _extends(character):
 
 
 def _lay_out(text, width):
-    """Give line, column, token and form of each character; lines end between words where they can."""
+    """Return line, column, token and form of each character; lines end between words if possible."""
     if not isinstance(width, numbers.Integral) or width < 1:
         raise ValueError(f"width must be an integer of at least 1, but it is {width!r}.")
     is_text = isinstance(text, str)
@@ -274,7 +274,7 @@ def _lay_out(text, width):
         if column > 0 and column + len(word) - word[-1].isspace() > width:
             line, column = line + 1, 0
         for character in word:
-            if column >= width + character.isspace():  # a blank may stand beyond the edge
+            if column >= width + character.isspace():  # a blank may be beyond the edge
                 line, column = line + 1, 0
             places.append((line, column, owner, character))
             column += 1
@@ -287,9 +287,9 @@ def _lay_out(text, width):
 
 
 def _luminance(rgb):
-    """Give how bright colours (n, 3) are; on more than 0.18, black has more contrast than white (WCAG 2)."""
+    """Return the luminance of colours (n, 3); above 0.18, black has more contrast than white (WCAG 2)."""
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
 
 
-# How characters are drawn that have no form of their own.
+# How characters without a visible form are drawn.
 _VISIBLE = {"\n": "↵", "\t": "⇥"} | {chr(code): "�" for code in [*range(9), *range(11, 32), 127]}

@@ -1,4 +1,4 @@
-"""How the metrics read labels, numbers and weights: laid flat, and checked against each other."""
+"""Input of the metrics: labels, numbers and weights are laid end to end and checked."""
 
 import numbers
 from difflib import get_close_matches
@@ -18,7 +18,7 @@ from sklearn_rnn.data.validation import (
 
 
 class LabelPairs(NamedTuple):
-    """True and predicted labels of all steps, coded by their places in `labels`."""
+    """True and predicted labels of all steps, coded by their positions in `labels`."""
 
     true: np.ndarray  # int64 (n_steps_total,)
     pred: np.ndarray  # int64 (n_steps_total,)
@@ -27,12 +27,12 @@ class LabelPairs(NamedTuple):
 
 
 def pair_labels(y_true, y_pred, more_labels=()):
-    """Code true and predicted labels alike; `more_labels` get codes even if they occur nowhere."""
+    """Code true and predicted labels the same way; `more_labels` also get codes if they do not occur."""
     y_true, y_pred = read_rows(y_true, "y_true"), read_rows(y_pred, "y_pred")
     if are_str(y_true) and are_str(y_pred):
         raise TypeError(
             "y_true and y_pred hold str, one for each sequence. If these are the labels of one sequence, "
-            "give [y_true] and [y_pred]; if they are texts and each character is a label, give list(text) "
+            "pass [y_true] and [y_pred]; if they are texts and each character is a label, pass list(text) "
             "for each."
         )
     true, lengths = read_labels(y_true, "y_true")
@@ -44,7 +44,7 @@ def pair_labels(y_true, y_pred, more_labels=()):
 
 
 def read_labels(y, name):
-    """Lay labels end to end; return a list of plain Python objects, and the lengths of the sequences."""
+    """Return labels laid end to end, as a list of plain Python objects, and the lengths of the sequences."""
     rows = read_rows(y, name)
     _check_per_step(rows, name)
     problems = Problems(name)
@@ -60,7 +60,7 @@ def read_labels(y, name):
         labels = list(chain.from_iterable(rows))
     try:
         all_good = not any(is_missing(label) or getattr(label, "ndim", 0) for label in set(labels))
-    except TypeError:  # what has no hash is no label
+    except TypeError:  # what has no hash is not a label
         all_good = False
     if not all_good:
         for i, row in enumerate(rows):
@@ -70,27 +70,27 @@ def read_labels(y, name):
 
 
 def _check_per_step(rows, name):
-    """Refuse what holds one number a sequence, as an estimator that answers once a sequence gives it."""
+    """Raise an error for one number per sequence, as an estimator of whole sequences predicts."""
     if rows and all(isinstance(row, numbers.Number) for row in rows):
         refuse_per_sequence(name, f"one {type(rows[0]).__name__}")
 
 
 def refuse_per_sequence(name, what):
-    """Raise ValueError for answers of which there is one a sequence."""
+    """Raise a ValueError for predictions of whole sequences."""
     raise ValueError(
         f"{name} holds {what} a sequence, but this metric is one of steps: it needs an entry for each step "
-        f"of each sequence. What is of one sequence alone, give as [{name}]; for an estimator that answers "
-        "once a sequence take one of scikit-learn's metrics."
+        f"of each sequence. Pass the entries of a single sequence as [{name}]; for an estimator that answers "
+        "once a sequence use one of scikit-learn's metrics."
     )
 
 
 def are_str(rows):
-    """Whether every row is a str, as in a flat list of labels, or in a list of texts."""
+    """Return whether every row is a str, as in a flat list of labels, or in a list of texts."""
     return len(rows) > 0 and all(isinstance(row, str) for row in rows)
 
 
 def _kind_of_array(row):
-    """Give the kind of a one-dimensional array; None for anything else."""
+    """Return the kind of a one-dimensional array; None for other objects."""
     return row.dtype.kind if type(row) is np.ndarray and row.ndim == 1 else None
 
 
@@ -100,12 +100,12 @@ def _find_no_label(i, row, problems):
             problems.add(i, f"holds a {type(label).__name__} at step {t}; a step has one label.")
             return
         if is_missing(label):
-            problems.add(i, f"holds {label!r} at step {t}, which is no label; every label must be given.")
+            problems.add(i, f"holds {label!r} at step {t}, which is not a label; no label may be missing.")
             return
 
 
 def read_rows(y, name):
-    """Make a list with one entry a sequence, without the steps that a masked array marks as padding."""
+    """Return a list with one entry per sequence, without the steps that a masked array marks as padding."""
     has_rows = hasattr(y, "__len__") and hasattr(y, "__getitem__") and not has_no_axis(y)
     if isinstance(y, (str, bytes, dict)) or not has_rows:
         raise TypeError(
@@ -123,7 +123,7 @@ def _count_steps(rows):
 
 
 def check_lengths(name, lengths, expected, *, noun="label"):
-    """Check that sequences have as many steps as in y_true; one message names all that have not."""
+    """Check that sequences have as many steps as in y_true; one message names all that differ."""
     check_same_number(name, lengths, expected)
     problems = Problems(name)
     for i in np.flatnonzero(lengths != expected):
@@ -140,40 +140,40 @@ def check_same_number(name, rows, expected):
 
 
 def check_any_steps(lengths):
-    """Refuse data without a single step: every mean of them is undefined."""
+    """Raise an error for data without steps, whose mean is undefined."""
     if not lengths.any():
         raise ValueError("y_true holds no steps; at least one is needed.")
 
 
 def as_list(labels):
-    """Make a list of plain Python objects."""
+    """Convert labels to a list of plain Python objects."""
     labels = np.asarray(labels) if isinstance(labels, memoryview) else labels
     return labels.tolist() if hasattr(labels, "tolist") else list(labels)
 
 
 def read_choice(labels):
-    """Make a list of distinct labels that a user chose."""
+    """Check labels that a user chose, and return them as a list."""
     if isinstance(labels, (str, bytes)) or not hasattr(labels, "__iter__"):
         raise TypeError(
             f"labels must be a list of labels, but it is {labels!r}; one label alone is [{labels!r}]."
         )
     chosen = as_list(labels)
     if not chosen:
-        raise ValueError("labels is empty; give at least one label, or None for all.")
+        raise ValueError("labels is empty; pass at least one label, or None for all.")
     if len(set(chosen)) < len(chosen):
         twice = next(label for label in chosen if chosen.count(label) > 1)
-        raise ValueError(f"labels holds {twice!r} more than once; give every label once.")
+        raise ValueError(f"labels holds {twice!r} more than once; pass every label once.")
     return chosen
 
 
 def sort_labels(labels):
-    """Sort labels of any types: numbers, then str."""
+    """Sort labels of any type: numbers, then str."""
     with reading("y"):
         return sorted(labels, key=lambda label: (isinstance(label, str), label))
 
 
 def code_labels(flat, labels):
-    """Give the place of each label in `labels`; -1 if it is not there."""
+    """Return the position of each label in `labels`; -1 if it is not there."""
     codes = {label: code for code, label in enumerate(labels)}
     return np.fromiter(map(codes.get, flat, repeat(-1)), np.int64, len(flat))
 
@@ -190,7 +190,7 @@ def pair_numbers(y_true, y_pred):
 
 
 def read_numbers(y, name):
-    """Lay numbers end to end, (n_steps_total, n_columns); return also the lengths of the sequences."""
+    """Return numbers laid end to end, (n_steps_total, n_columns), and the lengths of the sequences."""
     arrays, problems = [], Problems(name)
     rows = read_rows(y, name)
     _check_per_step(rows, name)
@@ -229,7 +229,7 @@ def read_numbers(y, name):
 
 
 def read_weights(sample_weight, lengths):
-    """Lay weights of sequences, or of steps, out like the steps."""
+    """Return weights of sequences, or of steps, laid out like the steps."""
     if hasattr(sample_weight, "__len__"):
         check_same_number("sample_weight", sample_weight, lengths)
         if is_ragged(sample_weight):
@@ -240,9 +240,9 @@ def read_weights(sample_weight, lengths):
 
 
 def check_option(name, value, options, *, synonyms=None):
-    """Raise ValueError, naming the nearest legal value, unless `value` is one of `options`.
+    """Raise a ValueError that names the nearest allowed value, unless `value` is one of `options`.
 
-    `synonyms` are other names of some of these.
+    `synonyms` are other names of some of the options.
     """
     if value is None or isinstance(value, str):
         if value in options:

@@ -1,4 +1,4 @@
-"""How many edits make the predicted sequences the true ones, and how many sequences need none."""
+"""Edit distance of predicted and true sequences, and the share of exact matches."""
 
 from itertools import pairwise
 
@@ -9,9 +9,9 @@ from sklearn_rnn.metrics._ragged import check_any_steps, check_same_number, read
 
 
 def edit_distance_rate(y_true, y_pred):
-    """Give the number of edits that predicted sequences need, over the number of true steps.
+    """Compute the number of edits that predicted sequences need, over the number of true steps.
 
-    An edit inserts, deletes or replaces one step. Of words this is the word error rate, of characters the
+    An edit inserts, deletes or replaces one step. For words this is the word error rate, for characters the
     character error rate. It is 0 at best and may be above 1.
 
     Parameters
@@ -31,7 +31,7 @@ def edit_distance_rate(y_true, y_pred):
         If there are not as many predicted as true sequences, a token is missing (None or NaN), or the true
         sequences are all empty.
     TypeError
-        If one of them is no collection.
+        If one of them is not a collection.
 
     Notes
     -----
@@ -57,7 +57,7 @@ def edit_distance_rate(y_true, y_pred):
 
 @np.errstate(all="ignore")
 def exact_match_score(y_true, y_pred, *, sample_weight=None):
-    """Give the share of the sequences that are predicted as they are, in every step and in their length.
+    """Compute the share of the sequences that are predicted exactly, in every step and in length.
 
     Parameters
     ----------
@@ -77,11 +77,11 @@ def exact_match_score(y_true, y_pred, *, sample_weight=None):
         If there are not as many predicted as true sequences or none at all, or a token is missing (None or
         NaN).
     TypeError
-        If one of them is no collection.
+        If one of them is not a collection.
 
     See Also
     --------
-    sequence_accuracy_score : The same of labels a step, which must be as many.
+    sequence_accuracy_score : The same for labels of steps, where true and predicted lengths must agree.
 
     Examples
     --------
@@ -107,10 +107,10 @@ def _cut(flat, lengths):
 
 
 def _count_edits(a, b):
-    """Levenshtein's distance of two lists.
+    """Return Levenshtein's distance of two lists.
 
-    Bit i of an integer belongs to row i + 1 of the table of distances D. A column is known by where it goes
-    up (D[i + 1, j] - D[i, j] = 1) and where it goes down (-1); the score is the column's last entry.
+    Bit i of an integer belongs to row i + 1 of the table of distances D. A column is stored as the rows where
+    it goes up (D[i + 1, j] - D[i, j] = 1) and where it goes down (-1); the score is the column's last entry.
     """
     if a == b:
         return 0
@@ -136,7 +136,7 @@ def _count_edits(a, b):
 
 
 def _set_bits(places, n_bits):
-    """Make the integer that has ones at some places; in linear time, which a sum of powers would not take."""
+    """Return the integer with ones at some places, in linear time, unlike a sum of powers."""
     bits = np.zeros(n_bits, dtype=bool)
     bits[places] = True
     return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")

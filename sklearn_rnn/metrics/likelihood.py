@@ -1,4 +1,4 @@
-"""How well predicted probabilities foretell the labels of steps."""
+"""Metrics of predicted probabilities of the labels of steps."""
 
 import warnings
 
@@ -19,7 +19,7 @@ from sklearn_rnn.metrics._ragged import (
 
 
 def perplexity_score(y_true, y_proba, *, labels=None, sample_weight=None):
-    """Give the perplexity of the true labels: among how many equally likely labels one might as well guess.
+    """Compute the perplexity of the true labels: the number of equally likely labels to guess among.
 
     Parameters
     ----------
@@ -40,10 +40,10 @@ def perplexity_score(y_true, y_proba, *, labels=None, sample_weight=None):
     Raises
     ------
     ValueError
-        If lengths differ, a label is missing, there are not as many columns as labels, or a value is no
+        If lengths differ, a label is missing, there are not as many columns as labels, or a value is not a
         probability. One message names all sequences concerned.
     TypeError
-        If one of them is no collection.
+        If one of them is not a collection.
 
     Warns
     -----
@@ -53,8 +53,8 @@ def perplexity_score(y_true, y_proba, *, labels=None, sample_weight=None):
     Notes
     -----
     As in `sklearn.metrics.log_loss`, probabilities below the smallest relative distance of two numbers of
-    their type (2e-16; 1e-7 for float32) are raised to it. A label that has no column has probability 0: it
-    costs, but is no error.
+    their type (2e-16; 1e-7 for float32) are raised to it. A label without a column has probability 0: it adds
+    to the cost, but does not raise an error.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def perplexity_score(y_true, y_proba, *, labels=None, sample_weight=None):
 
 
 def bits_per_token(y_true, y_proba, *, labels=None, sample_weight=None):
-    """Give the mean number of bits that the true labels cost, the logarithm of the perplexity to base 2.
+    """Compute the mean number of bits of the true labels, the logarithm of the perplexity to base 2.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _mean_cost(y_true, y_proba, labels, sample_weight):
     if proba.shape[1] != len(labels):
         raise ValueError(
             f"y_proba has {proba.shape[1]} columns, but {owner} has {len(labels)} distinct labels. "
-            "Give the label of each column, such as labels=estimator.classes_."
+            "Pass the label of each column, such as labels=estimator.classes_."
         )
     _check_probabilities(proba)
     codes = code_labels(true, labels)
@@ -130,7 +130,7 @@ def _check_probabilities(proba):
     if (proba < 0).any() or (proba > 1 + np.sqrt(eps)).any():
         raise ValueError(
             f"y_proba holds values from {proba.min():.3g} to {proba.max():.3g}; probabilities go "
-            "from 0 to 1. Of logarithms, give the exponential."
+            "from 0 to 1. Of logarithms, pass the exponential."
         )
     sums = proba.sum(axis=1, dtype=np.float64)
     if (np.abs(sums - 1) > np.sqrt(eps)).any():

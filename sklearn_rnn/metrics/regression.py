@@ -1,4 +1,4 @@
-"""Metrics of numbers of steps: all steps of all sequences count alike, unless they are weighted."""
+"""Metrics of numbers of steps: all steps of all sequences count equally, unless they are weighted."""
 
 import numpy as np
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
@@ -8,7 +8,7 @@ from sklearn_rnn.metrics._ragged import pair_numbers, read_weights
 
 
 def step_mean_squared_error(y_true, y_pred, *, sample_weight=None, multioutput="uniform_average"):
-    """Give the mean squared error of numbers of steps.
+    """Compute the mean squared error of numbers of steps.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def step_mean_squared_error(y_true, y_pred, *, sample_weight=None, multioutput="
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
     multioutput : {"uniform_average", "raw_values"} or array of shape (n_outputs,), default="uniform_average"
-        How the outputs' values become one: their mean, not at all, or with these weights.
+        How to aggregate the values of the outputs: their mean, not at all, or with the passed weights.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def step_mean_squared_error(y_true, y_pred, *, sample_weight=None, multioutput="
         If `y_pred` has other lengths or another number of outputs than `y_true`, or if one of them holds
         anything but finite numbers. One message names all sequences concerned.
     TypeError
-        If one of them is no collection.
+        If one of them is not a collection.
 
     Examples
     --------
@@ -43,7 +43,7 @@ def step_mean_squared_error(y_true, y_pred, *, sample_weight=None, multioutput="
 
 
 def step_root_mean_squared_error(y_true, y_pred, *, sample_weight=None, multioutput="uniform_average"):
-    """Give the root of the mean squared error of numbers of steps.
+    """Compute the root mean squared error of numbers of steps.
 
     Parameters
     ----------
@@ -52,7 +52,8 @@ def step_root_mean_squared_error(y_true, y_pred, *, sample_weight=None, multiout
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
     multioutput : {"uniform_average", "raw_values"} or array of shape (n_outputs,), default="uniform_average"
-        How the outputs' values become one: the mean of their roots, not at all, or with these weights.
+        How to aggregate the values of the outputs: the mean of their roots, not at all, or with the passed
+        weights.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def step_root_mean_squared_error(y_true, y_pred, *, sample_weight=None, multiout
 
 
 def step_mean_absolute_error(y_true, y_pred, *, sample_weight=None, multioutput="uniform_average"):
-    """Give the mean absolute error of numbers of steps.
+    """Compute the mean absolute error of numbers of steps.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def step_mean_absolute_error(y_true, y_pred, *, sample_weight=None, multioutput=
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
     multioutput : {"uniform_average", "raw_values"} or array of shape (n_outputs,), default="uniform_average"
-        How the outputs' values become one: their mean, not at all, or with these weights.
+        How to aggregate the values of the outputs: their mean, not at all, or with the passed weights.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def step_mean_absolute_error(y_true, y_pred, *, sample_weight=None, multioutput=
 
 
 def step_r2_score(y_true, y_pred, *, sample_weight=None, multioutput="uniform_average"):
-    """Give the coefficient of determination R^2 of numbers of steps.
+    """Compute the coefficient of determination R^2 of numbers of steps.
 
     Parameters
     ----------
@@ -114,8 +115,8 @@ def step_r2_score(y_true, y_pred, *, sample_weight=None, multioutput="uniform_av
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
     multioutput : {"uniform_average", "raw_values", "variance_weighted"} or array of shape (n_outputs,)
-        How the outputs' values become one: their mean (the default), not at all, weighted with the variances
-        of the outputs, or with these weights.
+        How to aggregate the values of the outputs: their mean (the default), not at all, weighted by the
+        variances of the outputs, or with the passed weights.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Scorers: the metrics as what scikit-learn's searches and cross-validation take for `scoring`."""
+"""Scorers: the metrics in the form that scikit-learn's searches and cross-validation take as `scoring`."""
 
 import copy
 from difflib import get_close_matches
@@ -29,10 +29,10 @@ from sklearn_rnn.metrics.steps import (
 
 
 class _ProbabilityScorer(type(make_scorer(perplexity_score))):
-    """A scorer of probabilities that tells its metric which label each column belongs to.
+    """A scorer of probabilities that passes the label of each column to its metric.
 
-    scikit-learn's scorers give a metric the estimator's answers and nothing else of the estimator. Without
-    `classes_`, a fold that lacks a label would be scored with the wrong columns.
+    scikit-learn's scorers pass only the predictions of the estimator to a metric. Without `classes_`, a fold
+    that lacks a label would be scored with the wrong columns.
     """
 
     def _score(self, method_caller, estimator, X, y_true, **kwargs):
@@ -45,9 +45,9 @@ class _ProbabilityScorer(type(make_scorer(perplexity_score))):
 
 
 class _StepScorer(type(make_scorer(perplexity_score))):
-    """A scorer of scikit-learn that takes the steps of all sequences together where each has a target.
+    """A scorer of scikit-learn that takes the steps of all sequences together if each step has a target.
 
-    scikit-learn's metrics know one target a sample; for a tagger the samples are the steps.
+    scikit-learn's metrics take one target per sample; for a tagger the samples are the steps.
     """
 
     def _score(self, method_caller, estimator, X, y_true, **kwargs):
@@ -59,13 +59,13 @@ class _StepScorer(type(make_scorer(perplexity_score))):
         weights = None if weights is None else flatten_steps(weights, lengths, name="sample_weight")
         kind = _StepClassifier if hasattr(estimator, "classes_") else _StepRegressor
         scorer = make_scorer(self._score_func, response_method=self._response_method, **self._kwargs | kwargs)
-        # Called by itself: answers that other scorers share are cut by sequences.
+        # Called separately: cached predictions that scorers share are laid out by sequences.
         return self._sign * scorer(
             kind(estimator, lengths), X, flatten_steps(y_true, lengths), sample_weight=weights
         )
 
     def _name_labels(self, estimator):
-        """Name the labels of the columns of probabilities; what is scored may lack some."""
+        """Return the labels of the columns of probabilities as a keyword; scored data may lack some."""
         classes = getattr(estimator, "classes_", None)
         takes_labels = "labels" in signature(self._score_func).parameters
         if takes_labels and self._response_method != "predict" and isinstance(classes, np.ndarray):
@@ -74,10 +74,10 @@ class _StepScorer(type(make_scorer(perplexity_score))):
 
 
 def _is_per_step(estimator, y_true):
-    """Whether there is a target for each step."""
+    """Return whether there is a target for each step."""
     if is_ragged(y_true):
         return True
-    # One array with a label for each step; where a sequence has several labels, there are classes for each.
+    # One array with a label for each step; several labels of a sequence would have classes each.
     classes = getattr(estimator, "classes_", None)
     is_tagger = isinstance(classes, np.ndarray) and classes.ndim == 1
     return is_tagger and np.ndim(y_true) == 2 and np.shape(y_true)[1] > 1
@@ -94,7 +94,7 @@ class _Steps(BaseEstimator):
         if [len(row) for row in answers] != self.lengths:
             raise ValueError(
                 "scikit-learn's metrics compare step by step, but the predictions do not have the lengths of "
-                "y. Take a metric of whole sequences, such as 'exact_match' or 'neg_edit_distance_rate'."
+                "y. Use a metric of whole sequences, such as 'exact_match' or 'neg_edit_distance_rate'."
             )
         return np.concatenate(list(answers))
 
@@ -148,29 +148,29 @@ for _name, _metric in (
 
 
 def get_scorer(scoring):
-    """Give the scorer that a name stands for.
+    """Get a scorer from its name.
 
-    scikit-learn's functions do not know this library's names: give them the scorer,
-    ``GridSearchCV(..., scoring=get_scorer("step_f1_macro"))``. Scorers of scikit-learn that come from here
-    also judge estimators that answer each step: ``get_scorer("f1_macro")`` takes the steps of all sequences
+    scikit-learn's functions do not know this library's names: pass them the scorer, ``GridSearchCV(...,
+    scoring=get_scorer("step_f1_macro"))``. scikit-learn's scorers, if they are obtained from here, also work
+    for estimators that predict each step: ``get_scorer("f1_macro")`` takes the steps of all sequences
     together.
 
     Parameters
     ----------
     scoring : str, callable, or list of str
         One of `get_scorer_names`: this library's names or scikit-learn's; or several of these. A callable is
-        given back as it is.
+        returned as it is.
 
     Returns
     -------
     scorer : callable, or dict of these
-        Called as ``scorer(estimator, X, y)``; greater is better. A copy, whose `set_score_request` concerns
-        nobody else. For several names: a dict that `scoring` of a search or of `cross_validate` takes.
+        Called as ``scorer(estimator, X, y)``; greater is better. A copy, so that `set_score_request` has no
+        effect elsewhere. For several names: a dict, which `scoring` of a search or of `cross_validate` takes.
 
     Raises
     ------
     ValueError
-        If there is no scorer of this name; the message names the nearest.
+        If there is no scorer with this name; the message names the nearest.
 
     See Also
     --------
@@ -179,7 +179,7 @@ def get_scorer(scoring):
 
     Notes
     -----
-    Scorers whose names begin with "neg_" give the negative of what is better if it is small.
+    Scorers whose names begin with "neg_" return the negative of a metric that is better if it is smaller.
     "neg_perplexity" and "neg_bits_per_token" need an estimator with `predict_proba` and `classes_`. The names
     "span_..." stand for scheme "iob2" in mode "conlleval" or, with "_strict" at the end, in mode "strict".
 
@@ -203,7 +203,7 @@ def get_scorer(scoring):
         longer = [name for name in names if name.startswith(scoring)] if scoring else []
         near = longer[:5] or get_close_matches(scoring, names, n=1)
         hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
-        raise ValueError(f"There is no scorer {scoring!r}.{hint} get_scorer_names() gives all names.")
+        raise ValueError(f"There is no scorer {scoring!r}.{hint} get_scorer_names() returns all names.")
     scorer = sklearn.metrics.get_scorer(scoring)
     if type(scorer) is not _StepScorer.__base__:
         return scorer
@@ -211,7 +211,7 @@ def get_scorer(scoring):
 
 
 def get_scorer_names():
-    """Give all names that `get_scorer` knows.
+    """Get the names of all scorers.
 
     Returns
     -------

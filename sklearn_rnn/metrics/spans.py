@@ -23,7 +23,7 @@ _LETTERS_OF = {
     "iob1": {"B": "B", "I": "I"},
     "iob2": {"B": "B", "I": "I"},
     "iobes": {"B": "B", "I": "I", "E": "E", "S": "S"},
-    "bilou": {"B": "B", "I": "I", "L": "E", "U": "S"},  # last and unit are only other words
+    "bilou": {"B": "B", "I": "I", "L": "E", "U": "S"},  # last and unit are other names of end and single
 }
 
 
@@ -36,21 +36,21 @@ _SYNONYMS = {
 
 
 class _Rules(NamedTuple):
-    """When a span begins, goes on, and does not count, by what stands at a step and at the step before.
+    """When a span begins, continues, and does not count, depending on a step and the step before.
 
     A rule has three characters: the letter before, the letter, and whether the types are the same (=), differ
-    (!) or do not matter (*). The letter before may be any (?). A step that goes on with a span is never the
+    (!) or do not matter (*). The letter before may be any (?). A step that continues a span is never the
     beginning of another.
     """
 
     begins: str
     goes_on: str
-    spoils: str  # for the step behind the span
+    spoils: str  # for the step after the span
 
 
 _LENIENT = _Rules(begins="?B* ?I* ?E* ?S*", goes_on="BI= II= BE= IE=", spoils="")
 _STRICT = {
-    # B only separates a span from one of its type right before it, so that B has no other place.
+    # B only separates a span from one of its type right before it, and is not allowed elsewhere.
     "iob1": _Rules(begins="OI* II! BI* IB= BB=", goes_on="BI= II=", spoils="BB!"),
     "iob2": _Rules(begins="?B*", goes_on="BI= II=", spoils=""),
     "iobes": _Rules(begins="?B* ?S*", goes_on="BI= II= BE= IE=", spoils="B?* I?*"),
@@ -60,16 +60,16 @@ _MODES = ("conlleval", "strict")
 
 
 class Spans(NamedTuple):
-    """Spans as four arrays of one length, in the order in which they stand in the sequences.
+    """Spans as four arrays of equal length, in the order of the sequences and their steps.
 
     Parameters
     ----------
     sequence : ndarray of int64 of shape (n_spans,)
         The sequence that the span is in.
     type : ndarray of str of shape (n_spans,)
-        What stands behind the hyphen of its labels; "_" where nothing does.
+        The text after the hyphen of its labels; "_" if there is none.
     start, end : ndarray of int64 of shape (n_spans,)
-        Its first step, and the step behind its last.
+        Its first step, and the step after its last.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def find_spans(labels, *, scheme="iob2", mode="conlleval"):
         What the letters mean.
 
         - "iob2": B begins a span, I is inside;
-        - "iob1": I is inside; B begins a span right behind another one of its type;
+        - "iob1": I is inside; B begins a span right after another one of its type;
         - "iobes": B begins a span, I is inside, E ends it; S is a span of one step;
         - "bilou": the same with L (last) for E and U (unit) for S.
     mode : {"conlleval", "strict"}, default="conlleval"
@@ -107,25 +107,25 @@ def find_spans(labels, *, scheme="iob2", mode="conlleval"):
     Returns
     -------
     Spans
-        The named tuple of the arrays `sequence`, `type`, `start` and `end` (the step behind the last).
+        The named tuple of the arrays `sequence`, `type`, `start` and `end` (the step after the last).
 
     Raises
     ------
     ValueError
-        If a label does not belong to the scheme or is missing, or `scheme` or `mode` is not legal. One
-        message names all sequences concerned.
+        If a label does not belong to the scheme or is missing, or `scheme` or `mode` is invalid. One message
+        names all sequences concerned.
     TypeError
-        If `labels` is no collection, or the labels of one sequence alone.
+        If `labels` is not a collection, or holds the labels of a single sequence.
 
     Notes
     -----
-    In mode "conlleval" the scheme only says which letters there are: a span begins at B and S, behind O, E
-    and S, and where the type changes. These are the rules of ``conlleval.pl`` for I, O and B, and of its
-    versions for IOBES (the original has no S, and no end of a span between E and B of one type).
+    In mode "conlleval" the scheme only defines the letters: a span begins at B and S, after O, E and S, and
+    where the type changes. These are the rules of ``conlleval.pl`` for I, O and B, and of its versions for
+    IOBES (the original has no S, and no end of a span between E and B of one type).
 
-    In mode "strict" the spans are those of seqeval's ``mode="strict"`` with the same scheme. In "iob1", what
-    the scheme does not allow costs only itself: B where it separates nothing is skipped, I behind it begins
-    a span, and a span that ends with B right before B of another type does not count.
+    In mode "strict" the spans are those of seqeval's ``mode="strict"`` with the same scheme. In "iob1", a
+    violation of the scheme affects only the span concerned: B that separates nothing is skipped, I after it
+    begins a span, and a span that ends with B right before B of another type does not count.
 
     References
     ----------
@@ -149,8 +149,8 @@ def find_spans(labels, *, scheme="iob2", mode="conlleval"):
     labels = read_rows(labels, "labels")
     if are_str(labels):
         raise TypeError(
-            "labels holds str, one for each sequence. If these are the labels of one sequence, give "
-            "[labels]; if they are texts and each character is a label, give list(text) for each."
+            "labels holds str, one for each sequence. If these are the labels of one sequence, pass "
+            "[labels]; if they are texts and each character is a label, pass list(text) for each."
         )
     flat, lengths = read_labels(labels, "labels")
     distinct = sort_labels(set(flat))
@@ -165,7 +165,7 @@ def find_spans(labels, *, scheme="iob2", mode="conlleval"):
 
 
 class _LabelTable:
-    """What distinct labels mean: the letter's place in `_LETTERS`, and the type's place in `types`."""
+    """The meaning of distinct labels: position of the letter in `_LETTERS`, and of the type in `types`."""
 
     def __init__(self, labels, scheme):
         self.labels, self.scheme = labels, scheme
@@ -175,7 +175,7 @@ class _LabelTable:
         self.type_of = code_labels([type_ for _, type_ in split], self.types)
 
     def check(self, name, codes, lengths):
-        """Refuse labels that the scheme does not know; one message names all sequences with such."""
+        """Raise an error for labels that are not in the scheme; one message names all such sequences."""
         unknown = np.flatnonzero(self.letter_of[codes] < 0)
         ends = np.cumsum(lengths)
         problems = Problems(name)
@@ -190,7 +190,7 @@ class _LabelTable:
 
 
 def _split(label, letters):
-    """Give the letter, in the words of IOBES, and the type; None and None if the label is none."""
+    """Return the letter, in terms of IOBES, and the type; None and None if the label is invalid."""
     if label == "O":
         return "O", None
     if isinstance(label, str) and label[:1] in letters and label[1:2] in ("", "-"):
@@ -204,7 +204,7 @@ def _check_scheme(scheme, mode):
 
 
 def _find(codes, lengths, table, scheme, mode):
-    """Give starts, ends and types of the spans; places count one more step, an O, behind every sequence."""
+    """Return starts, ends and types of the spans; places count one more step, an O, after each sequence."""
     places = np.arange(len(codes)) + np.repeat(np.arange(len(lengths)), lengths)
     letters = np.zeros(len(codes) + len(lengths), np.int64)
     types = np.full(len(letters), -1)
@@ -215,10 +215,10 @@ def _find(codes, lengths, table, scheme, mode):
         _tabulate(rules)[before, letters, same]
         for rules in (_LENIENT if mode == "conlleval" else _STRICT[scheme])
     )
-    # A run is one step and those that go on with it. A span is what is left of a run from the first step that
-    # may begin one.
+    # A run is one step and those that continue it. A span is the part of a run from the first step that may
+    # begin a span.
     heads = np.flatnonzero(~goes_on)
-    run = np.cumsum(~goes_on)  # of each step; that of number k goes up to heads[k]
+    run = np.cumsum(~goes_on)  # of each step; run k ends before heads[k]
     start = np.flatnonzero(begins)
     start = start[np.diff(run[start], prepend=0) > 0]
     end = heads[run[start]]
@@ -227,12 +227,12 @@ def _find(codes, lengths, table, scheme, mode):
 
 
 def _sequence_of_places(lengths):
-    """Give the sequence of each place; behind every sequence stands one more step, an O."""
+    """Return the sequence of each place; after every sequence there is one more step, an O."""
     return np.repeat(np.arange(len(lengths)), lengths + 1)
 
 
 def _tabulate(rules):
-    """Make of rules a boolean array (letter before, letter, whether the types are the same)."""
+    """Convert rules to a boolean array (letter before, letter, whether the types are the same)."""
     table = np.zeros((len(_LETTERS), len(_LETTERS), 2), dtype=bool)
     for before, letter, types in rules.split():
         table[_index(before, _LETTERS), _index(letter, _LETTERS), _index(types, "!=")] = True
@@ -244,12 +244,12 @@ def _index(character, characters):
 
 
 def _compare(y_true, y_pred, sample_weight, scheme, mode):
-    """Give the types, sorted, and pairs of codes, the true and the predicted type; then the pairs' weights.
+    """Return the sorted types, the true and the predicted codes of pairs of spans, and the pairs' weights.
 
     Without weights of sequences there is a pair for each span, and None for their weights.
 
-    A span that only one side has is paired with -1, which is no type, and so is nothing with nothing, once,
-    without which scikit-learn would take the types of perfect predictions for all that there is.
+    A span that only one side has is paired with -1, which is not a type. One more pair has -1 on both sides;
+    without it, scikit-learn would assume that the types of perfect predictions are all types.
     """
     _check_scheme(scheme, mode)
     pairs = pair_labels(y_true, y_pred)
@@ -303,7 +303,7 @@ def span_precision_score(
     sample_weight=None,
     zero_division="warn",
 ):
-    """Give the precision of spans: how many of the predicted ones are right, in type, start and end.
+    """Compute the precision of spans: the share of the predicted ones that are right in type, start and end.
 
     Parameters
     ----------
@@ -312,14 +312,14 @@ def span_precision_score(
     scheme : {"iob1", "iob2", "iobes", "bilou"}, default="iob2"
         What the letters mean; see `find_spans`.
     mode : {"conlleval", "strict"}, default="conlleval"
-        Whether what the scheme does not allow marks spans, too; see `find_spans`.
+        Whether labels that violate the scheme also mark spans; see `find_spans`.
     average : {"micro", "macro", "weighted"} or None, default="micro"
-        How the types' values become one: over all spans, as their mean, as their mean weighted with the
-        number of true spans; None gives all of them, in the order of the sorted types of all spans.
+        How to aggregate the values of the types: over all spans, as their mean, or as their mean weighted by
+        the number of true spans; None returns all of them, in the order of the sorted types of all spans.
     sample_weight : array of shape (n_sequences,), optional
         Weights of the sequences; each of a sequence's spans counts with it.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
-        The value of what is undefined as there are no spans; "warn" is 0 with a warning.
+        Value to return if there are no spans, so that the score is undefined; "warn" is 0 with a warning.
 
     Returns
     -------
@@ -330,7 +330,7 @@ def span_precision_score(
     ------
     ValueError, TypeError
         If `y_pred` has other lengths than `y_true`, a label does not belong to the scheme, or an option is
-        not legal. One message names all sequences concerned.
+        invalid. One message names all sequences concerned.
 
     Examples
     --------
@@ -351,7 +351,7 @@ def span_recall_score(
     sample_weight=None,
     zero_division="warn",
 ):
-    """Give the recall of spans: how many of the true ones are predicted, in type, start and end.
+    """Compute the recall of spans: the share of the true ones that are predicted in type, start and end.
 
     Parameters
     ----------
@@ -360,13 +360,13 @@ def span_recall_score(
     scheme : {"iob1", "iob2", "iobes", "bilou"}, default="iob2"
         What the letters mean; see `find_spans`.
     mode : {"conlleval", "strict"}, default="conlleval"
-        Whether what the scheme does not allow marks spans, too; see `find_spans`.
+        Whether labels that violate the scheme also mark spans; see `find_spans`.
     average : {"micro", "macro", "weighted"} or None, default="micro"
         See `span_precision_score`.
     sample_weight : array of shape (n_sequences,), optional
         Weights of the sequences; each of a sequence's spans counts with it.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
-        The value of what is undefined as there are no spans; "warn" is 0 with a warning.
+        Value to return if there are no spans, so that the score is undefined; "warn" is 0 with a warning.
 
     Returns
     -------
@@ -397,7 +397,7 @@ def span_f1_score(
     sample_weight=None,
     zero_division="warn",
 ):
-    """Give the F1 score of spans, the harmonic mean of precision and recall.
+    """Compute the F1 score of spans, the harmonic mean of precision and recall.
 
     Parameters
     ----------
@@ -406,13 +406,13 @@ def span_f1_score(
     scheme : {"iob1", "iob2", "iobes", "bilou"}, default="iob2"
         What the letters mean; see `find_spans`.
     mode : {"conlleval", "strict"}, default="conlleval"
-        Whether what the scheme does not allow marks spans, too; see `find_spans`.
+        Whether labels that violate the scheme also mark spans; see `find_spans`.
     average : {"micro", "macro", "weighted"} or None, default="micro"
         See `span_precision_score`.
     sample_weight : array of shape (n_sequences,), optional
         Weights of the sequences; each of a sequence's spans counts with it.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
-        The value of what is undefined as there are no spans; "warn" is 0 with a warning.
+        Value to return if there are no spans, so that the score is undefined; "warn" is 0 with a warning.
 
     Returns
     -------
@@ -426,7 +426,7 @@ def span_f1_score(
 
     Examples
     --------
-    The second sentence has the right span only for those who overlook that it begins with I.
+    The second sentence has the right span only in mode "conlleval", as the span begins with I.
 
     >>> from sklearn_rnn.metrics import span_f1_score
     >>> y_true = [["B-PER", "I-PER", "O"], ["O", "B-LOC"]]
@@ -442,7 +442,7 @@ def span_f1_score(
 def _score(score, y_true, y_pred, sample_weight, scheme, mode, average, zero_division):
     check_option("average", average, AVERAGES)
     types, true, pred, weights = _compare(y_true, y_pred, sample_weight, scheme, mode)
-    # Without any span one type of which there is none gives the value that zero_division wants.
+    # Without any span, a type that does not occur returns the value of zero_division.
     codes = np.arange(len(types) if average is None else max(len(types), 1))
     options = {"labels": codes, "average": average, "zero_division": zero_division}
     value = score(true, pred, sample_weight=weights, **options)
@@ -460,7 +460,7 @@ def span_classification_report(
     output_dict=False,
     zero_division="warn",
 ):
-    """Report precision, recall and F1 score of each type of spans.
+    """Build a report of precision, recall and F1 score of each type of spans.
 
     Parameters
     ----------
@@ -469,20 +469,20 @@ def span_classification_report(
     scheme : {"iob1", "iob2", "iobes", "bilou"}, default="iob2"
         What the letters mean; see `find_spans`.
     mode : {"conlleval", "strict"}, default="conlleval"
-        Whether what the scheme does not allow marks spans, too; see `find_spans`.
+        Whether labels that violate the scheme also mark spans; see `find_spans`.
     sample_weight : array of shape (n_sequences,), optional
         Weights of the sequences; each of a sequence's spans counts with it.
     digits : int, default=2
         Number of digits in the text.
     output_dict : bool, default=False
-        Whether to give a dict instead of a text.
+        Whether to return a dict instead of a text.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
-        The value of what is undefined as there are no spans; "warn" is 0 with a warning.
+        Value to return if there are no spans, so that the score is undefined; "warn" is 0 with a warning.
 
     Returns
     -------
     str or dict
-        As of `sklearn.metrics.classification_report`, with spans in the place of samples. The text names the
+        As in `sklearn.metrics.classification_report`, with spans in place of samples. The text names the
         scheme and the mode.
 
     Raises

@@ -1,4 +1,4 @@
-"""Metrics of labels of steps: all steps of all sequences count alike, unless they are weighted."""
+"""Metrics of labels of steps: all steps of all sequences count equally, unless they are weighted."""
 
 import numpy as np
 from sklearn.metrics import (
@@ -25,13 +25,13 @@ AVERAGES = ("micro", "macro", "weighted", None)
 
 @np.errstate(all="ignore")
 def step_accuracy_score(y_true, y_pred, *, sample_weight=None):
-    """Give the share of the steps that have the right label.
+    """Compute the share of the steps that have the right label.
 
     Parameters
     ----------
     y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,)
         True and predicted labels (str or numbers): a list of lists or arrays, an object array, `Sequences`,
-        or an array of shape (n_sequences, n_steps). In one of the two a str may hold one label a character.
+        or an array of shape (n_sequences, n_steps). In one of the two a str may hold one label per character.
         Labels that only one of the two holds count as errors.
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
@@ -44,14 +44,14 @@ def step_accuracy_score(y_true, y_pred, *, sample_weight=None):
     Raises
     ------
     ValueError
-        If `y_pred` has other lengths than `y_true`, a label is missing (None or NaN), or there is no step at
-        all. One message names all sequences concerned.
+        If `y_pred` has other lengths than `y_true`, a label is missing (None or NaN), or there are no steps.
+        One message names all sequences concerned.
     TypeError
-        If one of them is no collection, or both are the labels of one sequence alone.
+        If one of them is not a collection, or both are the labels of a single sequence.
 
     See Also
     --------
-    sequence_accuracy_score : The share of the sequences of which every label is right.
+    sequence_accuracy_score : The share of the sequences in which every label is right.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def step_accuracy_score(y_true, y_pred, *, sample_weight=None):
 
 @np.errstate(all="ignore")
 def sequence_accuracy_score(y_true, y_pred, *, sample_weight=None):
-    """Give the share of the sequences of which every label is right.
+    """Compute the share of the sequences in which every label is right.
 
     Parameters
     ----------
@@ -102,21 +102,22 @@ def sequence_accuracy_score(y_true, y_pred, *, sample_weight=None):
 def step_precision_score(
     y_true, y_pred, *, labels=None, average="macro", sample_weight=None, zero_division="warn"
 ):
-    """Give the precision of the labels of steps: how many of the predictions of a label are right.
+    """Compute the precision of the labels of steps: the share of the predictions of a label that are right.
 
     Parameters
     ----------
     y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,)
         True and predicted labels; see `step_accuracy_score`.
     labels : list, optional
-        The labels that count, and their order with ``average=None``. By default all that `y_true` or
-        `y_pred` holds, sorted.
+        The labels to include, and their order with ``average=None``. By default all labels of `y_true` or
+        `y_pred`, sorted.
     average : {"macro", "micro", "weighted"} or None, default="macro"
-        How the labels' values become one; None gives all of them. See `sklearn.metrics.precision_score`.
+        How to aggregate the values of the labels; None returns all of them. See
+        `sklearn.metrics.precision_score`.
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
-        The value of a label that is never predicted; "warn" is 0 with a warning.
+        Value to return for a label that is never predicted; "warn" is 0 with a warning.
 
     Returns
     -------
@@ -126,7 +127,7 @@ def step_precision_score(
     Raises
     ------
     ValueError, TypeError
-        As in `step_accuracy_score`, or if `average` is not legal.
+        As in `step_accuracy_score`, or if `average` is invalid.
 
     Examples
     --------
@@ -140,21 +141,22 @@ def step_precision_score(
 def step_recall_score(
     y_true, y_pred, *, labels=None, average="macro", sample_weight=None, zero_division="warn"
 ):
-    """Give the recall of the labels of steps: how many of the steps with a label are predicted so.
+    """Compute the recall of the labels of steps: the share of the steps with a label that are predicted.
 
     Parameters
     ----------
     y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,)
         True and predicted labels; see `step_accuracy_score`.
     labels : list, optional
-        The labels that count, and their order with ``average=None``. By default all that `y_true` or
-        `y_pred` holds, sorted.
+        The labels to include, and their order with ``average=None``. By default all labels of `y_true` or
+        `y_pred`, sorted.
     average : {"macro", "micro", "weighted"} or None, default="macro"
-        How the labels' values become one; None gives all of them. See `sklearn.metrics.recall_score`.
+        How to aggregate the values of the labels; None returns all of them. See
+        `sklearn.metrics.recall_score`.
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
-        The value of a label that no step has; "warn" is 0 with a warning.
+        Value to return for a label that no step has; "warn" is 0 with a warning.
 
     Returns
     -------
@@ -164,7 +166,7 @@ def step_recall_score(
     Raises
     ------
     ValueError, TypeError
-        As in `step_accuracy_score`, or if `average` is not legal.
+        As in `step_accuracy_score`, or if `average` is invalid.
 
     Examples
     --------
@@ -176,21 +178,21 @@ def step_recall_score(
 
 
 def step_f1_score(y_true, y_pred, *, labels=None, average="macro", sample_weight=None, zero_division="warn"):
-    """Give the F1 score of the labels of steps, the harmonic mean of precision and recall.
+    """Compute the F1 score of the labels of steps, the harmonic mean of precision and recall.
 
     Parameters
     ----------
     y_true, y_pred : list of n_sequences arrays of shape (n_steps_i,)
         True and predicted labels; see `step_accuracy_score`.
     labels : list, optional
-        The labels that count, and their order with ``average=None``. By default all that `y_true` or
-        `y_pred` holds, sorted.
+        The labels to include, and their order with ``average=None``. By default all labels of `y_true` or
+        `y_pred`, sorted.
     average : {"macro", "micro", "weighted"} or None, default="macro"
-        How the labels' values become one; None gives all of them. See `sklearn.metrics.f1_score`.
+        How to aggregate the values of the labels; None returns all of them. See `sklearn.metrics.f1_score`.
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
-        The value of a label that is neither true nor predicted anywhere; "warn" is 0 with a warning.
+        Value to return for a label that is neither true nor predicted anywhere; "warn" is 0 with a warning.
 
     Returns
     -------
@@ -200,7 +202,7 @@ def step_f1_score(y_true, y_pred, *, labels=None, average="macro", sample_weight
     Raises
     ------
     ValueError, TypeError
-        As in `step_accuracy_score`, or if `average` is not legal.
+        As in `step_accuracy_score`, or if `average` is invalid.
 
     Examples
     --------
@@ -222,7 +224,7 @@ def _score(score, y_true, y_pred, labels, average, sample_weight, zero_division)
 
 
 def _pair(y_true, y_pred, labels):
-    """Code the labels, and give the codes of those that count."""
+    """Code the labels, and return the codes of those to include."""
     counting = None if labels is None else read_choice(labels)
     pairs = pair_labels(y_true, y_pred, counting or ())
     return pairs, code_labels(pairs.labels if counting is None else counting, pairs.labels)
@@ -241,7 +243,7 @@ def step_confusion_matrix(y_true, y_pred, *, labels=None, sample_weight=None, no
     sample_weight : array of shape (n_sequences,), or ragged list, optional
         Weights of the sequences, or of the steps.
     normalize : {"true", "pred", "all"} or None, default=None
-        Give shares of each row, of each column, or of all, instead of counts.
+        Return shares of each row, of each column, or of all, instead of counts.
 
     Returns
     -------
@@ -271,7 +273,7 @@ def step_confusion_matrix(y_true, y_pred, *, labels=None, sample_weight=None, no
 def step_classification_report(
     y_true, y_pred, *, labels=None, sample_weight=None, digits=2, output_dict=False, zero_division="warn"
 ):
-    """Report precision, recall and F1 score of each label of steps.
+    """Build a report of precision, recall and F1 score of each label of steps.
 
     Parameters
     ----------
@@ -284,14 +286,14 @@ def step_classification_report(
     digits : int, default=2
         Number of digits in the text.
     output_dict : bool, default=False
-        Whether to give a dict instead of a text.
+        Whether to return a dict instead of a text.
     zero_division : {"warn", 0.0, 1.0, np.nan}, default="warn"
-        The value of what is undefined; "warn" is 0 with a warning.
+        Value to return for undefined scores; "warn" is 0 with a warning.
 
     Returns
     -------
     str or dict
-        As of `sklearn.metrics.classification_report`.
+        As in `sklearn.metrics.classification_report`.
 
     Raises
     ------

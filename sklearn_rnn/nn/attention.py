@@ -12,11 +12,11 @@ class Memory:
     Parameters
     ----------
     summary : Tensor of shape (B, p)
-        One vector a source.
+        One vector per source.
     values : Tensor of shape (B, T, D), optional
-        What the encoder puts out at each step. What stands behind the end of a source is never looked at.
+        Outputs of the encoder at each step. What comes after the end of a source is ignored.
     is_step : Tensor of bool of shape (B, T), optional
-        Where there are steps.
+        True at the steps of the sources.
     keys : Tensor of shape (B, T, H), optional
         What queries are compared with; see `Attention.make_keys`.
     copied : int64 Tensor of shape (B, T), optional
@@ -34,12 +34,12 @@ class Memory:
         return len(self.summary)
 
     def select(self, rows):
-        """Give the memory of some sources, in an order of one's own.
+        """Return the memory of some sources, in the requested order.
 
         Parameters
         ----------
         rows : int64 Tensor of shape (n,)
-            Which.
+            Indices of the sources.
 
         Returns
         -------
@@ -54,9 +54,9 @@ class Attention(nn.Module):
     r"""Global attention: each output of a decoder is a query, compared with all steps of the source.
 
     The weights of the steps are a softmax over how well they fit, the context is their weighted mean, and
-    :math:`\tanh(W_c [h_t; c_t] + b_c)` takes the output's place. The decoder's loop does not need to know
-    of it, and runs over all steps of the targets at once (Luong et al., 2015, section 3.1; without feeding
-    inputs). A subclass says in `compare` what fits.
+    :math:`\tanh(W_c [h_t; c_t] + b_c)` replaces the output. The decoder's loop does not depend on it, and
+    runs over all steps of the targets at once (Luong et al., 2015, section 3.1; without feeding inputs).
+    A subclass defines in `compare` how well a step fits.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Attention(nn.Module):
 
     Examples
     --------
-    Steps that fit are near (a query and a key have one width):
+    Steps fit if they are near (queries and keys have the same width):
 
     >>> import torch
     >>> from sklearn_rnn import RNNSeq2Seq
@@ -94,7 +94,7 @@ class Attention(nn.Module):
         nn.init.zeros_(self.combine.bias)
 
     def make_keys(self, values):
-        """Turn what the encoder puts out into what queries are compared with.
+        """Turn the encoder's outputs into the keys that queries are compared with.
 
         Parameters
         ----------
@@ -109,14 +109,14 @@ class Attention(nn.Module):
         return self.keys(values)
 
     def compare(self, queries, keys):
-        """Say how well steps fit.
+        """Return how well each step fits each query.
 
         Parameters
         ----------
         queries : Tensor of shape (B, n, H)
             Outputs of the decoder.
         keys : Tensor of shape (B, T, H)
-            Of the source's steps.
+            Keys of the source's steps.
 
         Returns
         -------
@@ -126,7 +126,7 @@ class Attention(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define compare(queries, keys).")
 
     def forward(self, queries, memory):
-        """Look back.
+        """Attend to the steps of the sources.
 
         Parameters
         ----------
@@ -138,11 +138,11 @@ class Attention(nn.Module):
         Returns
         -------
         outputs : Tensor of shape (B, n, H)
-            What takes their place.
+            The vectors that replace the queries.
         weights : Tensor of shape (B, n, T)
-            Of the steps of the source; exactly zero behind its end.
+            Weights of the steps of the source; exactly zero after its end.
         fits : Tensor of shape (B, n, T)
-            What these are the softmax of; minus infinity behind the end.
+            The scores whose softmax is `weights`; minus infinity after the end.
         """
         fits = self.compare(queries, memory.keys).masked_fill(~memory.is_step[:, None], float("-inf"))
         weights = softmax(fits)

@@ -16,7 +16,7 @@ from sklearn_rnn.nn.second_order import twice_differentiable
 
 
 class Options:
-    """What the functions are given besides tensors.
+    """Arguments of the functions other than tensors.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Options:
 
 
 def _before(first, packed, sizes):
-    """Give the state that each step started from: the rows of the step before, (S_b, H)."""
+    """Return the state that each step started from: the rows of the step before, (S_b, H)."""
     steps = packed.split(sizes)
     return torch.cat([first, *(state[:b] for state, b in zip(steps[:-1], sizes[1:], strict=True))])
 
@@ -64,7 +64,7 @@ class Elman(Function):
     @staticmethod
     @twice_differentiable
     def backward(ctx, grad_out):
-        """Run it backwards."""
+        """Run the time loop backwards."""
         _, weight, h0, out = ctx.saved_tensors
         sizes = ctx.options.sizes
         slope = ((out > 0).to(out.dtype) if ctx.options.is_relu else 1 - out * out).split(sizes)
@@ -104,12 +104,12 @@ class GRU(Function):
     @staticmethod
     @twice_differentiable
     def backward(ctx, grad_out):
-        """Run it backwards."""
+        """Run the time loop backwards."""
         _, weight, _, h0, gates, out, recurrent_n = ctx.saved_tensors
         H, sizes = weight.shape[1], ctx.options.sizes
         r, z, n = gates.chunk(3, dim=1)
         before = _before(h0, out, sizes)
-        # What the gradient of h is to be multiplied with, for each pre-activation.
+        # The factors of the gradient of h, for each pre-activation.
         to_n = (1 - n * n).mul_(1 - z)
         local = gates.new_empty(len(gates), 3, H)
         _slope_of_sigmoid(r, out=local[:, 0]).mul_(recurrent_n).mul_(to_n)
@@ -126,7 +126,7 @@ class GRU(Function):
                 grad_h0 = torch.addmm(hs[0] * zs[0], grad_gates, weight)
         grad_gates = local.flatten(1)
         grad_weight, grad_bias = grad_gates.t() @ before, grad_gates.sum(0)
-        # The input's part of n is not behind the reset gate.
+        # The reset gate does not act on the input's part of n.
         torch.mul(grad_h, to_n, out=local[:, 2])
         return None, grad_gates, grad_weight, grad_bias, grad_h0
 
@@ -159,11 +159,11 @@ class LSTM(Function):
     @staticmethod
     @twice_differentiable
     def backward(ctx, grad_out, grad_cell):
-        """Run it backwards."""
+        """Run the time loop backwards."""
         _, weight, h0, c0, gates, out, cell, tanh_cell = ctx.saved_tensors
         sizes = ctx.options.sizes
         i, f, g, o = gates.chunk(4, dim=1)
-        # What the gradients of c (for i, f, g) and of h (for o) are to be multiplied with.
+        # The factors of the gradients of c (for i, f, g) and of h (for o).
         local = gates.new_empty(len(gates), 4, gates.shape[1] // 4)
         _slope_of_sigmoid(i, out=local[:, 0]).mul_(g)
         _slope_of_sigmoid(f, out=local[:, 1]).mul_(_before(c0, cell, sizes))

@@ -31,7 +31,7 @@ _POOLINGS = (LastPooling, MeanPooling, type(None))
 
 
 def can_differentiate(network):
-    """Whether `ChainRule` gives what autograd would give.
+    """Return whether `ChainRule` computes what autograd would compute.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def can_differentiate(network):
     Returns
     -------
     bool
-        False as well where somebody listens to modules or to gradients of parameters, or has frozen some.
+        Also False if modules or gradients of parameters have hooks, or some parameters are frozen.
     """
     if type(network) is not RecurrentNetwork or torch.is_anomaly_enabled():
         return False
@@ -91,13 +91,13 @@ def can_differentiate(network):
 class ChainRule:
     """Compute the loss of a network and its gradients, batch after batch.
 
-    The gradients become `grad` of the parameters; where there is one, it is written over.
+    The gradients are written to `grad` of the parameters, and replace what is there.
 
     Parameters
     ----------
     network : RecurrentNetwork
-        One that `can_differentiate` holds for, in training mode, as long as this object is used. The numbers
-        in its parameters may change, but not where they are.
+        A network for which `can_differentiate` is True, in training mode, as long as this object is used. The
+        values of its parameters may change, but not their place in memory.
 
     Examples
     --------
@@ -156,14 +156,14 @@ class ChainRule:
         Returns
         -------
         scores : Tensor of shape (n, n_scores)
-            What the network's `forward` gives.
+            What the network's `forward` returns.
         loss : float
             The weighted sum of the terms' losses, divided by their number.
         n_terms : int
-            That number.
+            The number of terms.
         """
         for weight, gradient in zip(self._weights, self._gradients, strict=True):
-            weight.grad = gradient  # again, should somebody have taken it away
+            weight.grad = gradient  # again, in case it was removed
         values = batch.values
         for part in self._parts:
             values = part.forward(values, batch)
@@ -287,13 +287,13 @@ class _ReadOut:
         return scores, loss, grad @ weight
 
     def finish(self):
-        """Add the gradient of a weight that is the embedding's, too, once that has been written."""
+        """Add the gradient of a weight that is also the embedding's, after that has been written."""
         if self._is_tied:
             self._linear.embedding.weight.grad += self._linear.lead_back(self._grad_weight)
 
 
 class _ReadOutInLoops(_ReadOut):
-    """The same for one of several classes."""
+    """The same for one of several classes, in the compiled loops."""
 
     def __init__(self, head):
         super().__init__(head)

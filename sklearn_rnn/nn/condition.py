@@ -12,15 +12,15 @@ from sklearn_rnn.nn.rows import Linear
 class InitialState(nn.Module):
     """A learnt linear map from a vector to the state that each cell starts from.
 
-    What it gives is added to the cell's own initial state, to all parts of it: zeros, unless a cell says
-    otherwise. A part that does not hold floats, such as a counter, is left alone.
+    The result is added to all parts of the cell's own initial state, which is zeros unless the cell defines
+    another one. A part that does not hold floats, such as a counter, is not changed.
 
     Parameters
     ----------
     condition_size : int
         Width p of the vector.
     cells : iterable of Cell
-        Whose states these are.
+        The cells whose initial states are computed.
 
     References
     ----------
@@ -50,9 +50,9 @@ class InitialState(nn.Module):
         Parameters
         ----------
         condition : Tensor of shape (B, p)
-            One vector a sequence.
+            One vector per sequence.
         cells : iterable of Cell
-            Those that the map was made for.
+            The cells that the map was made for.
 
         Returns
         -------

@@ -5,28 +5,28 @@ import torch
 
 
 def decode(loop, choose, limits, end):
-    """Let a decoder put out one token after the other.
+    """Generate sequences with a decoder, one token after the other.
 
     Parameters
     ----------
     loop : object
-        ``loop.begin()`` gives the log-probabilities (n, K) of the first tokens, ``loop.advance(codes)`` those
-        of the next ones, and ``loop.select(rows)`` keeps some rows, in a new order.
+        ``loop.begin()`` returns the log-probabilities (n, K) of the first tokens, ``loop.advance(codes)``
+        those of the next ones, and ``loop.select(rows)`` keeps some rows, in a new order.
     choose : callable
-        ``choose(logs, rows)`` gives the code of a token for each of `rows`, those that go on; arrays.
+        ``choose(logs, rows)`` returns the code of a token for each of `rows`, those that go on, as an array.
     limits : ndarray of int of shape (n,)
-        The largest number of tokens of each row; behind that it ends.
+        The largest number of tokens of each row, after which it ends.
     end : int
         The code that ends a row.
 
     Returns
     -------
     codes : list of ndarray of int
-        Of each row, without the end.
+        Codes of each row, without the end.
     log_proba : ndarray of shape (n,)
         Log-probabilities of the rows, their ends included.
     has_ended : ndarray of bool of shape (n,)
-        Which rows came to their end; the others were cut at their limit, where something else was chosen.
+        Which rows reached their end; the others were cut at their limit, where something else was chosen.
     """
     n = len(limits)
     rows, drawn = np.arange(n), [[] for _ in range(n)]
@@ -50,13 +50,13 @@ def decode(loop, choose, limits, end):
 
 
 def write_numbers(loop, limits):
-    """Let a decoder put out numbers until it says that this is the end.
+    """Generate sequences of numbers with a decoder, until it predicts the end.
 
     Parameters
     ----------
     loop : object
-        ``loop.begin()`` gives the scores (n, K + 1) of the first step: numbers, and the log-odds of the end.
-        ``loop.advance(scores)`` gives those of the next one, ``loop.select(rows)`` keeps some rows.
+        ``loop.begin()`` returns the scores (n, K + 1) of the first step: numbers, and log-odds of the end.
+        ``loop.advance(scores)`` returns those of the next one, ``loop.select(rows)`` keeps some rows.
     limits : ndarray of int of shape (n,)
         The largest number of steps of each row.
 
@@ -65,7 +65,7 @@ def write_numbers(loop, limits):
     numbers : list of ndarray of shape (n_steps_i, K)
         Of each row.
     has_ended : ndarray of bool of shape (n,)
-        Which rows came to their end; the others were cut at their limit.
+        Which rows reached their end; the others were cut at their limit.
     """
     n = len(limits)
     rows, steps, has_ended = np.arange(n), [], np.zeros(n, dtype=bool)
@@ -98,23 +98,23 @@ def search_beam(loop, n_beams, limits, end, length_penalty=0.0, n_best=1):
     loop : object
         See `decode`.
     n_beams : int
-        How many beginnings k are kept, of each row.
+        Number of beginnings k that are kept of each row.
     limits, end
         See `decode`.
     length_penalty : float, default=0.0
         Beginnings are ranked by their log-probability divided by their number of tokens, the end included,
         to this power (Wu et al., 2016, without their constant).
     n_best : int, default=1
-        How many sequences are wanted; the search of a row ends when no better ones can come.
+        Number of sequences to return; the search of a row ends when no better ones can follow.
 
     Returns
     -------
     codes : list of list of ndarray of int
-        The sequences of each row, the best first: `n_best`, or all that there are.
+        The sequences of each row, the best first: `n_best`, or all if there are fewer.
     log_proba : list of ndarray
         Their log-probabilities, ends included.
     has_ended : list of ndarray of bool
-        Which came to their end; see `decode`.
+        Which reached their end; see `decode`.
 
     References
     ----------
@@ -173,7 +173,7 @@ def search_beam(loop, n_beams, limits, end, length_penalty=0.0, n_best=1):
 
 
 def _read_beams(paths, total, rank, is_done, is_cut, end, n_best):
-    """Give the best sequences of one row that are possible and done."""
+    """Return the best sequences of one row that are possible and done."""
     codes, log_proba, has_ended = [], [], []
     is_found = is_done & (total > float("-inf"))
     for i in rank.masked_fill(~is_found, float("-inf")).argsort(descending=True, stable=True).tolist():

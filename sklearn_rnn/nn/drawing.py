@@ -1,4 +1,4 @@
-"""Where a network's random numbers come from: a generator of its own training, or torch's global one."""
+"""The source of a network's random numbers: the generator of its training, or torch's global one."""
 
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,7 +36,7 @@ def get_generator():
     Returns
     -------
     torch.Generator or None
-        What `draw_from` was given.
+        The generator passed to `draw_from`.
     """
     return _generator.get()
 
@@ -93,14 +93,14 @@ class NoWeights(TorchFunctionMode):
 
 
 def draw_factors(values, keep):
-    """Draw what dropout multiplies values with, as torch draws it.
+    """Draw what dropout multiplies values by, as torch draws it.
 
     Parameters
     ----------
     values : Tensor
-        What is dropped.
+        The values to drop.
     keep : float
-        The probability of a value to be kept.
+        The probability that a value is kept.
 
     Returns
     -------
@@ -123,7 +123,7 @@ class Dropout(nn.Dropout):
 
 
 def is_own_class(part):
-    """Whether what makes a part of a network is a class of this library, or a name, or no class at all.
+    """Return whether an argument of a network is a class of this library, a name, or not a class at all.
 
     Parameters
     ----------
@@ -133,13 +133,13 @@ def is_own_class(part):
     Returns
     -------
     bool
-        False for classes of others, and for bound options.
+        False for third-party classes, and for bound options.
     """
     return not callable(part) or (isinstance(part, type) and part.__module__.startswith(_OURS))
 
 
 def draws_from_generator(network):
-    """Whether all that a network draws when it runs comes from `get_generator`.
+    """Return whether all that a network draws when it runs comes from `get_generator`.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def draws_from_generator(network):
     Returns
     -------
     bool
-        False if there are modules, hooks or methods of others, which may draw from torch's global generator.
+        False if there are third-party modules, hooks or methods, which may use torch's global generator.
     """
     return all(
         (type(part) in _QUIET or type(part).__module__.startswith(_OURS))

@@ -16,10 +16,10 @@ from sklearn_rnn.nn.rows import log_softmax
 class EncoderDecoder(Network):
     """Encoder, bridge, decoder, attention and head, over packed batches of targets with their sources.
 
-    What the encoder ends with (what each direction of its top layer puts out when it has read the whole
+    The final output of the encoder (that of each direction of its top layer after reading the whole
     source) is the condition that the decoder writes under: a learnt linear map bridges to its initial states,
     so that cells, widths and depths may differ; without attention it joins the input of each step (Cho et
-    al., 2014), since nothing else tells later steps of the source. In training the decoder is given the
+    al., 2014), since later steps would not know the source otherwise. In training the decoder reads the
     true tokens (teacher forcing).
 
     Parameters
@@ -32,29 +32,29 @@ class EncoderDecoder(Network):
     source_is_tokens, rare
         See `RecurrentLayers`.
     input_size : int
-        Number of token codes that the decoder reads (0, behind it those of the tokens of targets, and what
-        there is besides), or of features.
+        Number of token codes that the decoder reads (0, then those of the tokens of targets, then any
+        others), or of features.
     target_is_tokens : bool
-        Which of the two.
+        Whether targets are tokens.
     embedding_size : int or None
-        Of these, and of the tokens of sources.
+        Width of the embedding of these tokens, and of those of sources; see `TokenInput`.
     cell, hidden_size, num_layers, bidirectional
         The encoder's; see `RecurrentLayers`.
     decoder_cell, decoder_hidden_size, decoder_num_layers
-        The decoder's. A Jordan cell feeds back an output of its own, of width H.
+        The decoder's. A Jordan cell feeds back its own output of width H.
     nonlinearity, dropout
-        Of both.
+        Those of the encoder and of the decoder.
     attention : {"dot", "additive"}, Attention subclass or None
         See `Attention`.
     head : str or type
         See `Head`.
     n_outputs : int
-        Number of tokens of targets, the end included; or of numbers a step.
+        Number of tokens of targets, the end included; or of numbers per step.
     scheduled_sampling : float in [0, 1], default=0.0
         Probability with which, in training, the decoder reads its own guess instead of the true token.
     copy : bool, default=False
-        Whether tokens are copied from sources, too; see `Pointer`. Of tokens that it copied and that have no
-        code of their own the decoder reads 0.
+        Whether tokens are also copied from sources; see `Pointer`. The decoder reads 0 for copied tokens that
+        have no code.
     rare_inputs : ndarray of bool of shape (input_size,), optional
         See `TokenInput`; for the decoder.
 
@@ -152,7 +152,7 @@ class EncoderDecoder(Network):
         Returns
         -------
         Memory
-            What the decoder needs to know of them, in the order of the batch.
+            What the decoder needs of them, in the order of the batch.
         """
         if self.encoder is None:
             return Memory(source)
@@ -212,14 +212,14 @@ class EncoderDecoder(Network):
         return self.score(outputs, _pack(fits, packing), memory.copied.index_select(0, packing.row))
 
     def score(self, outputs, fits, copied):
-        """Run what comes last: the head and, if there is one, the pointer.
+        """Run the head and, if there is one, the pointer.
 
         Parameters
         ----------
         outputs : Tensor of shape (n, H)
             What the head reads.
         fits, copied : Tensor of shape (n, T), or None
-            See `Pointer`; of no matter if there is none.
+            See `Pointer`; ignored if there is none.
 
         Returns
         -------
@@ -230,18 +230,18 @@ class EncoderDecoder(Network):
         return scores if self.pointer is None else self.pointer(scores, outputs, fits, copied)
 
     def read_back(self, codes):
-        """Give what the decoder reads after what it wrote.
+        """Return what the decoder reads after the tokens that it wrote.
 
         Parameters
         ----------
         codes : int64 Tensor
-            Of the tokens that were written.
+            Codes of the tokens that were written.
 
         Returns
         -------
         int64 Tensor
-            Codes of inputs, of the same shape. After an end it is that of the beginning, which does not come
-            up; for copies that have none it is 0.
+            Codes of inputs, of the same shape. After an end it is that of the beginning, which does not
+            occur; for copies that have no code it is 0.
         """
         inputs = codes + 1
         return inputs.masked_fill(inputs >= self.input_size, 0)
@@ -251,7 +251,7 @@ class EncoderDecoder(Network):
         return memory if batch.source_row is None else memory.select(batch.source_row)
 
     def _give_guesses(self, batch, scores):
-        """Exchange inputs for what the scores of a step before say, now and then."""
+        """Replace inputs at random with what the scores of the step before predict."""
         inputs, packing = batch.values, batch.packing
         n_first = packing.batch_sizes[0]
         before = torch.from_numpy(packing.place(packing.step_of[n_first:] - 1, packing.row_of[n_first:]))
@@ -259,25 +259,25 @@ class EncoderDecoder(Network):
         draw = torch.rand(len(guesses), device=guesses.device, generator=get_generator())
         is_taken = draw < self.scheduled_sampling
         if guesses.dim() == 1:
-            is_taken &= guesses != inputs[0]  # the end is no input
+            is_taken &= guesses != inputs[0]  # the end is not an input
         else:
             is_taken = is_taken[:, None]
         rest = torch.where(is_taken, guesses, inputs[n_first:])
         return PackedBatch(torch.cat([inputs[:n_first], rest]), packing)
 
     def read_scores(self, scores):
-        """Turn scores into what the decoder reads next, if what they say is written.
+        """Turn scores into what the decoder reads next, if it writes what they predict.
 
         Parameters
         ----------
         scores : Tensor of shape (n, n_scores)
-            What the head gave.
+            What the head returned.
 
         Returns
         -------
         int64 Tensor of shape (n,), or Tensor of shape (n, K + 1)
-            The codes of the most likely tokens, see `read_back`; or numbers behind the 0 that tells them from
-            the beginning.
+            The codes of the most likely tokens, see `read_back`; or numbers after a 0, which distinguishes
+            them from the beginning.
         """
         if self.decoder.input is not None:
             return self.read_back(scores.argmax(1))
@@ -291,16 +291,16 @@ class EncoderDecoder(Network):
         batch : PackedBatch
             See `forward`.
         memory : Memory, optional
-            What `encode` gave of its sources, in the order of the targets.
+            What `encode` returned for its sources, in the order of the targets.
 
         Returns
         -------
         outputs : Tensor of shape (n_steps_total, H)
             What the head reads.
         weights : Tensor of shape (B, n_steps, n_source_steps), or None
-            Where attention looked.
+            The weights of the attention.
         fits : Tensor of shape (B, n_steps, n_source_steps), or None
-            What these are the softmax of.
+            The scores whose softmax is `weights`.
         """
         memory = self._encode_for(batch) if memory is None else memory
         packing = batch.packing
@@ -312,7 +312,7 @@ class EncoderDecoder(Network):
 
 
 def _lay_out(packed, packing):
-    """Lay packed steps out as (B, T, D); behind the end of a sequence are zeros."""
+    """Lay packed steps out as (B, T, D), with zeros after the end of a sequence."""
     n_rows, n_steps = len(packing), len(packing.batch_sizes)
     dense = packed.new_zeros(n_steps * n_rows, packed.shape[1]).index_copy(0, packing.dense, packed)
     return dense.view(n_steps, n_rows, -1).transpose(0, 1)
@@ -329,9 +329,9 @@ class DecoderLoop:
     Parameters
     ----------
     network : EncoderDecoder
-        In evaluation mode. All is done in `torch.inference_mode`, by whoever calls.
+        A network in evaluation mode. Callers must use `torch.inference_mode`.
     memory : Memory
-        Of the sources.
+        The memory of the sources.
     start : int or ndarray of float of shape (K + 1,)
         What all targets begin with.
     """
@@ -347,11 +347,11 @@ class DecoderLoop:
             self._state = decoder.initial_state(memory.summary, decoder.recurrence.cells)
 
     def repeat(self, n):
-        """Make n rows of each, before it begins."""
+        """Repeat each row n times, before the first step."""
         self.select(torch.arange(len(self._memory)).repeat_interleave(n))
 
     def begin(self):
-        """Give what `advance` gives, of the first step."""
+        """Return what `advance` returns, for the first step."""
         return self._advance(self._start.expand(len(self._memory), *self._start.shape))
 
     def advance(self, written):

@@ -12,7 +12,7 @@ from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.nn.rows import exp_of_negative
 
 _CHUNK = 16384  # steps up to which one sequence is read at once; a longer one in parts of a quarter
-_LEAST_STEPS = 1000  # with fewer, threads are left as they are: a short prediction is not to wait
+_LEAST_STEPS = 1000  # with fewer, threads are left as they are: a short prediction should not wait
 # A network that also reads from the end runs longer in chunks: one sequence is read at once up to as many
 # numbers of the top layer.
 _MOST_OUTPUTS = 2**23
@@ -24,16 +24,16 @@ def answer(network, dataset, method):
     Parameters
     ----------
     network : RecurrentNetwork
-        In evaluation mode.
+        The network, in evaluation mode.
     dataset : SequenceDataset
         Encoded sequences.
     method : {"predict", "predict_proba"}
-        What the network's head is asked for.
+        The method of the network's head that is called.
 
     Returns
     -------
     ndarray
-        One entry a sequence; or one a step of all sequences, laid end to end.
+        One entry per sequence; or one per step of all sequences, concatenated.
     """
     ask = getattr(network.head, method)
     finish = None if network.head.rates_steps else ask  # a path of labels is that of a whole sequence
@@ -57,16 +57,15 @@ def hidden_states(network, dataset):
     Parameters
     ----------
     network : RecurrentNetwork
-        In evaluation mode.
+        The network, in evaluation mode.
     dataset : SequenceDataset
-        Encoded sequences; its `per_step` says whether each step is asked for, or each sequence.
+        Encoded sequences; its `per_step` sets whether to return a row for each step or for each sequence.
 
     Returns
     -------
     ndarray of float32 of shape (n_sequences, D) or (n_steps_total, D)
-        What the top layer puts out, D numbers (its directions side by side): pooled as the network does it,
-        and as `LastPooling` does it by a network without a pooling; or one row a step of all sequences, laid
-        end to end.
+        Outputs of the top layer, D numbers (its directions side by side): pooled as in the network, or as by
+        `LastPooling` if the network has no pooling; or one row per step of all sequences, concatenated.
     """
     layers = getattr(network, "encoder", network)
     if dataset.per_step:
@@ -85,37 +84,37 @@ def hidden_states(network, dataset):
 
 
 def log_probabilities(network, dataset):
-    """Give the log-probability of each target of a data set whose steps each have one.
+    """Return the log-probability of each target of a data set with a target at each step.
 
     Parameters
     ----------
     network : RecurrentNetwork
-        In evaluation mode, with a softmax at each step.
+        The network, in evaluation mode, with a softmax at each step.
     dataset : SequenceDataset
         Encoded sequences with targets. A long one is read in chunks.
 
     Returns
     -------
     ndarray of float32 of shape (n_steps_total,)
-        In nats, laid end to end.
+        Log-probabilities in nats, concatenated.
     """
     return _gather(network, dataset, partial(_look_up_targets, network))
 
 
 def stream_log_probabilities(network, dataset):
-    """Give the log-probability of each target of a stream, chunk by chunk. See `log_probabilities`.
+    """Yield the log-probabilities of the targets of a stream, chunk by chunk; see `log_probabilities`.
 
     Parameters
     ----------
     network : RecurrentNetwork
-        Likewise.
+        The network, in evaluation mode, with a softmax at each step.
     dataset : StreamDataset
-        What is read in one lane.
+        The stream, which is read in one lane.
 
     Yields
     ------
     ndarray of float32 of shape (n_steps_of_the_chunk,)
-        In nats.
+        Log-probabilities in nats.
     """
     for batch in dataset.batches(1, None, network.like):
         with torch.inference_mode():
@@ -129,22 +128,22 @@ def _look_up_targets(network, batch):
 
 
 def next_probabilities(network, dataset):
-    """Give the probabilities of what comes next, at each step. Parameters are those of `log_probabilities`.
+    """Return the probabilities of what comes next, at each step. Parameters are those of `log_probabilities`.
 
     Returns
     -------
     ndarray of float32 of shape (n_steps_total, n_outputs)
-        Laid end to end.
+        Probabilities, concatenated.
     """
     return _gather(network, dataset, lambda batch: torch.softmax(network(batch).float(), dim=1))
 
 
 def _gather(network, dataset, ask, *, pooling=None, finish=None, layers=None):
-    """Ask about batch after batch, and put the rows of the answers back in the user's order.
+    """Run batch after batch, and put the rows of the answers back in the user's order.
 
     A long sequence is read chunk by chunk. With a `pooling` or `finish` the chunks have one answer: what
-    ``finish(rows, packing)`` makes of what their outputs are pooled to, or else of the scores of all steps.
-    `layers` are those that read sequences, where they are a part of the network.
+    ``finish(rows, packing)`` returns for their pooled outputs, or without a pooling for the scores of all
+    steps. `layers` are those that read sequences, if they are a part of the network.
     """
     layers = network if layers is None else layers
     n_answers = len(dataset.sequences.values if dataset.per_step else dataset.sequences)
@@ -217,7 +216,7 @@ class _LongSequence:
             )
 
     def make_packing(self):
-        """Make the packing of the whole."""
+        """Make the packing of the whole sequence."""
         return Packing(np.array([self.n_steps]), self.like.device)
 
     def _place(self, array):
@@ -237,10 +236,10 @@ class _LongSequence:
 
 
 def _join(parts, sequence):
-    """Join what is made of the chunks of a long sequence.
+    """Join the results of the chunks of a long sequence.
 
-    Here and in `_pool` nothing small is kept from chunk to chunk but in tensors made before: it would lie
-    between the large ones of each chunk, and keep their memory from being used again.
+    Here and in `_pool`, small results are kept from chunk to chunk only in tensors made before: otherwise
+    they would lie between the large ones of each chunk, and keep their memory from being reused.
     """
     joined, start = None, 0
     for part in parts:

@@ -1,16 +1,16 @@
-"""Losses of single terms, and their gradients; heads weigh and add them."""
+"""Losses of single terms, and their gradients; heads weight and sum them."""
 
 import math
 
 import torch
 from torch.nn import functional as F
 
-# The least standard deviation of a Gaussian; targets are brought to about 1.
+# The least standard deviation of a Gaussian; targets are scaled to about 1.
 _LEAST_SCALE = 1e-3
 
 
 def cross_entropy(scores, targets, label_smoothing=0.0):
-    """Give the negative log-probability of each target class.
+    """Return the negative log-probability of each target class.
 
     Parameters
     ----------
@@ -19,18 +19,18 @@ def cross_entropy(scores, targets, label_smoothing=0.0):
     targets : int64 Tensor of shape (n,)
         Class codes.
     label_smoothing : float, default=0.0
-        Share of the target that all classes have alike; see `SoftmaxHead`.
+        Share of the target that is spread evenly over all classes; see `SoftmaxHead`.
 
     Returns
     -------
     Tensor of shape (n,)
-        One term a row, in nats.
+        One term per row, in nats.
     """
     return F.cross_entropy(scores, targets, reduction="none", label_smoothing=label_smoothing)
 
 
 def binary_cross_entropy(scores, targets):
-    """Give the negative log-probability of each row of yes and no, summed over the labels.
+    """Return the negative log-probability of each row of binary labels, summed over the labels.
 
     Parameters
     ----------
@@ -42,13 +42,13 @@ def binary_cross_entropy(scores, targets):
     Returns
     -------
     Tensor of shape (n,)
-        One term a row, in nats.
+        One term per row, in nats.
     """
     return F.binary_cross_entropy_with_logits(scores, targets, reduction="none").sum(1)
 
 
 def squared_error(scores, targets):
-    """Give the squared error of each row, averaged over the outputs.
+    """Return the squared error of each row, averaged over the outputs.
 
     Parameters
     ----------
@@ -60,14 +60,14 @@ def squared_error(scores, targets):
     Returns
     -------
     Tensor of shape (n,)
-        One term a row.
+        One term per row.
     """
     _check_shapes(scores, targets)
     return (scores - targets).square().mean(1)
 
 
 def absolute_error(scores, targets):
-    """Give the absolute error of each row, averaged over the outputs.
+    """Return the absolute error of each row, averaged over the outputs.
 
     Parameters
     ----------
@@ -77,33 +77,33 @@ def absolute_error(scores, targets):
     Returns
     -------
     Tensor of shape (n,)
-        One term a row.
+        One term per row.
     """
     _check_shapes(scores, targets)
     return (scores - targets).abs().mean(1)
 
 
 def gaussian_parameters(scores, softplus=F.softplus):
-    """Give the means and standard deviations that scores stand for.
+    """Return the means and standard deviations that scores stand for.
 
     Parameters
     ----------
     scores : Tensor of shape (n, 2 K)
-        The means of K outputs, and then what `softplus` makes a standard deviation of.
+        The means of K outputs, and then the numbers that `softplus` turns into standard deviations.
     softplus : callable, default=torch.nn.functional.softplus
         From Tensor to Tensor.
 
     Returns
     -------
     mean, scale : Tensor of shape (n, K)
-        A scale is at least 0.001, so that no target that is hit exactly makes the likelihood infinite.
+        A scale is at least 0.001, so that an exact prediction does not make the likelihood infinite.
     """
     mean, raw = scores.chunk(2, dim=1)
     return mean, softplus(raw) + _LEAST_SCALE
 
 
 def gaussian_error(scores, targets):
-    """Give the negative log-density of each row under Gaussians, averaged over the outputs.
+    """Return the negative log-density of each row under Gaussians, averaged over the outputs.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def gaussian_error(scores, targets):
     Returns
     -------
     Tensor of shape (n,)
-        One term a row, in nats.
+        One term per row, in nats.
     """
     mean, scale = gaussian_parameters(scores)
     _check_shapes(mean, targets)
@@ -123,7 +123,7 @@ def gaussian_error(scores, targets):
 
 
 def pinball_error(quantiles, targets, levels):
-    """Give the pinball loss of each row, averaged over quantiles and outputs.
+    """Return the pinball loss of each row, averaged over quantiles and outputs.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def pinball_error(quantiles, targets, levels):
     Returns
     -------
     Tensor of shape (n,)
-        One term a row.
+        One term per row.
 
     References
     ----------
@@ -156,7 +156,7 @@ def _check_shapes(predictions, targets):
 
 
 def cross_entropy_with_gradient(scores, targets, label_smoothing=0.0):
-    """Give `cross_entropy` and its gradient, (n,) and (n, K): the softmax less the (smoothed) targets."""
+    """Return `cross_entropy` and its gradient, (n,) and (n, K): the softmax less the (smoothed) targets."""
     logs, at = torch.log_softmax(scores, 1), targets[:, None]
     losses = -logs.gather(1, at)[:, 0]
     if label_smoothing:
@@ -166,22 +166,22 @@ def cross_entropy_with_gradient(scores, targets, label_smoothing=0.0):
 
 
 def binary_cross_entropy_with_gradient(scores, targets):
-    """Give `binary_cross_entropy` and its gradient, (n,) and (n, K): the probabilities less the targets."""
+    """Return `binary_cross_entropy` and its gradient, (n,) and (n, K): the probabilities less the targets."""
     return binary_cross_entropy(scores, targets), torch.sigmoid(scores) - targets
 
 
 def squared_error_with_gradient(scores, targets):
-    """Give `squared_error` and its gradient, (n,) and (n, K)."""
+    """Return `squared_error` and its gradient, (n,) and (n, K)."""
     return squared_error(scores, targets), (scores - targets) * (2 / scores.shape[1])
 
 
 def absolute_error_with_gradient(scores, targets):
-    """Give `absolute_error` and its gradient, (n,) and (n, K)."""
+    """Return `absolute_error` and its gradient, (n,) and (n, K)."""
     return absolute_error(scores, targets), (scores - targets).sign() / scores.shape[1]
 
 
 def gaussian_error_with_gradient(scores, targets):
-    """Give `gaussian_error` and its gradient, (n,) and (n, 2 K)."""
+    """Return `gaussian_error` and its gradient, (n,) and (n, 2 K)."""
     mean, scale = gaussian_parameters(scores)
     distance = (mean - targets) / scale
     of_scale = (1 - distance.square()) / scale * torch.sigmoid(scores.chunk(2, dim=1)[1])
@@ -189,7 +189,7 @@ def gaussian_error_with_gradient(scores, targets):
 
 
 def pinball_error_with_gradient(quantiles, targets, levels):
-    """Give `pinball_error` and its gradient, (n,) and (n, K, Q)."""
+    """Return `pinball_error` and its gradient, (n,) and (n, K, Q)."""
     above = targets[..., None] - quantiles
     # At a quantile that is hit exactly, the mean of both sides, as autograd takes it.
     grad = torch.heaviside(-above, above.new_tensor(0.5)) - levels

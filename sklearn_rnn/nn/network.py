@@ -17,8 +17,8 @@ from sklearn_rnn.nn.recurrent import Recurrence
 class TokenInput(nn.Module):
     """Tokens as vectors: an embedding, or (without one) the token itself, which cells read as one-hot.
 
-    Code 0 stands for every token that was not there in training. To learn what such a token means, rare
-    tokens are read as 0 now and then while training (Lample et al., 2016).
+    Code 0 stands for every token that did not occur in training. To learn what such a token means, rare
+    tokens are read as 0 at random in training (Lample et al., 2016).
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class TokenInput(nn.Module):
         return codes if self.embedding is None else self.embedding(codes)
 
     def hide_rare(self, codes):
-        """Read rare tokens as 0 now and then, while training."""
+        """Read rare tokens as 0 at random, in training."""
         if not self.training or not self.has_rare:
             return codes
         draw = torch.rand(codes.shape, device=codes.device, generator=get_generator())
@@ -59,21 +59,21 @@ class TokenInput(nn.Module):
 
 
 class Network(nn.Module):
-    """What training and files ask of a network; a subclass ends its ``__init__`` with `_note_first`."""
+    """What training and files need of a network; a subclass ends its ``__init__`` with `_note_first`."""
 
     def _note_first(self):
         self._first = (next(self.parameters()),)  # a tuple, so that it is not registered twice
 
     @classmethod
     def from_weights(cls, weights, device, dtype, **architecture):
-        """Make a network of weights that are there, without drawing others first.
+        """Make a network from existing weights, without drawing others first.
 
         Parameters
         ----------
         weights : dict of str to ndarray
             The arrays of the `state_dict` of such a network. They are copied.
         device : torch.device
-            Where the network is to be.
+            The device of the network.
         dtype : torch.dtype
             Type of its numbers.
         **architecture
@@ -111,8 +111,8 @@ class Network(nn.Module):
             network = cls(**architecture).to(device, dtype)  # a user's class: it may hold other tensors, too
             network.load_state_dict(tensors)
             return network
-        # On the meta device nothing is drawn and no memory is taken. To draw orthogonal weights would take
-        # longer than to read them from a file.
+        # On the meta device nothing is drawn and no memory is taken. Drawing orthogonal weights would take
+        # longer than reading them from a file.
         with torch.device("meta"), NoWeights():
             network = cls(**architecture)
         network.load_state_dict(tensors, assign=True)
@@ -120,7 +120,7 @@ class Network(nn.Module):
         return network
 
     def set_kernel_dtype(self, dtype):
-        """Say what cuDNN's kernels compute with.
+        """Set the type that cuDNN's kernels compute with.
 
         Parameters
         ----------
@@ -151,18 +151,18 @@ class RecurrentLayers(nn.Module):
     embedding_size : int or None
         See `TokenInput`.
     cell : str, type or functools.partial
-        A name in `CELLS`, a `Cell` class, or one with options of its own bound to it.
+        A name in `CELLS`, a `Cell` class, or one with bound options.
     hidden_size, num_layers, bidirectional
         See `Recurrence`.
     nonlinearity : {"tanh", "relu", "sigmoid"}
-        For the cells that have one to choose.
+        For the cells whose nonlinearity can be chosen.
     dropout : float in [0, 1)
         See `Recurrence`. It acts on all that goes from one layer to the next, the input layer's embedding
         included.
     bptt_steps : int, optional
         See `Recurrence`.
     condition_size : int, optional
-        Width p of a vector that is given with each sequence.
+        Width p of a vector that comes with each sequence.
     condition_as : {"input", "state"}, default="input"
         Whether this vector joins the input of each step, or sets the initial state; see `condition.py`.
     top_options : dict, optional
@@ -216,7 +216,7 @@ class RecurrentLayers(nn.Module):
         )
         if is_tokens and embedding_size is None:
             for first in self.recurrence.layers[0]:  # an unknown token starts as a vector of zeros
-                if hasattr(first, "weight_ih"):  # a cell may project in a way of its own
+                if hasattr(first, "weight_ih"):  # a cell may project in its own way
                     nn.init.zeros_(first.weight_ih.data[:, 0])
         self.initial_state = None
         if condition_size is not None and not self.joins_condition:
@@ -263,7 +263,7 @@ class RecurrentLayers(nn.Module):
         Returns
         -------
         Tensor of shape (n_steps_total, input_size of the recurrence), or int64 of shape (n_steps_total,)
-            What the recurrent layers are given.
+            What the recurrent layers read.
         """
         if self.input is not None:
             values = self.input(values)
@@ -331,7 +331,7 @@ class RecurrentNetwork(RecurrentLayers, Network):
         size = self.recurrence.output_size
         if tie_weights and emits_scores:
             raise ValueError(
-                "tie_weights=True takes an output layer behind the recurrent layers, but the top layer of "
+                "tie_weights=True needs an output layer after the recurrent layers, but the top layer of "
                 f"{_class_of(cell).__name__} puts out scores itself. Choose another cell, or "
                 "tie_weights=False."
             )
@@ -370,12 +370,12 @@ class RecurrentNetwork(RecurrentLayers, Network):
         return self.read_out(outputs)
 
     def read_out(self, outputs):
-        """Compute scores from what `run_layers` puts out, or from what it is pooled to.
+        """Compute scores from the outputs of `run_layers`, or from what they are pooled to.
 
         Parameters
         ----------
         outputs : Tensor of shape (n, output_size of the recurrence)
-            One row a step, or a sequence.
+            One row per step, or per sequence.
 
         Returns
         -------
@@ -390,5 +390,5 @@ class RecurrentNetwork(RecurrentLayers, Network):
 
 
 def _class_of(part):
-    """Give a class, behind bound options."""
+    """Return a class, without the options bound to it."""
     return getattr(part, "func", part)

@@ -16,25 +16,26 @@ from sklearn_rnn.nn.rows import (
 class Pointer(nn.Module):
     r"""The pointer-generator: tokens are written from the vocabulary, or copied from the source.
 
-    What the decoder puts out says with which probability :math:`p_{gen}` the next token is written; else a
-    step of the source is copied, and where attention looks says which (See et al., 2017, section 2.2):
+    The decoder's output determines the probability :math:`p_{gen}` that the next token is written; otherwise
+    a step of the source is copied, with the weights a of the attention (See et al., 2017, section 2.2):
 
     .. math:: p(w) = p_{gen} \, p_{vocab}(w) + (1 - p_{gen}) \sum_{t: x_t = w} a_t
 
-    In their network the decoder's state, its input and what attention read decide on :math:`p_{gen}`. Here it
-    is the output of the attention, which holds the last and the first, and through the first the input.
+    In their network :math:`p_{gen}` depends on the decoder's state, its input and the context. Here it
+    depends on the output of the attention, which holds the context and the state, and through
+    the state the input.
 
-    The vocabulary is extended by the source: behind the K tokens that can be written there is a code for
-    each step of a source. A token that the vocabulary lacks has the code of the step where it first stands.
+    The vocabulary is extended by the source: after the K tokens that can be written there is a code for
+    each step of a source. A token that the vocabulary lacks has the code of the step where it first occurs.
 
-    All is computed with logarithms, so that what is hardly possible still has a gradient.
+    Everything is computed with logarithms, so that very small probabilities still have a gradient.
 
     Parameters
     ----------
     input_size : int
-        Width H of what the decoder puts out.
+        Width H of the decoder's outputs.
     n_source_codes : int
-        Number of codes that an encoder reads. In a batch, the code ``c`` of a source says two things:
+        Number of codes that an encoder reads. In a batch, the code ``c`` of a source means two things:
         ``c % n_source_codes`` is what is read, ``c // n_source_codes`` what is copied.
 
     References
@@ -45,7 +46,7 @@ class Pointer(nn.Module):
     Examples
     --------
     Two tokens that can be written, and a source of three steps: the first of these tokens, then twice a token
-    that cannot. Its code is 2 + 1, as it stands at step 1 first:
+    that cannot. Its code is 2 + 1, as it first occurs at step 1:
 
     >>> import torch
     >>> from sklearn_rnn.nn.pointer import Pointer
@@ -64,12 +65,12 @@ class Pointer(nn.Module):
         nn.init.zeros_(self.gate.bias)
 
     def what_is_read(self, codes):
-        """Give what an encoder reads.
+        """Return the codes that an encoder reads.
 
         Parameters
         ----------
         codes : int64 Tensor
-            Of sources.
+            Codes of sources.
 
         Returns
         -------
@@ -79,12 +80,12 @@ class Pointer(nn.Module):
         return codes % self.n_source_codes
 
     def what_is_copied(self, codes):
-        """Give what copying a step of a source writes.
+        """Return the codes that copying the steps of a source writes.
 
         Parameters
         ----------
         codes : int64 Tensor
-            Of sources.
+            Codes of sources.
 
         Returns
         -------
@@ -94,24 +95,24 @@ class Pointer(nn.Module):
         return codes // self.n_source_codes
 
     def forward(self, scores, outputs, fits, copied):
-        """Mix.
+        """Mix writing and copying.
 
         Parameters
         ----------
         scores : Tensor of shape (n, K)
-            Of the tokens that can be written.
+            Scores of the tokens that can be written.
         outputs : Tensor of shape (n, H)
             What they were computed from.
         fits : Tensor of shape (n, T)
-            How well the steps of the source fit; minus infinity behind its end. Their softmax is where
-            attention looks.
+            How well the steps of the source fit; minus infinity after its end. The attention weights are
+            their softmax.
         copied : int64 Tensor of shape (n, T)
-            What copying a step writes; see `what_is_copied`. Behind the end anything.
+            What copying a step writes; see `what_is_copied`. Any code after the end.
 
         Returns
         -------
         Tensor of shape (n, K + T)
-            Log-probabilities; minus infinity for steps that are no token of their own.
+            Log-probabilities; minus infinity for steps that do not introduce a token.
         """
         gate = self.gate(outputs)
         written = log_sigmoid(gate) + log_softmax(scores)
@@ -147,7 +148,7 @@ def add_by_code(logs, codes, n_codes):
     """
     nothing = logs.new_full((len(logs), n_codes), float("-inf"))
     largest = nothing.scatter_reduce(1, codes, logs.detach(), "amax")
-    shift = largest.clamp_min(torch.finfo(logs.dtype).min)  # of a code of nothing any number will do
+    shift = largest.clamp_min(torch.finfo(logs.dtype).min)  # any number will do for a code without entries
     totals = torch.zeros_like(nothing).scatter_add(1, codes, exp_of_negative(logs - shift.gather(1, codes)))
     is_none = totals == 0
     return (log(totals.masked_fill(is_none, 1.0)) + shift).masked_fill(is_none, float("-inf"))

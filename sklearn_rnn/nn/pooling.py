@@ -34,7 +34,7 @@ class LastPooling(nn.Module):
         return torch.cat([last[:, :half], outputs[: len(packing), half:]], dim=1)
 
     def lead_back(self, grad, packing):
-        """Give the gradient of the outputs (S_b, D) from that of their pooling (B, D)."""
+        """Return the gradient of the outputs (S_b, D) from that of their pooling (B, D)."""
         outputs = grad.new_zeros((packing.n_steps_total, grad.shape[1]))
         if self.directions == 1:
             return outputs.index_copy_(0, packing.last, grad)
@@ -56,7 +56,7 @@ class MeanPooling(nn.Module):
         return total / packing.length[:, None]
 
     def lead_back(self, grad, packing):
-        """Give the gradient of the outputs (S_b, D) from that of their mean (B, D)."""
+        """Return the gradient of the outputs (S_b, D) from that of their mean (B, D)."""
         return (grad / packing.length[:, None]).index_select(0, packing.row)
 
 

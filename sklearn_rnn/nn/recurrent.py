@@ -32,7 +32,7 @@ class Recurrence(nn.Module):
     Parameters
     ----------
     make_cell : callable
-        ``make_cell(input_size, is_top)`` gives a new `Cell`.
+        ``make_cell(input_size, is_top)`` returns a new `Cell`.
     input_size : int
         Number of features of an input, or of distinct tokens.
     num_layers : int, default=1
@@ -109,12 +109,12 @@ class Recurrence(nn.Module):
         outputs : Tensor of shape (n_steps_total, output_size)
             The top layer's outputs.
         state : list of tuple of Tensor, or None
-            The state after the last step of each sequence, if asked for.
+            The state after the last step of each sequence, if requested.
 
         Raises
         ------
         ValueError
-            If the shape of the inputs or of the state is not that.
+            If the inputs or the state have another shape.
         """
         layers = [list(layer) for layer in self.layers]
         _check(layers, inputs, packing, state)
@@ -144,7 +144,7 @@ class Recurrence(nn.Module):
         for first in range(0, len(sizes), bptt_steps):
             chunk = sizes[first : first + bptt_steps]
             finished.append(tuple(s[chunk[0] :] for s in state))
-            # The first state is not behind a border: it may be learnt, or come from another network.
+            # The first state keeps its gradient: it may be learnt, or come from another network.
             state = tuple(s[: chunk[0]].detach() if first else s for s in state)
             x = inputs[start : start + sum(chunk)]
             out, state = _run(cell, x, None, chunk, state, True, dtype)
@@ -156,13 +156,13 @@ class Recurrence(nn.Module):
     def find_states(self, read, n_chunks, state):
         """Find the states with which the chunks of one long sequence begin, in both directions.
 
-        What comes from the end has to be known before the first chunk can be answered. No more than a chunk
-        and the states are held, so that the lower layers are run again for each layer above.
+        The states of the backward direction must be known before the first chunk can be answered. Only one
+        chunk and the states are held, so that the lower layers are run again for each layer above.
 
         Parameters
         ----------
         read : callable
-            ``read(k)`` gives the inputs of chunk k, as `forward` takes them.
+            ``read(k)`` returns the inputs of chunk k, as `forward` takes them.
         n_chunks : int
             Number of chunks.
         state : list of tuple of Tensor
@@ -175,7 +175,7 @@ class Recurrence(nn.Module):
             left as in `state`: they are what `forward` returns for the chunk before.
         """
         # One tensor for the states of all chunks: small ones, made between the large ones of each chunk,
-        # would keep their memory from being used again.
+        # would keep their memory from being reused.
         kept = [tuple(part.expand(n_chunks, *part.shape).clone() for part in parts) for parts in state]
         starts = [[tuple(part[k] for part in parts) for parts in kept] for k in range(n_chunks)]
 
@@ -225,7 +225,7 @@ class Stepper:
     """A stack of recurrent layers that is run one step at a time, without gradients.
 
     For loops in which the next input depends on the last output. Weights are copied when a batch size first
-    comes up: after further training, make another stepper.
+    occurs: after further training, make a new stepper.
 
     Parameters
     ----------
@@ -260,14 +260,14 @@ class Stepper:
 
     @torch.no_grad()
     def __call__(self, inputs, state=None):
-        """Go one step ahead.
+        """Compute one step.
 
         Parameters
         ----------
         inputs : Tensor of shape (B, input_size), or int64 of shape (B,)
             Features or tokens.
         state : list of tuple of Tensor, optional
-            What the last step gave, or `Recurrence.forward`; by default the initial state.
+            What the last step or `Recurrence.forward` returned; by default the initial state.
 
         Returns
         -------
@@ -302,9 +302,9 @@ def _join(finished):
 
 
 def _run(cell, inputs, packing, sizes, state, need_state, kernel_dtype=None):
-    """Run a cell over packed inputs; return its outputs and, if asked for, its final state.
+    """Run a cell over packed inputs; return its outputs and, if requested, its final state.
 
-    Every way to run a cell gives the same result, so that this is a question of speed alone.
+    Every way to run a cell has the same result, so that the choice affects only the speed.
     """
     planned = _plan_native(cell, inputs, sizes, state, has_way_back=torch.is_grad_enabled())
     if planned is not None:
@@ -316,9 +316,9 @@ def _run(cell, inputs, packing, sizes, state, need_state, kernel_dtype=None):
         return _run_cudnn(cell, kind, inputs, sizes, state, kernel_dtype)
     if inputs.is_floating_point():
         # On a CPU, torch's dense LSTM is oneDNN's and the fastest. Its Elman and GRU are only where
-        # no gradient is wanted. A padded run ends with the states of padding: no use if they are needed.
+        # no gradient is needed. A padded run ends with the states of padding, so it is not used if states
         is_rectangular = sizes[0] == sizes[-1]
-        # Nor is it one where most of it would be padding, as for one long sequence among short ones.
+        # are needed, nor where most of it would be padding, as for one long sequence among short ones.
         is_fastest = isinstance(cell, LSTMCell) or not torch.is_grad_enabled()
         is_fastest = is_fastest and len(sizes) * sizes[0] <= 2 * len(inputs)
         if is_fastest and (is_rectangular or (packing is not None and not need_state)):
@@ -327,7 +327,7 @@ def _run(cell, inputs, packing, sizes, state, need_state, kernel_dtype=None):
 
 
 def _known_kind(cell):
-    """Name torch's own kernel for a built-in cell; None for what only the plain loop can run."""
+    """Return the name of torch's own kernel for a built-in cell; None if it has no kernel."""
     if type(cell) is ElmanCell:
         return {"tanh": "rnn_tanh", "relu": "rnn_relu"}.get(cell.nonlinearity)
     return {LSTMCell: "lstm", GRUCell: "gru"}.get(type(cell))
@@ -339,7 +339,7 @@ class LayerByHand:
     Parameters
     ----------
     cell : Cell
-        One that `has_native` holds for. Its parameters and their `grad` have to stay where they are.
+        A cell for which `has_native` is True. Its parameters and their `grad` must keep their addresses.
     passing : dict
         See `Layer`.
 
@@ -380,7 +380,7 @@ class LayerByHand:
         Returns
         -------
         Tensor of shape (n_steps_total, output_size)
-            What the layer above sees.
+            What the layer above reads.
         """
         # The loops know addresses only.
         self._inputs = inputs.contiguous()
@@ -401,7 +401,7 @@ class LayerByHand:
         grad : Tensor of shape (n_steps_total, output_size)
             The gradient of the outputs.
         needs_input_grad : bool
-            Whether that of the inputs is wanted.
+            Whether the gradient of the inputs is needed.
 
         Returns
         -------
@@ -417,7 +417,7 @@ class LayerByHand:
 
 
 def has_native(cell):
-    """Whether the compiled loops can run a cell here and now."""
+    """Return whether the compiled loops can run a cell as it is now, in the present context."""
     if type(cell) not in _NATIVE_CELLS:
         return False
     inputs = torch.zeros(1, cell.input_size, device=cell.weight_ih.device)
@@ -442,14 +442,14 @@ def threads_for(network):
 
 
 def _parameter_names(cell):
-    """Name the parameters of a cell of `_NATIVE_CELLS` in the order of its function."""
+    """Return the names of the parameters of a cell of `_NATIVE_CELLS` in the order of its function."""
     if type(cell) is JordanCell:
         return ["weight_ih", "bias_ih", "weight_hy", "bias_hy", "output.weight", "output.bias"]
     return ["weight_ih", "bias_ih", "weight_hh", "bias_hh"]
 
 
 def _native_parameters(cell):
-    """Give the parameters of a cell of `_NATIVE_CELLS` in the order of its function, and their shapes."""
+    """Return the parameters of a cell of `_NATIVE_CELLS` in the order of its function, and their shapes."""
     G, H = native.N_GATES[_NATIVE_CELLS[type(cell)]] * cell.hidden_size, cell.hidden_size
     parameters = [(cell.weight_ih, (G, cell.input_size)), (cell.bias_ih, (G,))]
     if type(cell) is JordanCell:
@@ -460,7 +460,7 @@ def _native_parameters(cell):
 
 
 def _native_options(cell):
-    """Give what a plan has to know of a cell of `_NATIVE_CELLS`; None if the loops cannot do it."""
+    """Return what a plan needs to know about a cell of `_NATIVE_CELLS`; None if the loops cannot run it."""
     name = _NATIVE_CELLS[type(cell)]
     if name in ("lstm", "gru"):
         return {}
@@ -480,9 +480,9 @@ def _native_options(cell):
 
 
 def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
-    """Return the `Layer` and the arguments of a run; None for cells and tensors that the loops are not for.
+    """Return the `Layer` and the arguments of a run; None if the loops do not support them.
 
-    All is looked at before an address is taken: what another path would refuse, it is left to refuse.
+    Everything is checked before an address is taken: invalid arguments are left to the other paths to refuse.
     """
     name, library = _NATIVE_CELLS.get(type(cell)), native.get()
     if name is None or library is None or torch.is_autocast_enabled("cpu"):
@@ -508,7 +508,7 @@ def _plan_native(cell, inputs, sizes, state, *, has_way_back=True):
 
 
 def has_hooks(module):
-    """Whether something is to be called whenever this module is, or any."""
+    """Return whether calls of this module, or of all modules, have hooks."""
     return any(getattr(module, own) or getattr(nn.modules.module, of_any) for own, of_any in _HOOKS)
 
 
@@ -531,14 +531,14 @@ def _final_state(name, outputs, sizes):
 
 
 class _Steps(nn.Module):
-    """The steps of a cell as a module, whose parameters torch can exchange for others."""
+    """The steps of a cell as a module, whose parameters torch can replace."""
 
     def __init__(self, cell):
         super().__init__()
         self.cell = cell
 
     def forward(self, inputs, sizes, state, *, is_projected):
-        """Give the outputs, and LSTM's c or Jordan's y of each step."""
+        """Return the outputs, and LSTM's c or Jordan's y of each step."""
         steps = []
         for projected in (inputs if is_projected else self.cell.project(inputs)).split(sizes):
             output, state = self.cell.step(projected, tuple(s[: len(projected)] for s in state))
@@ -549,7 +549,7 @@ class _Steps(nn.Module):
 def _make_replay(cell, sizes, names=None):
     """Make the `replay` of `twice_differentiable` for a function of inputs, parameters and state.
 
-    With `names`, the inputs are projected ones, biases included, and these the parameters that remain.
+    With `names`, the inputs are projected already, with biases, and these are the remaining parameters.
     """
     is_projected = names is not None
 
@@ -591,7 +591,7 @@ def _run_dense(cell, kind, inputs, packing, sizes, state):
     if sizes[-1] == n_rows:
         outputs, state = _call_library(kind, (inputs.view(n_steps, n_rows, -1),), state, weights, [False])
         return outputs.flatten(0, 1), state
-    # What stands behind the end of a sequence is computed and never read.
+    # What comes after the end of a sequence is computed and never read.
     dense = inputs.new_zeros(n_steps * n_rows, inputs.shape[1]).index_copy(0, packing.dense, inputs)
     outputs, _ = _call_library(kind, (dense.view(n_steps, n_rows, -1),), state, weights, [False])
     return outputs.flatten(0, 1).index_select(0, packing.dense), None
@@ -599,7 +599,7 @@ def _run_dense(cell, kind, inputs, packing, sizes, state):
 
 def _run_cudnn(cell, kind, inputs, sizes, state, kernel_dtype=None):
     weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
-    if not inputs.is_floating_point():  # tokens, which cuDNN does not know: it is given their projections
+    if not inputs.is_floating_point():  # tokens, which cuDNN does not know: it reads their projections
         inputs = cell.project(inputs)
         identity = torch.eye(inputs.shape[1], dtype=inputs.dtype, device=inputs.device)
         weights[0], weights[2] = identity, torch.zeros_like(cell.bias_ih)
@@ -641,7 +641,7 @@ def _run_by_hand(cell, inputs, sizes, state):
 
 
 def _last_rows(packed, sizes):
-    """Give the entry of each sequence's last step, (B, H)."""
+    """Return the entry of each sequence's last step, (B, H)."""
     ends = []
     start = 0
     for size, following in zip(sizes, [*sizes[1:], 0], strict=True):

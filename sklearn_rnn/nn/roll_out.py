@@ -1,4 +1,4 @@
-"""A network that reads what it has just said, step after step."""
+"""A network that reads its own answers, step after step."""
 
 import torch
 
@@ -7,12 +7,12 @@ from sklearn_rnn.nn.recurrent import Stepper
 
 
 def roll_out(network, batch, ahead, n_steps, choose, n_samples=1):
-    """Go on from the ends of sequences.
+    """Continue sequences from their ends.
 
     Parameters
     ----------
     network : RecurrentNetwork
-        In evaluation mode, of layers that read in one direction; each step is answered.
+        The network, in evaluation mode, with layers that read in one direction; each step is answered.
     batch : PackedBatch
         What is read first. At each step its values are what the network answers, and what is known ahead.
     ahead : Tensor of shape (B, n_steps - 1, n_known)
@@ -20,15 +20,15 @@ def roll_out(network, batch, ahead, n_steps, choose, n_samples=1):
     n_steps : int
         Number of answers.
     choose : callable
-        ``choose(scores, step)`` turns scores (B * n_samples, n_scores) into what is said, and read at the
+        ``choose(scores, step)`` turns scores (B * n_samples, n_scores) into answers, which are read at the
         next step, (B * n_samples, n_features).
     n_samples : int, default=1
-        How often to go on from each sequence; copies of one stand side by side.
+        Number of continuations of each sequence; copies of a sequence are adjacent.
 
     Returns
     -------
     Tensor of shape (B, n_samples, n_steps, n_features)
-        What was said.
+        The answers.
     """
     batch.carry = Carry()
     outputs = network.run_layers(batch).index_select(0, batch.packing.last)

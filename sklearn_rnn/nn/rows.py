@@ -1,8 +1,8 @@
 """Operations on rows for prediction, whose results do not depend on how many rows there are.
 
-torch chooses a kernel by the shape of a whole batch, and what is left over behind the last full vector is
+torch chooses a kernel by the shape of a whole batch, and what is left over after the last full vector is
 computed in another way than the rest: the last bits of a row depend on its neighbours. In inference mode,
-and where the compiled loops can be used, they compute each row in one order. Elsewhere it is torch's work.
+and where the compiled loops can be used, they compute each row in a fixed order. Elsewhere torch does it.
 """
 
 import torch
@@ -14,7 +14,7 @@ from sklearn_rnn.nn.native.memory import Scratch
 
 
 def _find_loops(*tensors):
-    """Return the compiled loops, or None where they cannot do it or torch may have to see what is done."""
+    """Return the compiled loops, or None where they cannot be used or torch may record operations."""
     if not torch.is_inference_mode_enabled() or torch.is_autocast_enabled("cpu"):
         return None
     if any(t.dtype != torch.float32 or not t.is_cpu for t in tensors):
@@ -30,11 +30,11 @@ def linear(x, weight, bias=None, out=None):
     x : Tensor of shape (..., H)
         Rows.
     weight : Tensor of shape (K, H)
-        Of the layer.
+        The weight of the layer.
     bias : Tensor of shape (K,), optional
-        Of the layer.
+        The bias of the layer.
     out : Tensor of shape (n, K), optional
-        Where the results go.
+        Where the results are written.
 
     Returns
     -------
@@ -61,14 +61,14 @@ def linear(x, weight, bias=None, out=None):
 
 
 def dot(x, vector):
-    """Multiply each row of a Tensor of shape (n, H) with a vector of shape (H,)."""
+    """Multiply each row of a Tensor of shape (n, H) by a vector of shape (H,)."""
     if _find_loops(x, vector) is None:
         return x @ vector
     return linear(x, vector[None])[:, 0]
 
 
 def products(x, y):
-    """Multiply each row with each row of another matrix.
+    """Multiply each row by each row of another matrix.
 
     Parameters
     ----------
@@ -184,7 +184,7 @@ def exp_of_negative(x):
 
 
 def softmax(x):
-    """Return the softmax over the last axis; to append minus infinity does not change the rest."""
+    """Return the softmax over the last axis; appending minus infinity does not change the rest."""
     return _apply("normalize", "softmax", lambda x: torch.softmax(x, dim=-1), x)
 
 
@@ -199,7 +199,7 @@ def marginals(scores, packing, transitions, start, end):
     Parameters
     ----------
     scores : Tensor of shape (S_b, K)
-        Packed.
+        Packed scores.
     packing : Packing
         The layout of the batch.
     transitions, start, end : Tensor of shape (K, K), (K,), (K,)
@@ -208,7 +208,7 @@ def marginals(scores, packing, transitions, start, end):
     Returns
     -------
     Tensor of shape (S_b, K), or None
-        None where the compiled loops cannot do it.
+        None where the compiled loops cannot be used.
     """
     loops = _find_loops(scores, transitions)
     if loops is None:

@@ -1,4 +1,4 @@
-"""Gradients of gradients, for functions whose way back is written by hand."""
+"""Gradients of gradients, for functions whose backward pass is written by hand."""
 
 import functools
 
@@ -6,15 +6,15 @@ import torch
 
 
 def twice_differentiable(backward):
-    """Let a hand-written `backward` give way to torch's operations where its result is differentiated again.
+    """Replace a hand-written `backward` with torch's operations where its result is differentiated again.
 
     Parameters
     ----------
     backward : callable
-        Of a `torch.autograd.Function` whose first argument is no tensor and has a method ``replay``, which
-        gives the tuple of outputs from the other arguments, by operations of torch. The forward pass saves
-        these arguments, in order and before all else, the first one as ``ctx.options``, and the number of the
-        others as ``ctx.n_arguments``.
+        That of a `torch.autograd.Function` whose first argument is not a tensor and has a method ``replay``,
+        which computes the tuple of outputs from the other arguments, by operations of torch. The forward pass
+        saves these arguments, in order and before all else, the first one as ``ctx.options``, and the number
+        of the others as ``ctx.n_arguments``.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def twice_differentiable(backward):
                 given[i] = number
             return ctx.options.replay(*given)
 
-        # Not autograd.grad: an argument that was made from another is to count as a number of its own.
+        # Not autograd.grad: an argument that was made from another must count as independent of it.
         outputs, lead_back = torch.func.vjp(run, *(arguments[i] for i in places))
         grads = tuple(torch.zeros_like(o) if g is None else g for o, g in zip(outputs, grads, strict=True))
         found = dict(zip(places, lead_back(grads), strict=True))

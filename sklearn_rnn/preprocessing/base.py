@@ -1,4 +1,4 @@
-"""What the transformers of sequences share: reading X, and which form came in."""
+"""Shared parts of the transformers of sequences: reading X and checking its form."""
 
 import functools
 
@@ -24,7 +24,7 @@ _KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text 
 
 
 def unchanged_on_error(method):
-    """Make a method that fits a transformer leave it as it was if it fails.
+    """Decorate a method that fits a transformer so that an error leaves the transformer unchanged.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def unchanged_on_error(method):
     Returns
     -------
     function
-        The same, but for an error the attributes are those from before.
+        The same method, which restores the attributes after an error.
 
     Examples
     --------
@@ -68,23 +68,23 @@ def unchanged_on_error(method):
 class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
     """Base of the transformers of sequences.
 
-    Subclasses say ``auto_wrap_output_keys=None`` if sequences come out, which are no table to be wrapped into
-    a DataFrame.
+    Subclasses set ``auto_wrap_output_keys=None`` if they return sequences, which cannot be wrapped into a
+    DataFrame.
     """
 
     @property
     def set_output(self):
-        """Refuse DataFrames of sequences, which an estimator would read as (n_sequences, n_steps)."""
+        """Raise an error: an estimator would read DataFrames of sequences as (n_sequences, n_steps)."""
         if self._sklearn_auto_wrap_output_keys:
             return super().set_output
         raise AttributeError(
-            f"{type(self).__name__} has no set_output: sequences are no table with one row a sequence. Of "
+            f"{type(self).__name__} has no set_output: sequences are not a table with one row a sequence. Of "
             "Sequences X a table with one row a step is pandas.DataFrame(X.values).assign(sequence="
             "np.repeat(np.arange(len(X)), X.lengths)); Sequences.from_long(table, 'sequence') reads it back."
         )
 
     def _read(self, X, *, reset):
-        """Read sequences; learn their kind and width if `reset`, else check them.
+        """Read sequences; store their kind and width if `reset`, else check them.
 
         Returns
         -------
@@ -114,7 +114,7 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
             if (kind, self._kind) != ("integer tokens", "numbers"):
                 raise TypeError(
                     f"X holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
-                    "give it the same form."
+                    "pass the same form."
                 )
             sequences = _as_numbers(sequences)
         if is_table and self._was_table:
@@ -127,7 +127,7 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
         return sequences, shape
 
     def _convert(self, X, *, reset):
-        """Read X as what the transformer needs, numbers unless a subclass says otherwise."""
+        """Read X in the form that the transformer needs: numbers, unless a subclass overrides this."""
         return self._read_numbers(X, reset=reset)
 
     _advice_for_tokens = "The recurrent estimators read tokens as they are, without a transformer."
@@ -162,7 +162,7 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
 
 
 def is_text(sequences):
-    """Whether the steps are str.
+    """Return whether the steps are str.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def is_text(sequences):
 
 
 def nested_shape(X):
-    """Give the shape of nested lists of one length; None for all else, such as a list of arrays.
+    """Return the shape of nested lists of equal length; None for other objects, such as a list of arrays.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a recurrent network makes of sequences, as features for any scikit-learn model."""
+"""Hidden states of a recurrent network as features for any scikit-learn model."""
 
 import copy
 from collections import deque
@@ -17,16 +17,16 @@ from sklearn_rnn.persistence import Versioned
 
 
 def _gives_table(self):
-    """Whether there is one row a sequence, as far as that is known."""
+    """Return whether there is one row per sequence, as far as is known."""
     return self.per_step is not True and not getattr(self, "_gives_steps", False)
 
 
 class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versioned, BaseEstimator):
-    """Make features of sequences: the hidden states of a recurrent estimator.
+    """Extract features from sequences: the hidden states of a recurrent estimator.
 
     Sequences of different lengths become rows of one width, which any scikit-learn model can read. The
-    network is trained on the targets that `fit` is given, and what its output layer would read is what the
-    next station of a pipeline gets.
+    network is trained on the targets passed to `fit`, and the next step of a pipeline gets what its output
+    layer would read.
 
     Parameters
     ----------
@@ -34,17 +34,17 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         A recurrent estimator: anything with a method ``hidden_states(X, per_step=...)``. It is cloned before
         it is fitted.
     prefit : bool, default=False
-        Whether the estimator is fitted already, and is used as it is. `clone` forgets what was fitted, and
-        with it cross-validation and searches do: there, give ``FrozenEstimator(estimator)`` instead.
+        Whether the estimator is already fitted and is used as it is. `clone`, and therefore cross-validation
+        and searches, discard what was fitted: pass ``FrozenEstimator(estimator)`` instead there.
     per_step : bool, optional
-        Whether to make features of each step, or of each sequence. By default of what the estimator answers.
+        Whether to extract features of each step, or of each sequence. By default as the estimator predicts.
 
     Attributes
     ----------
     estimator_ : estimator
         The fitted estimator.
     n_features_in_ : int
-        Number of features a step, as the estimator counts them.
+        Number of features of a step, as the estimator counts them.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
         DataFrames or on `Sequences` with names, all of which are str.
@@ -57,8 +57,8 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
     Notes
     -----
     The network has seen the targets of the sequences that it was trained on, so that their features look
-    better than those of other sequences. A model that chooses its own parameters by its score on them should
-    do so by cross-validation of the whole pipeline.
+    better than those of other sequences. Parameters of the following model should therefore be chosen by
+    cross-validation of the whole pipeline.
 
     Examples
     --------
@@ -96,10 +96,10 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         sample_weight : array of shape (n_sequences,), optional
             Weights, which are passed on to the estimator.
         X_val, y_val : like `X` and `y`, optional
-            Data to validate on, likewise. What stands before this in a pipeline does not transform it, unless
-            the pipeline has ``transform_input=["X_val"]``.
+            Validation data, which are passed on to the estimator. Earlier steps of a pipeline do not
+            transform `X_val`, unless the pipeline has ``transform_input=["X_val"]``.
         validation_groups : array of shape (n_sequences,), optional
-            Groups that the estimator's `early_stopping` keeps together, likewise.
+            Groups that the estimator's `early_stopping` keeps together, which are passed on to the estimator.
 
         Returns
         -------
@@ -111,11 +111,11 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         TypeError
             If the estimator has no method `hidden_states`, or a parameter is of the wrong type.
         NotFittedError
-            If the estimator is said to be fitted, but is not.
+            If ``prefit=True``, but the estimator is not fitted.
         """
         self._check_parameters()
         if self.prefit:
-            self.estimator_ = copy.deepcopy(self.estimator)  # it may be fitted anew
+            self.estimator_ = copy.deepcopy(self.estimator)  # the original may be fitted again
         else:
             more = {
                 "sample_weight": sample_weight,
@@ -131,7 +131,7 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         return self
 
     def transform(self, X):
-        """Give the hidden states.
+        """Compute the hidden states.
 
         Parameters
         ----------
@@ -151,17 +151,17 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
     @available_if(_gives_table)
     @reading("input_features")
     def get_feature_names_out(self, input_features=None):
-        """Give names to the features: the estimator's class, and a number.
+        """Return the names of the features: the estimator's class, and a number.
 
         Parameters
         ----------
         input_features : array of str, optional
-            Names of the features that go in; they are checked, and otherwise ignored.
+            Names of the input features; they are checked, and otherwise ignored.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            Such as "rnnclassifier0". Features of steps are no columns of a table and have no names.
+            Such as "rnnclassifier0". Features of steps are not columns of a table and have no names.
         """
         n_features = len(super().get_feature_names_out(input_features))
         inner = self.estimator_
@@ -172,7 +172,7 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
 
     @property
     def n_features_in_(self):
-        """Number of features a step, as the estimator counts them."""
+        """Number of features of a step, as the estimator counts them."""
         return self.estimator_.n_features_in_
 
     @property
@@ -184,7 +184,7 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
         """Describe the transformer to scikit-learn, as the estimator inside does."""
         tags = super().__sklearn_tags__()
         if not hasattr(self.estimator, "__sklearn_tags__"):
-            return tags  # it is none, which fit says
+            return tags  # not an estimator, for which fit raises an error
         inner = get_tags(self.estimator)
         tags.input_tags = inner.input_tags
         tags.target_tags.required = inner.target_tags.required
@@ -201,7 +201,7 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
             raise TypeError(
                 "estimator must have a method hidden_states, as the recurrent estimators of this library "
                 f"have, but it is {self.estimator!r}. What comes before the network in a pipeline comes "
-                "before SequenceFeatures; of a search, give best_estimator_."
+                "before SequenceFeatures; of a search, pass best_estimator_."
             )
         for name in ("prefit", "per_step"):
             value = getattr(self, name)
@@ -214,7 +214,7 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
             except NotFittedError as error:
                 raise NotFittedError(
                     "prefit=True, but estimator is not fitted. To clone it, as cross-validation and searches "
-                    "do, forgets what was fitted: give SequenceFeatures(FrozenEstimator(estimator))."
+                    "do, forgets what was fitted: pass SequenceFeatures(FrozenEstimator(estimator))."
                 ) from error
 
 

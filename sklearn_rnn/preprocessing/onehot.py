@@ -1,4 +1,4 @@
-"""Tokens as one-hot vectors, or as the codes that stand for them."""
+"""Tokens as one-hot vectors, or as the codes that represent them."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -12,11 +12,11 @@ from sklearn_rnn.preprocessing.tokens import TokenTransformer
 
 
 class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
-    """Turn tokens into one-hot vectors, held as codes unless asked for in full.
+    """Turn tokens into one-hot vectors, held as codes unless `dense`.
 
-    A one-hot vector has a number for every category, 1 for that of the step and 0 for all others. To an
-    estimator with ``embedding_size=None`` a code *is* that vector: it takes the column of its input weights
-    that the 1 would have picked. So codes train the same network in a fraction of the memory.
+    A one-hot vector has a number for every category, 1 for that of the step and 0 for all others. For an
+    estimator with ``embedding_size=None`` a code *is* that vector: it uses the column of its input weights
+    that the 1 would have selected. Codes therefore train the same network in a fraction of the memory.
 
     Parameters
     ----------
@@ -24,12 +24,13 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         The categories in the order of the numbers of a vector: str or integers. By default those that `fit`
         sees, sorted.
     handle_unknown : {"error", "ignore"}, default="error"
-        Whether a token that is none of the categories is an error, or a vector of zeros (code 0).
+        Whether a token that is not one of the categories is an error, or becomes a vector of zeros (code 0).
     dense : bool, default=False
-        Whether `transform` gives vectors. By default it gives codes: the position of the 1, counted from 1.
+        Whether `transform` returns vectors. By default it returns codes: the position of the 1, counted from
+        1.
     unknown_token : str or int, optional
-        What `inverse_transform` makes of zeros and of code 0. By default "<unk>", or -1 if tokens are
-        integers.
+        The token that `inverse_transform` returns for zeros and for code 0. By default "<unk>", or -1 if
+        tokens are integers.
 
     Attributes
     ----------
@@ -51,9 +52,9 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
 
     Notes
     -----
-    Vectors of 10^6 steps and 10^4 categories take 40 GB, their codes 8 MB. What an estimator learns from
-    either is the same up to its random start, with one exception: it reads tokens that came once only as
-    unknown now and then in training, to learn what such a token means; of vectors it cannot know that.
+    Vectors of 10^6 steps and 10^4 categories take 40 GB, their codes 8 MB. An estimator learns the same from
+    both up to its random start, with one exception: in training it sometimes reads tokens that occur only
+    once as unknown, to learn what an unknown token means, which is not possible with vectors.
 
     Examples
     --------
@@ -99,10 +100,10 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If a parameter is no legal value, if X holds numbers that are not whole, or a token that is none
-            of `categories` while ``handle_unknown="error"``.
+            If a parameter has an invalid value, if X holds numbers that are not whole, or a token that is not
+            in `categories` while ``handle_unknown="error"``.
         TypeError
-            If `categories` or `unknown_token` are not of the kind of the tokens, or X is no collection of
+            If `categories` or `unknown_token` are not of the kind of the tokens, or X is not a collection of
             sequences.
         """
         self._check_parameters()
@@ -148,7 +149,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If X holds a token that is none of the categories, and ``handle_unknown="error"``.
+            If X holds a token that is not one of the categories, and ``handle_unknown="error"``.
         TypeError
             If tokens are not of the kind that `fit` saw: str or integers, words or characters.
         """
@@ -190,17 +191,17 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
 
     @reading("input_features")
     def get_feature_names_out(self, input_features=None):
-        """Give names to the numbers of a vector.
+        """Return the names of the numbers of a vector.
 
         Parameters
         ----------
         input_features : array of str of shape (1,), optional
-            What the tokens are called; by default "x0".
+            Name of the tokens; by default "x0".
 
         Returns
         -------
         feature_names_out : ndarray of str of shape (n_features_out_,)
-            The name of the tokens and each category, such as "x0_a", whichever form `transform` gives.
+            The name of the tokens and each category, such as "x0_a", whichever form `transform` returns.
 
         Raises
         ------
@@ -222,7 +223,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
     def _are_vectors(self, sequences):
         if sequences.is_tokens or sequences.n_features > 1:
             return not sequences.is_tokens
-        # Of a single category codes and vectors look alike, but no code is a fraction.
+        # With a single category codes and vectors look alike, but codes are never fractions.
         return self.n_features_out_ == 1 and bool((sequences.values % 1).any())
 
     def _check_parameters(self):

@@ -1,4 +1,4 @@
-"""One array of sequences of different lengths, and back."""
+"""Sequences of different lengths padded to one array, and back."""
 
 import numbers
 from itertools import pairwise
@@ -19,19 +19,19 @@ _LONG = 50  # steps; from about here on, copying sequence by sequence is faster 
 class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
     """Pad sequences of different lengths to one array.
 
-    The estimators of this library need no padding. It is for what does: other libraries, plots, files.
+    The estimators of this library need no padding. Use it for what does: other libraries, plots, files.
 
     Parameters
     ----------
     padding_value : float, default=0.0
-        What the steps of padding hold. With NaN, which no sequence may hold then, padding can never be
-        mistaken for data.
+        Value of the padding. With NaN, which sequences then must not hold, padding can never be mistaken for
+        data.
     n_steps : int, optional
-        Number of steps of the array. By default that of the longest sequence that `fit` sees.
+        Number of steps of the array. By default that of the longest sequence seen in `fit`.
     side : {"end", "start"}, default="end"
-        Where the padding stands. The estimators' ``padding_value=`` means padding at the end.
+        Side of the padding. The estimators' ``padding_value=`` means padding at the end.
     masked : bool, default=False
-        Whether to give masked arrays, in which the padding is masked.
+        Whether to return masked arrays, in which the padding is masked.
     truncate : {"end", "start"}, optional
         Where to cut steps off a sequence that is too long for the array. By default that is an error.
 
@@ -54,9 +54,9 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
 
     Notes
     -----
-    `inverse_transform` gives back exactly what `transform` was given, up to what was truncated. `transform`
-    makes sure of that: a sequence whose own outermost step looks like padding is an error, and so is NaN in a
-    sequence if the padding is NaN, unless `masked`. With other padding NaN may stand for missing values.
+    `inverse_transform` returns exactly what was passed to `transform`, except for truncated steps.
+    `transform` ensures that: unless `masked`, a sequence whose own outermost step looks like padding is an
+    error, and so is NaN in a sequence if the padding is NaN. With other padding NaN may mark missing values.
 
     Examples
     --------
@@ -137,7 +137,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         X_new : ndarray or masked array of shape (n_sequences, n_steps_, n_features)
-            float32 if that holds what X holds, else float64. If X has two axes, (n_sequences, n_steps), the
+            float32 if it represents X exactly, else float64. If X has two axes, (n_sequences, n_steps), the
             shape is (n_sequences, n_steps_).
         """
         check_is_fitted(self)
@@ -150,7 +150,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         Parameters
         ----------
         X : array of shape (n_sequences, n_steps_, n_features) or (n_sequences, n_steps_)
-            What `transform` gave; a masked array if `masked`.
+            What `transform` returned; a masked array if `masked`.
 
         Returns
         -------
@@ -242,17 +242,19 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         return padded[:, :, 0] if is_table else padded
 
     def _inside(self, lengths):
-        """Where the array holds steps, boolean of shape (n_sequences, n_steps_)."""
+        """Return where the array holds steps, boolean of shape (n_sequences, n_steps_)."""
         inside = np.arange(self.n_steps_) < lengths[:, np.newaxis]
         return inside if self.side == "end" else inside[:, ::-1]
 
     def _is_padding(self, X):
-        """Which steps of an array (..., n_features) are padding."""
+        """Return which steps of an array (..., n_features) are padding."""
         if isinstance(X, np.ma.MaskedArray):
             return np.ma.getmaskarray(X).all(axis=-1)
         if self.masked:
-            raise TypeError("X is no masked array, but masked=True; its padding cannot be told from data.")
-        # Compared as estimators read it; in float64, 0.1 is not what a float32 array holds of it.
+            raise TypeError(
+                "X is not a masked array, but masked=True; its padding cannot be distinguished from data."
+            )
+        # Compare in float32, as estimators read it; 0.1 in float64 differs from 0.1 in float32.
         with reading("X"):
             X, padding_value = as_numbers(X, "X", np.float32), np.float32(self.padding_value)
         return (np.isnan(X) if np.isnan(padding_value) else X == padding_value).all(axis=-1)
@@ -268,7 +270,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         problems.raise_if_any()
 
     def _check_no_mistake(self, sequences):
-        """Refuse sequences that `inverse_transform` could not give back."""
+        """Raise an error for sequences that `inverse_transform` could not restore."""
         if self.masked:
             return
         outermost = sequences.offsets[1:] - 1 if self.side == "end" else sequences.offsets[:-1]
@@ -277,7 +279,7 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             problems.add(
                 i,
                 f"{'ends' if self.side == 'end' else 'starts'} with a step of {self.padding_value}, "
-                "which could not be told from padding; set another padding_value (such as NaN), or "
-                "masked=True.",
+                "which could not be distinguished from padding; set another padding_value (such as NaN), "
+                "or masked=True.",
             )
         problems.raise_if_any()

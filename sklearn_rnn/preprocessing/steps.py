@@ -29,7 +29,7 @@ _MOST_BYTES = 4 * 2**30  # of a sparse result made dense
 
 def _transformer_has(name):
     def has(self):
-        getattr(getattr(self, "transformer_", self._transformer), name)  # its error says what is missing
+        getattr(getattr(self, "transformer_", self._transformer), name)  # its error names what is missing
         return True
 
     return has
@@ -38,18 +38,19 @@ def _transformer_has(name):
 class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
     """Apply a scikit-learn transformer to every step of every sequence.
 
-    All steps of all sequences are laid end to end, (n_steps_total, n_features), and given to the transformer
+    All steps of all sequences are laid end to end, (n_steps_total, n_features), and passed to the transformer
     at once: a `StandardScaler` learns one mean for each feature, over all sequences and steps.
 
-    Steps may be tokens if the transformer reads such: `CountVectorizer` and its like are given each token as
-    a text; `OneHotEncoder`, `OrdinalEncoder` and `FunctionTransformer` a column of them, (n_steps_total, 1).
+    Steps may be tokens if the transformer supports them: `CountVectorizer` and similar transformers read each
+    token as a text; `OneHotEncoder`, `OrdinalEncoder` and `FunctionTransformer` read a column of tokens,
+    (n_steps_total, 1).
 
     Parameters
     ----------
     transformer : transformer or "passthrough"
         Any scikit-learn transformer of rows: a scaler, `PCA`, an encoder, a pipeline of these; "passthrough"
-        leaves the numbers as they are. It is cloned before it is fitted. If it looks at `y` (as `SelectKBest`
-        does), the target of a whole sequence holds at each step.
+        leaves the numbers as they are. It is cloned before it is fitted. If it uses `y` (as `SelectKBest`
+        does), the target of a whole sequence is used at each step.
 
     Attributes
     ----------
@@ -60,29 +61,30 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         (n_sequences, n_steps): the number of columns.
     feature_names_in_ : ndarray of str of shape (n_features_in_,)
         Names of the features, or of the columns of a DataFrame (n_sequences, n_steps). Only after a fit on
-        `Sequences` or DataFrames in which all are named by str.
+        `Sequences` or DataFrames in which all names are str.
 
     See Also
     --------
     SequencePadder : Make one array of sequences of different lengths.
     OneHotSequenceEncoder : Tokens as one-hot vectors, also without holding these in memory.
-    sklearn.compose.ColumnTransformer : What to give as `transformer` if features need different treatment.
-        It may ask for them by name if X has names: `Sequences` of a table, or a list of DataFrames.
+    sklearn.compose.ColumnTransformer : Use as `transformer` if features need different treatment.
+        It can select them by name if X has names: `Sequences` of a table, or a list of DataFrames.
 
     Notes
     -----
-    What comes out has the form of what came in. Arrays and DataFrames give arrays, as do nested lists that
-    NumPy would call one array. All else (lists of arrays, object arrays, masked arrays, `Sequences`) gives
-    `Sequences`, which every estimator here reads without a copy and scikit-learn's splitters can index.
+    The form of the output follows the form of the input. Arrays and DataFrames become arrays, as do nested
+    lists that NumPy would convert to one array. All other forms (lists of arrays, object arrays, masked
+    arrays, `Sequences`) become `Sequences`, which every estimator of this package reads without a copy and
+    scikit-learn's splitters can index.
 
-    The transformer is given float32 where that holds what X holds, else float64, and what it makes of that is
-    kept: large offsets, such as those of Unix times, are taken off before an estimator makes float32 of
-    numbers. Sparse results become dense float32, so
-    set a `HashingVectorizer`'s `n_features`, which is 2**20, to some hundreds; more than 4 GiB is an error.
+    The transformer reads float32 if it represents X exactly, else float64, and the precision of its output is
+    kept: large offsets, such as those of Unix times, are removed before an estimator converts numbers to
+    float32. Sparse results become dense float32, so set `n_features` of a `HashingVectorizer`, which is 2**20
+    by default, to some hundreds; more than 4 GiB is an error.
 
-    Which transformers read tokens, their tags say: `input_tags.string`, `input_tags.categorical`,
-    `no_validation`; a pipeline reads what its first station reads. A column of str that a transformer makes
-    are tokens again.
+    The tags of a transformer define whether it reads tokens: `input_tags.string`, `input_tags.categorical`,
+    `no_validation`; a pipeline reads what its first step reads. A column of str that a transformer returns is
+    read as tokens again.
 
     Examples
     --------
@@ -123,8 +125,8 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             List of arrays (n_steps_i, n_features), array (n_sequences, n_steps, n_features), `Sequences`, ...
             Also tokens, if the transformer reads them.
         y : array or list, optional
-            Targets of sequences or of steps, for transformers that look at them. Targets that cannot be
-            laid out like steps (those of another length) are left to later stations of a pipeline.
+            Targets of sequences or of steps, for transformers that use them. Targets that cannot be laid out
+            like steps (those of another length) are left to later steps of a pipeline.
 
         Returns
         -------
@@ -134,10 +136,10 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If X is not as it should be, or holds what the transformer does not read: tokens, or numbers; by
-            `transform` also if a sparse result would be larger than 4 GiB as a dense one.
+            If X is invalid, or holds what the transformer does not read: tokens, or numbers; in `transform`
+            also if a sparse result would be larger than 4 GiB as a dense array.
         TypeError
-            If `transformer` is none, or X is no collection of sequences.
+            If `transformer` is not a transformer, or X is not a collection of sequences.
         """
         self._check_transformer()
         sequences = self._read(X, reset=True)[0]
@@ -192,7 +194,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         transformer, targets = clone(self._transformer), self._flatten_target(y, sequences)
         rows = self._lay_out(sequences, transformer)
         with _explain_empty_vocabulary(sequences):
-            if hasattr(transformer, "fit_transform"):  # may be more than the two: see TargetEncoder
+            if hasattr(transformer, "fit_transform"):  # may differ from fit and transform: see TargetEncoder
                 values = transformer.fit_transform(rows, targets)
             else:
                 values = transformer.fit(rows, targets).transform(rows)
@@ -210,7 +212,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         X_new : ndarray or Sequences
-            Floats, or tokens. An array for an array: of shape (n_sequences, n_steps, n_features_out), or
+            Floats, or tokens. An array if X is an array: of shape (n_sequences, n_steps, n_features_out), or
             (n_sequences, n_steps) if X has two axes and there is one feature. Else `Sequences`.
         """
         check_is_fitted(self)
@@ -230,7 +232,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         X_original : ndarray or Sequences
-            Floats, or tokens if `fit` saw tokens. An array for an array, else `Sequences`.
+            Floats, or tokens if `fit` saw tokens. An array if X is an array, else `Sequences`.
         """
         check_is_fitted(self)
         sequences = self._read_numbers(X, reset=False)
@@ -245,18 +247,18 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
     @available_if(_transformer_has("get_feature_names_out"))
     @reading("input_features")
     def get_feature_names_out(self, input_features=None):
-        """Give names to the features of a transformed step.
+        """Return the names of the features of a transformed step.
 
         Parameters
         ----------
         input_features : array of str, optional
-            Names of the features that go in. By default those that X had in `fit`.
+            Names of the input features. By default those of X in `fit`.
 
         Returns
         -------
         feature_names_out : ndarray of str
-            The transformer's names. After a fit on a 2-D array or DataFrame, if one number a step comes out:
-            the names of its columns, which are steps.
+            The transformer's names. After a fit on a 2-D array or DataFrame, if steps have one output
+            feature: the names of its columns, which are steps.
         """
         check_is_fitted(self)
         if not self._was_table and not hasattr(self, "feature_names_in_"):
@@ -271,7 +273,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         """Describe the transformer to scikit-learn, as the one inside does."""
         tags = super().__sklearn_tags__()
         if not hasattr(self._transformer, "__sklearn_tags__"):
-            return tags  # it is none, which fit says
+            return tags  # not a transformer, for which fit raises an error
         inner = get_tags(self._transformer)
         tags.target_tags.required = inner.target_tags.required
         tags.input_tags.allow_nan = _allows_nan(self._transformer)
@@ -281,14 +283,14 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         tags.input_tags.two_d_array = _token_form(self._transformer) != "texts"
         tags.non_deterministic = inner.non_deterministic
         if inner.transformer_tags is not None:
-            is_claimed = _token_form(self._transformer) is None  # others make float32 of sparse float64
+            is_claimed = _token_form(self._transformer) is None  # others convert sparse float64 to float32
             tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype * is_claimed
         return tags
 
     def _n_features_out(self, default):
         try:
             return len(self.transformer_.get_feature_names_out())
-        except AttributeError:  # not every transformer names what it makes
+        except AttributeError:  # not every transformer names its output
             return default
 
     @property
@@ -305,7 +307,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             )
 
     def _flatten_target(self, y, sequences):
-        """Lay targets out like steps; where that fails, only a transformer that demands them fails too."""
+        """Lay targets out like steps; if that fails, raise an error only if the transformer requires them."""
         is_required = get_tags(self._transformer).target_tags.required
         if y is None and not is_required:
             return None
@@ -317,7 +319,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         except (TypeError, ValueError):
             if is_required:
                 raise
-            return None  # targets of a later station, such as sequences of other lengths
+            return None  # targets of a later step of the pipeline, such as sequences of other lengths
 
     def _convert(self, X, *, reset):
         transformer = self._transformer if reset else self.transformer_
@@ -343,12 +345,12 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             return sequences.values
         try:
             from pandas import DataFrame
-        except ImportError:  # without names: columns can still be asked for by their numbers
+        except ImportError:  # without names: columns can still be selected by their numbers
             return sequences.values
         return DataFrame(sequences.values, columns=names, copy=False)
 
     def _cut(self, values, method, sequences, shape):
-        """Cut the rows that the transformer made into sequences."""
+        """Cut the rows that the transformer returned into sequences."""
         if hasattr(values, "toarray"):
             _refuse_large(values, self.transformer_)
             values = values.astype(np.float32).toarray()
@@ -358,7 +360,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         if values.ndim != 2 or len(values) != n_steps:
             raise ValueError(
                 f"{type(self.transformer_).__name__}.{method} made shape {values.shape} of {n_steps} steps; "
-                "it must give one row for each."
+                "it must return one row for each."
             )
         if values.shape[1] == 1 and self._makes_tokens(values, method):
             tokens = as_sequences(sequences.with_values(values[:, 0]))
@@ -378,20 +380,20 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
 
 
 def _token_form(transformer):
-    """How a transformer reads tokens: as "texts" (S,), as a "column" (S, 1), or (None) not at all."""
+    """Return how a transformer reads tokens: as "texts" (S,), as a "column" (S, 1), or not at all (None)."""
     return next((form for form, _ in _find_readers(transformer) if form), None)
 
 
 def _allows_nan(transformer):
-    """Whether a transformer may be given NaN: a part of it reads that; the others complain themselves."""
+    """Return whether some part of a transformer allows NaN; the other parts raise their own errors."""
     readers = _find_readers(transformer)
     return not readers or any(allows_nan for _, allows_nan in readers)
 
 
 def _find_readers(transformer):
-    """Give of all that read what a transformer is given the form of tokens, and whether they allow NaN.
+    """Return the form of tokens, and whether NaN is allowed, of all parts that read a transformer's input.
 
-    scikit-learn's tags of what is made of several transformers do not tell.
+    The tags of scikit-learn's composite transformers do not hold this.
     """
     if transformer is None or isinstance(transformer, str):  # "passthrough", "drop"
         return []
@@ -411,7 +413,7 @@ def _find_readers(transformer):
 
 
 def _has_columns(transformer):
-    """Whether there is a ColumnTransformer, which may ask for columns by their names, anywhere in it."""
+    """Return whether any part is a ColumnTransformer, which may select columns by name."""
     return any(
         isinstance(part, ColumnTransformer) for part in (transformer, *transformer.get_params().values())
     )
@@ -419,7 +421,7 @@ def _has_columns(transformer):
 
 @contextmanager
 def _explain_empty_vocabulary(sequences):
-    """Say more where scikit-learn's vectorizers find no word: by default a single character is none."""
+    """Extend the error of scikit-learn's vectorizers, which by default do not read single characters."""
     try:
         yield
     except ValueError as error:
@@ -435,7 +437,7 @@ def _explain_empty_vocabulary(sequences):
 
 
 def _refuse_large(values, transformer):
-    """Refuse to make a sparse matrix dense that would hardly fit into memory."""
+    """Raise an error if a sparse matrix is too large to be converted to a dense array."""
     n_bytes = 4 * values.shape[0] * values.shape[1]  # float32
     if n_bytes > _MOST_BYTES:
         raise ValueError(

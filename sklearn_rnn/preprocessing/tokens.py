@@ -15,10 +15,10 @@ _MOST_WHOLE = 2**24  # up to here float32 holds every whole number
 
 
 class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
-    """Base of the transformers of tokens: reading them, and the way to codes and back.
+    """Base of the transformers of tokens: reading tokens, and encoding and decoding them.
 
-    The code of a token is its position in the vocabulary + 1. Code 0 stands for what the vocabulary does not
-    hold. Subclasses have a parameter `unknown_token` and say in `_tokens` what the vocabulary is.
+    The code of a token is its position in the vocabulary + 1. Code 0 stands for tokens that are not in the
+    vocabulary. Subclasses have a parameter `unknown_token` and return the vocabulary in `_tokens`.
     """
 
     def _convert(self, X, *, reset):
@@ -55,7 +55,7 @@ class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         problems.raise_if_any()
 
     def _decode(self, sequences, shape):
-        """Turn codes into tokens; into an array if `shape` is that of one."""
+        """Turn codes into tokens; return an array if `shape` is that of an array."""
         self._check_unknown_token()
         codes, n_tokens = sequences.values, len(self._tokens)
         problems = Problems("X")
@@ -65,7 +65,7 @@ class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         is_integer = self._kind == "integer tokens"
         unknown = (-1 if is_integer else "<unk>") if self.unknown_token is None else self.unknown_token
         with_unknown = np.concatenate([np.asarray([unknown]), self._tokens])
-        # Objects: steps share their tokens, while in an array of str each would be as wide as the longest.
+        # Objects: steps share their tokens, while each would be as wide as the longest in an array of str.
         tokens = (with_unknown if is_integer else with_unknown.astype(object))[codes]
         return sequences.with_values(tokens) if shape is None else tokens.reshape(shape[:2])
 
@@ -89,32 +89,33 @@ class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
 class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
     """Turn tokens into codes, the most frequent token first.
 
-    The estimators of this library read tokens as they are. The encoder is for a say in the vocabulary: rare
-    tokens share one code, and what they are read as is learnt in training.
+    The estimators of this library read tokens as they are. Use the encoder to control the vocabulary: rare
+    tokens share one code, whose meaning is learnt in training.
 
     Parameters
     ----------
     min_frequency : int or float, default=1
-        How often a token must come in the sequences that `fit` sees to be in the vocabulary: a number of
+        Minimum frequency of a token in the sequences seen in `fit` to be in the vocabulary: a number of
         steps, or a share of all steps if it is a float between 0 and 1.
     max_tokens : int, optional
-        The most tokens in the vocabulary; the most frequent are kept, and of tokens that come equally often
-        the first in sorted order.
+        Maximum number of tokens in the vocabulary; the most frequent are kept, and of tokens that occur
+        equally often the first in sorted order.
     handle_unknown : {"unknown", "error", "ignore"}, default="unknown"
         What `transform` does with a token that is not in the vocabulary, also with one that `min_frequency`
-        or `max_tokens` has put out: give it the code 0, raise an error, or leave the step out. A sequence of
-        which nothing would be left becomes one step of code 0, as no sequence is empty.
+        or `max_tokens` excluded: assign the code 0, raise an error, or leave the step out. A sequence that
+        would be empty becomes one step of code 0, as sequences must not be empty.
     unknown_token : str or int, optional
-        What `inverse_transform` makes of code 0. By default "<unk>", or -1 if tokens are integers.
+        The token that `inverse_transform` returns for code 0. By default "<unk>", or -1 if tokens are
+        integers.
 
     Attributes
     ----------
     vocabulary_ : ndarray of shape (n_tokens,)
         The tokens, the most frequent first. The code of a token is its position + 1.
     counts_ : ndarray of int64 of shape (n_tokens,)
-        How often each came in the sequences that `fit` saw.
+        Number of occurrences of each in the sequences seen in `fit`.
     oov_rate_ : float
-        Share of the steps that `fit` saw which the limits have put out of the vocabulary.
+        Share of the steps seen in `fit` whose tokens the limits excluded from the vocabulary.
     n_features_in_ : int
         1. After a fit on a 2-D array of whole numbers or a DataFrame, (n_sequences, n_steps): the number of
         columns.
@@ -124,11 +125,11 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
 
     See Also
     --------
-    OneHotSequenceEncoder : Every token that `fit` sees, as a code or as a one-hot vector.
+    OneHotSequenceEncoder : Every token seen in `fit`, as a code or as a one-hot vector.
 
     Notes
     -----
-    Tokens are all that the estimators read as such (list of str, lists of str, arrays of integers,
+    Tokens are all forms that the estimators read as tokens (list of str, lists of str, arrays of integers,
     `Sequences`), and arrays of whole numbers, which an estimator would read as series.
 
     With ``handle_unknown="ignore"`` sequences become shorter, so targets of single steps no longer fit.
@@ -174,10 +175,10 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If a parameter is no legal value, if X holds numbers that are not whole, or if no token is
+            If a parameter has an invalid value, if X holds numbers that are not whole, or if no token is
             frequent enough.
         TypeError
-            If a parameter is of the wrong type, or X is no collection of sequences.
+            If a parameter is of the wrong type, or X is not a collection of sequences.
         """
         self._check_parameters()
         self._fit(self._read(X, reset=True)[0])
@@ -239,7 +240,7 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         X_original : Sequences or ndarray
-            Tokens; `unknown_token` for code 0. An array for an array, else `Sequences`.
+            Tokens; `unknown_token` for code 0. An array if X is an array, else `Sequences`.
 
         Raises
         ------
@@ -252,7 +253,7 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
         return self._decode(self._read_codes(X), array_shape(X))
 
     def oov_rate(self, X):
-        """Measure the share of steps whose token is not in the vocabulary.
+        """Return the share of steps whose token is not in the vocabulary.
 
         Parameters
         ----------
@@ -300,7 +301,7 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
 
 
 def _leave_out_unknown(codes, offsets):
-    """Leave steps of code 0 out, but for the first of a sequence that has no others."""
+    """Leave out steps of code 0, except for the first of a sequence that has no other steps."""
     is_kept = codes != 0
     starts = offsets[:-1]
     n_kept = np.add.reduceat(is_kept, starts, dtype=np.int64)
@@ -327,7 +328,7 @@ def _read_whole_numbers(sequences, reader):
 
 
 def _first_steps(sequences, is_marked):
-    """Yield of every sequence with marked steps its index, and place and value of the first."""
+    """Yield the index of every sequence with marked steps, and step and value of the first of them."""
     marked = np.flatnonzero(is_marked)
     rows = np.searchsorted(sequences.offsets, marked, side="right") - 1
     for k in np.unique(rows, return_index=True)[1]:

@@ -16,9 +16,9 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
     Parameters
     ----------
     n_steps : int
-        The most steps that a sequence keeps. One that has no more stays as it is.
+        Maximum number of steps of a sequence. Shorter sequences are not changed.
     side : {"end", "start"}, default="end"
-        Where steps are cut off. "end" keeps the first steps, "start" the last.
+        Side on which steps are cut off. "end" keeps the first steps, "start" the last.
 
     Attributes
     ----------
@@ -35,11 +35,11 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
 
     Notes
     -----
-    What comes out has the form of what came in: arrays and DataFrames give arrays, as do nested lists of
-    numbers that NumPy would call one array. All else gives `Sequences`. Numbers may be NaN, so that an
-    imputer can follow. There is no `inverse_transform`: what is cut off is gone.
+    The form of the output follows the form of the input: arrays and DataFrames become arrays, as do nested
+    lists of numbers that NumPy would convert to one array. All other forms become `Sequences`. Numbers may be
+    NaN, so that an imputer can follow. There is no `inverse_transform`, as steps that were cut off are lost.
 
-    Targets of steps stay as long as they were. Truncate those as well, with a truncator of their own.
+    Targets of steps are not truncated. Use another truncator for them.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
 
     @unchanged_on_error
     def fit(self, X, y=None):
-        """Learn the number of features, which later data must have too.
+        """Learn the number of features, which later data must have as well.
 
         Parameters
         ----------
@@ -74,9 +74,9 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If a parameter is no legal value, or X is not as it should be.
+            If a parameter has an invalid value, or X is invalid.
         TypeError
-            If `n_steps` is no integer, or X is no collection of sequences.
+            If `n_steps` is not an integer, or X is not a collection of sequences.
         """
         self._check_parameters()
         self._read(X, reset=True)
@@ -112,8 +112,8 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         Returns
         -------
         X_new : Sequences or ndarray
-            Numbers as float32 if that holds what X holds, else as float64. An array for an array, of shape
-            (n_sequences, n_steps_new, n_features) or (n_sequences, n_steps_new); else `Sequences`.
+            Numbers as float32 if it represents X exactly, else as float64. An array if X is an array, of
+            shape (n_sequences, n_steps_new, n_features) or (n_sequences, n_steps_new); else `Sequences`.
 
         Raises
         ------
@@ -128,12 +128,12 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
 
     @reading("input_features")
     def get_feature_names_out(self, input_features=None):
-        """Give names to the features of a step, which are those that go in.
+        """Return the names of the features of a step, which are those of the input.
 
         Parameters
         ----------
         input_features : array of str, optional
-            Names of the features that go in.
+            Names of the input features.
 
         Returns
         -------
@@ -178,14 +178,14 @@ def truncate(sequences, n_steps, side):
     sequences : Sequences
         Numbers or tokens.
     n_steps : int
-        The most steps that a sequence keeps.
+        Maximum number of steps of a sequence.
     side : {"end", "start"}
-        Where steps are cut off.
+        Side on which steps are cut off.
 
     Returns
     -------
     Sequences
-        `sequences` itself if none is longer.
+        The truncated sequences; `sequences` itself if none is longer.
 
     Examples
     --------

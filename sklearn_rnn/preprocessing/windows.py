@@ -1,4 +1,4 @@
-"""Windows of long series, and what comes after them."""
+"""Windows of long series, and the targets after them."""
 
 import difflib
 import numbers
@@ -22,10 +22,10 @@ from sklearn_rnn.preprocessing.base import unchanged_on_error
 
 
 class SlidingWindow(Versioned, BaseEstimator):
-    """Cut long series into windows, with what comes after each as its target.
+    """Cut long series into windows, with the values after each as its target.
 
     Windows are sequences of equal length, targets are the values of features some steps after the end of the
-    window, or labels or numbers that are given for each step. The windows' groups, or `gap`, keep steps from
+    window, or labels or numbers that are passed for each step. The windows' groups, or `gap`, keep steps from
     being both learnt from and tested on.
 
     Parameters
@@ -33,31 +33,32 @@ class SlidingWindow(Versioned, BaseEstimator):
     size : int
         Number of steps of a window.
     horizon : int or sequence of int, default=1
-        How many steps after the last step of the window its target stands. 1 is the next step; 0, the
-        last step itself, is for targets given as `y`. With several, a window has several targets.
+        Number of steps from the last step of a window to its target. 1 is the next step; 0, the last step
+        itself, is for targets passed as `y`. With several horizons, a window has several targets.
     target : int, str or list of these, optional
-        The features to be predicted: their numbers, or their names if X has such (DataFrames, `Sequences`
-        of a table). By default all. Not used if `y` is given.
+        The features to predict: their numbers, or their names if X has names (DataFrames, `Sequences` of a
+        table). By default all. Not used if `y` is passed.
     stride : int, default=1
         Number of steps from the start of a window to the start of the next.
     block_size : int, optional
         Cut each series into blocks of this many steps first. No window crosses a border, its targets
-        included, so that blocks have no step in common. What is left over at the end of a series makes a
-        smaller block.
+        included, so that blocks have no step in common. The rest at the end of a series becomes a smaller
+        block.
 
     Attributes
     ----------
     gap : int
-        The `gap` with which `sklearn.model_selection.TimeSeriesSplit` has no step both in training and in
-        test, targets included.
+        The `gap` with which no step is both in training and in test in
+        `sklearn.model_selection.TimeSeriesSplit`, targets included.
     groups_ : ndarray of int of shape (n_windows,)
-        The block that each window is of, numbered through all series; without `block_size`, the series. For
-        `sklearn.model_selection.GroupKFold` and its like. This and what follows belong to the last call.
+        The block of each window, numbered through all series; without `block_size`, the series. For
+        `sklearn.model_selection.GroupKFold` and similar splitters. This and the following attributes are
+        those of the last call.
     series_ : ndarray of int of shape (n_windows,)
-        The series that each window is of.
+        The series of each window.
     starts_ : ndarray of int of shape (n_windows,)
-        The step of its series that each window starts at. Its target stands at
-        ``starts_ + size - 1 + horizon``.
+        The step of its series that each window starts at. Its target is at step ``starts_ + size - 1 +
+        horizon``.
 
     See Also
     --------
@@ -66,11 +67,11 @@ class SlidingWindow(Versioned, BaseEstimator):
 
     Notes
     -----
-    This is no transformer and has no place in a pipeline, as it gives more rows than it is given. Cut first,
-    then fit and cross-validate a pipeline on the windows; scalers belong into that pipeline.
+    This is not a transformer and cannot be part of a pipeline, as it returns more rows than it takes. Cut
+    first, then fit and cross-validate a pipeline on the windows; scalers belong in that pipeline.
 
-    One array or DataFrame of two axes is one series here, (n_steps, n_features), where the estimators read
-    series of one feature from it.
+    One array or DataFrame with two axes is one series here, (n_steps, n_features), while the estimators read
+    it as series of one feature.
 
     NaN, for a missing value, passes through to the windows, where a later transformer of the pipeline may
     impute it. A target cannot be missing.
@@ -119,13 +120,13 @@ class SlidingWindow(Versioned, BaseEstimator):
 
     @property
     def gap(self):
-        """The gap between training and test windows that leaves them no common step."""
+        """The gap between training and test windows with which they have no common step."""
         self._check_parameters()
         return -(-(self.size + max(self._horizons())) // self.stride) - 1
 
     @unchanged_on_error
     def make_windows(self, X, y=None):
-        """Cut series into windows, and give the target of each.
+        """Cut series into windows, and return the target of each.
 
         Parameters
         ----------
@@ -134,26 +135,25 @@ class SlidingWindow(Versioned, BaseEstimator):
             differ in length: list or object array of these, `Sequences`, or array
             (n_series, n_steps, n_features).
         y : array of shape (n_steps,) or (n_steps, n_outputs), or list of these, optional
-            What is to be predicted of each step, of any type; for several series, one array each (or one
-            value, which holds at all of its steps). By default the features that `target` names.
+            Targets of the steps, of any type; for several series, one array each (or one value, which is used
+            at all of its steps). By default the features that `target` names.
 
         Returns
         -------
         windows : ndarray of float32 or float64 of shape (n_windows, size, n_features)
-            All windows whose targets are there, series after series. They are float32 if that holds what X
-            holds.
+            All windows whose targets exist, series after series. They are float32 if it represents X exactly.
         targets : ndarray of shape (n_windows,) or (n_windows, n_targets)
-            Two axes if there are several horizons, or several values a step: the values at the first horizon,
-            then those at the second. Features are of the type of the windows.
+            Two axes if there are several horizons, or several values per step: the values at the first
+            horizon, then those at the second. Features have the dtype of the windows.
 
         Raises
         ------
         ValueError
-            If a series is too short for a window with its targets, has not as many targets as steps, or
-            holds infinity; if a feature that is a target is NaN; or if a parameter is not legal. One message
+            If a series is too short for a window with its targets, does not have one target per step, or
+            holds infinity; if a feature that is a target is NaN; or if a parameter is invalid. One message
             names all series.
         TypeError
-            If X is no series or a parameter is of the wrong type.
+            If X is not a series, or a parameter has the wrong type.
         """
         self._check_parameters()
         series, is_one = _read(X, y)
@@ -161,8 +161,8 @@ class SlidingWindow(Versioned, BaseEstimator):
         if y is None:
             if min(horizons) == 0:
                 raise ValueError(
-                    "horizon=0 is the last step of the window itself, where its own features are no target; "
-                    "give y, or a horizon of at least 1."
+                    "horizon=0 is the last step of the window itself, where its own features are not a "
+                    "target; pass y, or a horizon of at least 1."
                 )
             values = series.values[:, self._find_target(series.n_features, series.feature_names)]
         else:
@@ -177,7 +177,7 @@ class SlidingWindow(Versioned, BaseEstimator):
 
     @unchanged_on_error
     def make_inputs(self, X):
-        """Cut series into windows alone, those included whose targets are still to come.
+        """Cut series into windows without targets, including those whose targets are not known yet.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class SlidingWindow(Versioned, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            As in `make_windows`; a series has to be as long as one window.
+            As in `make_windows`; a series must be at least as long as one window.
         """
         self._check_parameters()
         series, is_one = _read(X)
@@ -214,7 +214,7 @@ class SlidingWindow(Versioned, BaseEstimator):
         check_count("stride", self.stride)
         horizons = self._horizons()
         if not horizons:
-            raise ValueError("horizon is empty; give at least one number of steps.")
+            raise ValueError("horizon is empty; pass at least one number of steps.")
         for horizon in horizons:
             check_count("horizon", horizon, minimum=0)
         if self.block_size is not None:
@@ -227,7 +227,7 @@ class SlidingWindow(Versioned, BaseEstimator):
                 )
 
     def _find_target(self, n_features, names):
-        """Give the number of the feature to be predicted, or an array of several."""
+        """Return the number of the feature to predict, or an array of several."""
         wanted = self.target
         if wanted is None:
             return 0 if n_features == 1 else np.arange(n_features)
@@ -238,7 +238,7 @@ class SlidingWindow(Versioned, BaseEstimator):
         return _find_feature(wanted, n_features, names)
 
     def _place(self, series, reach, is_one):
-        """Find where in the flat steps of all series each window starts, and note of which block it is."""
+        """Return where in the flat steps of all series each window starts, and store its block."""
         lengths, needed = series.lengths, self.size + reach
         self._check_lengths(lengths, reach, is_one)
         size = self.block_size or lengths.max()  # without blocks, a series is one
@@ -267,7 +267,7 @@ class SlidingWindow(Versioned, BaseEstimator):
 
 
 def _read(X, y=None):
-    """Bring series into one form, and tell whether X was a single one; dates of `y` have to be those of X."""
+    """Read series and return whether X was a single one; the dates of `y` must be those of X."""
     is_one = not isinstance(X, (list, tuple)) and is_one_series(X)
     if is_one or isinstance(X, (list, tuple)):
         check_dates(X, y if is_one or isinstance(y, (list, tuple)) else None, is_one, ahead="y")
@@ -281,7 +281,7 @@ def _read(X, y=None):
     except (TypeError, ValueError) as error:
         if not is_one:
             raise
-        raise type(error)(str(error).replace("X[0]", "X")) from error  # one series is no list of series
+        raise type(error)(str(error).replace("X[0]", "X")) from error  # one series is not a list of series
     if series.is_tokens:
         kind = "integer" if series.values.dtype.kind == "i" else "str"
         raise ValueError(
@@ -293,7 +293,7 @@ def _read(X, y=None):
 
 
 def _refuse_nan(targets, steps, series, is_one):
-    """Refuse NaN among targets (n, n_horizons, ...) that are features at these steps of the flat series."""
+    """Raise an error for NaN in targets (n, n_horizons, ...), which are features at these flat steps."""
     is_nan = np.isnan(targets).reshape(*steps.shape, -1).any(axis=2)
     if not is_nan.any():
         return
@@ -302,7 +302,7 @@ def _refuse_nan(targets, steps, series, is_one):
     problems = Problems("X")
     for k in np.unique(rows, return_index=True)[1]:
         i, t = rows[k], steps[k] - series.offsets[rows[k]]
-        message = f"has NaN at step {t}, which would be a target; impute the series before, or give y."
+        message = f"has NaN at step {t}, which would be a target; impute the series before, or pass y."
         if is_one:
             raise ValueError(f"X {message}")
         problems.add(i, message)
@@ -327,7 +327,7 @@ def _flatten_target(y, series, is_one):
 def _find_feature(wanted, n_features, names):
     if isinstance(wanted, numbers.Integral) and not isinstance(wanted, (bool, np.bool_)):
         if not -n_features <= wanted < n_features:
-            raise ValueError(f"target={wanted} is no feature: X has {n_features}, numbered from 0.")
+            raise ValueError(f"target={wanted} is not a feature: X has {n_features}, numbered from 0.")
         return int(wanted)
     if names is None:
         raise TypeError(
@@ -337,11 +337,11 @@ def _find_feature(wanted, n_features, names):
     if wanted not in names:
         near = difflib.get_close_matches(str(wanted), names, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else f" They are {list(names)}."
-        raise ValueError(f"target={wanted!r} is no feature of X.{guess}")
+        raise ValueError(f"target={wanted!r} is not a feature of X.{guess}")
     return names.index(wanted)
 
 
 def _count_off(counts):
-    """Give the group of each thing in groups of these sizes, and its number within that group."""
+    """Return the group of each element of groups of the given sizes, and its number in the group."""
     group = np.repeat(np.arange(len(counts)), counts)
     return group, np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)

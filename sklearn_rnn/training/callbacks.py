@@ -1,4 +1,4 @@
-"""What happens between epochs."""
+"""Callbacks: what happens between epochs."""
 
 import copy
 import math
@@ -9,7 +9,7 @@ from skorch.callbacks import Callback, LoadInitState, LRScheduler
 from tqdm.auto import tqdm
 from tqdm.std import TqdmDefaultWriteLock
 
-# On few sequences ten epochs may be twenty updates of the weights, after which nothing can be said yet.
+# On few sequences ten epochs may be twenty updates of the weights, too few to judge by.
 _LEAST_UPDATES = 300
 
 
@@ -74,7 +74,7 @@ class TokenProgress(Progress):
             self.bar_.refresh()
 
     def on_epoch_end(self, net, **kwargs):
-        """Note what the epoch came to; it is shown when the bar is next drawn, or closed."""
+        """Record the result of the epoch; it is shown when the bar is next drawn, or closed."""
         epoch = net.history[-1]
         self._note(net, epoch["train_loss"], epoch.get("valid_loss"))
 
@@ -89,10 +89,10 @@ class TokenProgress(Progress):
 
 
 def copy_callbacks(callbacks):
-    """Copy callbacks for a fit, with what they hold shared.
+    """Copy callbacks for a fit, which share what they hold.
 
-    What a callback learns becomes attributes of the copy. What it was given (a writer, a sink, a run, an open
-    file) is the user's, is to be written to, and often cannot be copied.
+    What a callback learns becomes attributes of the copy. What it was passed (a writer, a sink, a run, an
+    open file) belongs to the user, is written to, and often cannot be copied.
 
     Parameters
     ----------
@@ -144,10 +144,10 @@ class BestEpoch(Callback):
     patience : int
         Number of epochs without improvement after which to stop.
     tol : float
-        An improvement by less than this is none.
+        An improvement by less than this does not count.
     slack : float, default=0.0
-        Scores that are worse than the best by at most this share of it, and of what it is better than that of
-        the first epoch, are as good.
+        Scores that are worse than the best by at most this share of it, and of its gain over the first epoch,
+        count as good as the best.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class BestEpoch(Callback):
             net.module_.load_state_dict(self.best_weights_)
 
 
-# They look on, and the history that they see is that of the first training.
+# They only observe, and the history that they see is that of the first training.
 _OBSERVERS = frozenset(
     {
         "BatchScoring",
@@ -216,7 +216,7 @@ _OBSERVERS = frozenset(
 
 
 def choose_to_repeat(callbacks):
-    """Choose the callbacks that a training needs which repeats another without what was held out.
+    """Choose the callbacks for a training run that repeats another one with nothing held out.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def choose_to_repeat(callbacks):
 
 
 def is_plateau(schedule):
-    """Whether a schedule of the learning rate follows a score."""
+    """Return whether a schedule of the learning rate follows a score."""
     policy = schedule.policy
     return (policy if isinstance(policy, str) else policy.__name__) == "ReduceLROnPlateau"
 
@@ -247,15 +247,15 @@ def is_plateau(schedule):
 class AsFar(Callback):
     """Train as far as another training went: for as many epochs, and until the loss is as small.
 
-    The loss of single epochs is now and then far above those around them, which are no good ones to end with.
-    This is the way of Goodfellow et al., Deep Learning (2016), algorithms 7.2 and 7.3.
+    The loss of a single epoch is sometimes far above those around it; training should not end with such an
+    epoch. This follows Goodfellow et al., Deep Learning (2016), algorithms 7.2 and 7.3.
 
     Parameters
     ----------
     epochs : int
-        Number of epochs that are trained at least.
+        Smallest number of epochs.
     train_loss : float
-        The mean training loss at which to stop then.
+        The mean training loss at which to stop after these.
     """
 
     def __init__(self, epochs, train_loss):
@@ -263,18 +263,18 @@ class AsFar(Callback):
         self.train_loss = train_loss
 
     def on_train_begin(self, net, **kwargs):
-        """Begin to count."""
+        """Start to count."""
         self.n_epochs_ = 0
 
     def on_epoch_end(self, net, **kwargs):
-        """Stop, if it is far enough."""
+        """Stop, if both are reached."""
         self.n_epochs_ += 1
         if self.n_epochs_ >= self.epochs and net.history[-1]["train_loss"] <= self.train_loss:
             raise KeyboardInterrupt  # how a skorch callback ends training
 
 
 def _forget():
-    """Make tqdm's lock again in a forked child, where another thread's hold on it would never end."""
+    """Make tqdm's lock again in a forked child, where one held by another thread is never released."""
     TqdmDefaultWriteLock.th_lock = threading.RLock()
     if isinstance(
         getattr(tqdm, "_lock", None), TqdmDefaultWriteLock

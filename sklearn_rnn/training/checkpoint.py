@@ -1,4 +1,4 @@
-"""A file that training goes on from after it was killed, to the same end as if nothing had happened."""
+"""A file from which killed training resumes, with the same result as without the interruption."""
 
 import glob
 import hashlib
@@ -25,7 +25,7 @@ _FORMAT, _VERSION = "sklearn_rnn checkpoint", 1
 _INTERVAL = 10.0
 _SHARE = 0.02
 _SIMPLE = (bool, int, float, str, type(None))
-_OF_THIS_PROCESS = (EpochTimer, PrintLog, Progress)  # callbacks that begin anew with each
+_OF_THIS_PROCESS = (EpochTimer, PrintLog, Progress)  # callbacks that start again with each
 _MARK = 16  # bytes
 # What a state consists of, and the types of what an epoch records.
 _PARTS = {
@@ -54,36 +54,36 @@ _ARRAY = "ndarray"  # marks an array among plain Python
 class Checkpoint:
     """The state of a training run in a file, between two of its batches.
 
-    The file holds tensors and plain Python, and reading it runs nothing that it names. It is replaced as a
-    whole, so that there is a whole one whenever training is killed.
+    The file holds tensors and plain Python, and reading it runs no code that it names. It is replaced as a
+    whole, so that it is complete whenever training is killed.
 
     Parameters
     ----------
     path : str or os.PathLike
-        The file. If it is there, training goes on from it.
+        The file. If it exists, training resumes from it.
     identity : dict of str to object
-        What has to be the same for training to go on: parameters and data, by their names in a message.
+        What must be the same for training to resume: parameters and data, by their names in a message.
     seed : int
         The seed of the training.
     device : torch.device
         The device that is trained on.
     takes_seed : bool, default=False
-        Whether the seed of the file is taken instead, because nobody asked for one.
+        Whether to use the seed of the file instead, because none was requested.
 
     Attributes
     ----------
     seed : int
-        The seed that training goes on with.
+        The seed that training uses.
     goes_on : bool
         Whether there was a file.
     n_epochs, n_batches, n_terms : int
-        Number of epochs that are done before training goes on; of batches in the epoch after these, until it
-        goes on; and of the terms of their losses.
+        Number of epochs that are done before training resumes; of batches that are done in the epoch after
+        these; and of the terms of their losses.
 
     Raises
     ------
     ValueError
-        If the file is no checkpoint, or that of another training.
+        If the file is not a checkpoint, or is that of another training.
     OSError
         If it cannot be read, or the folder cannot be written to.
 
@@ -118,7 +118,7 @@ class Checkpoint:
     def _check_folder(self):
         folder = self.path.parent
         if self.path.is_dir():
-            raise IsADirectoryError(f"checkpoint {str(self.path)!r} is a folder; give the path of a file.")
+            raise IsADirectoryError(f"checkpoint {str(self.path)!r} is a folder; pass the path of a file.")
         if not folder.is_dir():
             raise FileNotFoundError(
                 f"checkpoint {str(self.path)!r}: there is no folder {str(folder)!r}; make it first."
@@ -138,10 +138,10 @@ class Checkpoint:
             if mark != _mark(content):
                 raise ValueError("its bytes are not those that were written")
             state = torch.load(io.BytesIO(content), map_location=place, weights_only=True)
-        except Exception as error:  # whatever a file of another kind makes of its reader
-            raise self._refuse("is damaged, or no checkpoint") from error
+        except Exception as error:  # a file of another kind may raise anything
+            raise self._refuse("is damaged, or is not a checkpoint") from error
         if not isinstance(state, dict) or state.get("format") != _FORMAT:
-            raise self._refuse("is no checkpoint")
+            raise self._refuse("is not a checkpoint")
         version = state.get("version")
         if type(version) is int and version > _VERSION:
             raise self._refuse(
@@ -154,37 +154,37 @@ class Checkpoint:
 
     def _refuse(self, why):
         return ValueError(
-            f"checkpoint {str(self.path)!r} {why}. Give another path, or delete the file to begin anew."
+            f"checkpoint {str(self.path)!r} {why}. Pass another path, or delete the file to start again."
         )
 
     @contextmanager
     def _refusing(self):
-        """Refuse a file whose contents make an error, of whatever kind, inside a ``with`` block."""
+        """Refuse a file whose contents raise an error of any kind inside a ``with`` block."""
         try:
             yield
         except Exception as error:
             raise self._refuse(f"is damaged ({type(error).__name__}: {error})") from error
 
     def explain(self, error):
-        """Make the error of training that went on from the file and failed.
+        """Return the error to raise when training that resumed from the file has failed.
 
         Parameters
         ----------
         error : Exception
-            What failed: what the file holds for the optimizer or a callback, which only these can judge, or
-            one of these by itself.
+            What was raised: because of what the file holds for the optimizer or a callback, which only these
+            can check, or by one of these itself.
 
         Returns
         -------
         Exception
-            What to raise.
+            The exception to raise.
         """
         if not self.goes_on or isinstance(error, torch.OutOfMemoryError):
             return error
         return ValueError(
             f"Training that went on from checkpoint {str(self.path)!r} failed: {type(error).__name__}: "
             f"{error}. The file is damaged, or the optimizer or a callback is at fault. If it is the file, "
-            "delete it to begin anew."
+            "delete it to start again."
         )
 
     def _compare(self, before):
@@ -192,16 +192,16 @@ class Checkpoint:
             if before.get(name, now) != now:  # a later version may have more parameters
                 raise ValueError(
                     f"checkpoint {str(self.path)!r} is of another training: {name} was {before[name]} and is "
-                    f"now {now}. Give what that training was given, or delete the file to begin anew."
+                    f"now {now}. Pass what that training was passed, or delete the file to start again."
                 )
 
     def batches(self, net, iterator):
-        """Give the batches of an epoch that are not done yet; between them, write the file when it is time.
+        """Yield the batches of an epoch that are not done yet; between them, write the file when it is due.
 
         Parameters
         ----------
         net : SequenceNet
-            What is trained; an epoch of it has begun. If training goes on from the file, it gets the state.
+            What is trained; an epoch of it has begun. If training resumes from the file, the state is set.
         iterator : iterable of PackedBatch
             All batches of the epoch, drawn from the net's stream of random numbers.
 
@@ -232,7 +232,7 @@ class Checkpoint:
             yield batch
 
     def validation_batches(self, iterator):
-        """Give the batches of a `BatchIterator` to validate on, in the order of a training never interrupted.
+        """Yield the batches of a `BatchIterator` to validate on, in the order of uninterrupted training.
 
         Parameters
         ----------
@@ -255,7 +255,7 @@ class Checkpoint:
         try:
             self._replace(head | _plain(position) | _gather(net, self._n_before))
             self._is_written = True
-        except (OSError, RuntimeError) as error:  # torch makes the one of the other
+        except (OSError, RuntimeError) as error:  # torch turns one into the other
             if not self._is_written:
                 raise OSError(f"checkpoint {str(self.path)!r} cannot be written: {error}") from error
             warnings.warn(
@@ -275,7 +275,7 @@ class Checkpoint:
             file.write(_mark(content))
 
     def remove(self):
-        """Remove the file, since training is done, and what was left where writing it was killed."""
+        """Remove the file, since training is done, and what killed attempts to write it have left."""
         try:
             for part in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.tmp"):
                 shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
@@ -288,12 +288,12 @@ class Checkpoint:
 
 
 def _mark(content):
-    """Give what stands behind the content of a file, so that damage is seen."""
+    """Return what is appended to the content of a file to detect damage."""
     return hashlib.blake2b(content, digest_size=_MARK).digest()
 
 
 def describe(value):
-    """Describe a parameter or data in a line that is the same in another process, and another for another.
+    """Describe a parameter or data in a line that is the same in every process and differs for other values.
 
     Parameters
     ----------
@@ -326,7 +326,7 @@ def describe(value):
         return "{" + ", ".join(f"{name!r}: {describe(v)}" for name, v in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(describe, value))}]"
-    if isinstance(value, (set, frozenset)):  # whose order is another in each process
+    if isinstance(value, (set, frozenset)):  # whose order differs between processes
         return "{" + ", ".join(sorted(map(describe, value))) + "}"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
@@ -362,7 +362,7 @@ def _gather(net, n_before):
 
 
 def _check(state):
-    """Check what can be said of a state by itself; an error of some kind if something is missing or wrong."""
+    """Check a state by itself; raise an error of some kind if something is missing or wrong."""
     for name, kinds in _PARTS.items():
         _check_type(name, state[name], kinds)
     losses, counts, history = (state[name] for name in ("losses", "counts", "history"))
@@ -373,7 +373,7 @@ def _check(state):
     for epoch in history:
         _check_type("history", epoch, dict)
         if any(type(batch) is not dict for batch in epoch["batches"]):
-            raise TypeError("a batch in history is no dict")
+            raise TypeError("a batch in history is not a dict")
         for name, kind in _IN_EPOCH.items():
             if name in epoch:
                 _check_type(name, epoch[name], kind)
@@ -387,21 +387,21 @@ def _check(state):
             _check_type("optimizer", of_weight, dict)
     for of_callback in state["callbacks"].values():
         if not all(name == "state_dict" or name.endswith("_") for name in of_callback):
-            raise ValueError("callbacks has attributes that are no state")
+            raise ValueError("callbacks has attributes that are not a state")
     for order in (state["order"], state["validation"]):
         if order is not None:
             _check_order(order)
     for tensor in state["torch"]:
         if tensor.dtype != torch.uint8:
-            raise TypeError("torch is no state of random numbers")
+            raise TypeError("torch is not a state of random numbers")
     torch.Generator().set_state(state["torch"][0])
 
 
 def _check_order(order):
-    """Check a state of NumPy's generator; NumPy 1.26 does not survive every wrong one."""
+    """Check a state of NumPy's generator; NumPy 1.26 crashes on some wrong ones."""
     kinds = [str, np.ndarray, int, int, float]
     if list(map(type, order)) != kinds or order[1].shape != (624,) or order[1].dtype.kind not in "iu":
-        raise TypeError("order is no state of random numbers")
+        raise TypeError("order is not a state of random numbers")
     np.random.RandomState().set_state(order)
 
 
@@ -416,7 +416,7 @@ def _check_way(net, state):
         # All weights as one parameter, or each by itself: see `flattened`.
         raise ValueError(
             "The checkpoint was written by training in another way, with the compiled loops or without "
-            "them. Train as before, or delete the file to begin anew."
+            "them. Train as before, or delete the file to start again."
         )
 
 
@@ -426,7 +426,7 @@ def _restore(net, state, n_before):
         if state["weights"][name].dtype != w.dtype:
             raise TypeError(f"{name} is {state['weights'][name].dtype}, not {w.dtype}")
     net.module_.load_state_dict(state["weights"])
-    # Not by load_state_dict, which changes types and makes new groups: others hold the ones that are there.
+    # Not by load_state_dict, which changes types and makes new groups: others hold the existing ones.
     for group, (options, states) in zip(net.optimizer_.param_groups, state["optimizer"], strict=True):
         for name, value in options.items():
             _check_like(group.get(name, value), value, f"{name} of the optimizer")
@@ -471,7 +471,7 @@ def _check_like(before, now, name):
 
 
 def _state_of(callback):
-    """Give what a callback keeps: its own state, or attributes that end in an underscore, as skorch's do."""
+    """Return what a callback keeps: its own state, or attributes that end in an underscore, as in skorch."""
     if isinstance(callback, _OF_THIS_PROCESS):
         return {}
     if hasattr(callback, "state_dict"):
@@ -498,7 +498,7 @@ def _give_state(callback, state):
 
 
 def _plain(value):
-    """Give a value as torch can read it without running anything; a TypeError if that cannot be."""
+    """Return a value in a form that torch reads without running code; raise a TypeError if there is none."""
     if isinstance(value, np.generic):
         value = value.item()
     if type(value) in _SIMPLE:
@@ -517,12 +517,12 @@ def _plain(value):
 
 
 def _plain_entries(values):
-    """Give the entries of a dict that can be held."""
+    """Return the entries of a dict that a checkpoint can hold."""
     kept = {}
     for name, value in values.items():
         try:
             kept[name] = _plain(value)
-        except TypeError:  # such as a class, or a progress bar, which are made anew
+        except TypeError:  # such as a class, or a progress bar, which are made again
             continue
     return kept
 

@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""The device and the types to compute with."""
 
 import multiprocessing
 
@@ -14,17 +14,17 @@ def resolve_device(device, *, fall_back=False):
         "auto" is a GPU if there is one and this is not a worker process (several workers on one GPU would
         run out of its memory), else the CPU. Anything else is torch's name of a device.
     fall_back : bool, default=False
-        Whether a device that is not there becomes the CPU; else it is an error.
+        Whether a device that is not available becomes the CPU; otherwise it is an error.
 
     Returns
     -------
     torch.device
-        A device that is there.
+        A device that is available.
 
     Raises
     ------
     ValueError
-        If the device is unknown or not there.
+        If the device is unknown or not available.
 
     Examples
     --------
@@ -60,19 +60,19 @@ def resolve_dtype(dtype, device, *, fall_back=False):
     device : torch.device
         Where to compute.
     fall_back : bool, default=False
-        Whether "bfloat16" becomes "float32" where there is no GPU; else it is an error.
+        Whether "bfloat16" becomes "float32" where there is no GPU; otherwise it is an error.
 
     Returns
     -------
     weights : torch.dtype
-        Of weights, losses and gradients.
+        The type of weights, losses and gradients.
     kernels : torch.dtype or None
-        Of the recurrent kernels, if it is another.
+        The type of the recurrent kernels, if it is another.
 
     Raises
     ------
     ValueError
-        If "bfloat16" is asked for on a device other than a GPU.
+        If "bfloat16" is requested on a device other than a GPU.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """All weights of a small network as one parameter.
 
-What an optimizer does for a parameter of a few thousand numbers takes as long as what it does with them.
+An optimizer's overhead for a parameter takes as long as its work on a few thousand numbers.
 """
 
 import copy
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-# Networks with more numbers have no time to save here.
+# Networks with more numbers would not save time here.
 _LARGEST = 2**17
 # Each weight begins at a multiple of this many numbers, for the sake of vector instructions.
 _ALIGNED = 16
 
 
 def join_memory(module):
-    """Lay all parameters of a small module side by side in memory, where they are of one kind.
+    """Lay all parameters of a small module side by side in memory, if they have the same type and device.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def flattened(optimizer, weights):
     Yields
     ------
     Parameter or None
-        What the optimizer moves instead; the gradients of the weights are parts of its own, and have to be
+        What the optimizer moves instead; the gradients of the weights are parts of its gradient, and must be
         written there. None if the weights do not lie side by side, or have not been treated alike.
 
     Examples
@@ -101,7 +101,7 @@ def flattened(optimizer, weights):
 
 
 def _lay_out(weights):
-    """Give where each weight begins in the memory of all, and how many numbers that has."""
+    """Return where each weight begins in the memory of all, and the size of that memory."""
     starts, size = [], 0
     for w in weights:
         starts.append(size)
@@ -116,7 +116,7 @@ def _cut(memory, weights):
 
 
 def _are_joined(weights):
-    """Whether weights lie as `join_memory` lays them, still."""
+    """Return whether weights still lie as `join_memory` lays them."""
     starts, _ = _lay_out(weights)
     first = weights[0]
     storages = {w.untyped_storage().data_ptr() for w in weights}
@@ -125,11 +125,11 @@ def _are_joined(weights):
 
 
 def _is_shaped(value):
-    """Whether a part of an optimizer's state belongs to single numbers of a parameter."""
+    """Return whether a part of an optimizer's state belongs to single numbers of a parameter."""
     return isinstance(value, torch.Tensor) and value.dim() > 0
 
 
 def _are_alike(states):
-    """Whether states differ in what belongs to single numbers only, as they do not if some were frozen."""
+    """Return whether states differ only in what belongs to single numbers (False if some were frozen)."""
     counters = [{name: None if _is_shaped(v) else v for name, v in state.items()} for state in states]
     return all(counter == counters[0] for counter in counters)

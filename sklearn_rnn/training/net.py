@@ -35,12 +35,12 @@ from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProg
 from sklearn_rnn.training.flat import flattened, join_memory
 from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step
 
-# Of these, and of torch's own, a step asks for one gradient, and treats each number alike.
+# A step of these, and of torch's own, needs one gradient, and treats each number alike.
 _PLAIN = frozenset(OPTIMIZERS.values()) | {cls.__base__ for cls in OPTIMIZERS.values()}
-# Callbacks that leave the network alone.
+# Callbacks that do not change the network.
 _HARMLESS = (AsFar, BestEpoch, EpochTimer, EarlyStopping, LRScheduler, PrintLog, Progress, TokenProgress)
 
-# What is written into the history of an epoch where something is validated on.
+# What is written into the history of an epoch if there is a validation set.
 _OF_VALIDATION = ("valid_loss", "valid_loss_best", "valid_score", "valid_score_best")
 
 # Training has exploded if the loss of an epoch is so many times that of the first batch (or 1, if that is
@@ -52,7 +52,7 @@ _WORSE = ((2, 5), (4, 1.5))
 
 
 class BatchIterator:
-    """Batches of a data set, planned anew each time it is iterated over.
+    """Batches of a data set, planned again for each iteration over it.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ class SequenceNet(NeuralNet):
     """A skorch net over packed batches.
 
     It differs from its parent in what a batch is, in averaging losses over terms (steps, where each step
-    is answered), in clipping gradients, in stopping at a loss that is not finite, and in doing without
-    what costs small networks more time than they do.
+    is answered), in clipping gradients, in stopping at a loss that is not finite, and in leaving out
+    what takes more time than a small network itself.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class SequenceNet(NeuralNet):
     clip_norm : float or None
         Largest norm of the gradient; None for no limit.
     title : str
-        What the progress bar is called.
+        The title of the progress bar.
     **kwargs
         Those of `skorch.NeuralNet`.
     """
@@ -134,10 +134,10 @@ class SequenceNet(NeuralNet):
         epochs : int
             Number of epochs.
         score_validation : callable, optional
-            ``score_validation(module)`` gives the score on the validation set, larger being better. It is
+            ``score_validation(module)`` returns the score on the validation set, larger being better. It is
             written into the history as "valid_score".
         checkpoint : Checkpoint, optional
-            The file that training goes on from, if it is there, and that is written meanwhile.
+            The file that training resumes from, if it exists, and that is written meanwhile.
         """
         self.checkpoint, self.epochs_to_come = checkpoint, epochs
         self.epochs_done, self.terms_done = (
@@ -152,7 +152,7 @@ class SequenceNet(NeuralNet):
             for method in ("on_batch_begin", "on_batch_end", "on_grad_computed")
             if all(getattr(type(c), method) is getattr(Callback, method) for _, c in self.callbacks_)
         }
-        # Nobody looks back at earlier batches, of which a long epoch has many.
+        # Earlier batches, of which a long epoch has many, are not needed again.
         self._forgets = all(
             type(c) in _HARMLESS and not callable(getattr(c, "monitor", None)) for _, c in self.callbacks_
         )
@@ -160,7 +160,7 @@ class SequenceNet(NeuralNet):
         self._set_training(True)
         self._check_callbacks()
         self._lends = self._has_others()
-        # An optimizer of others may do anything with weights and gradients, and so may callbacks.
+        # A third-party optimizer may do anything with weights and gradients, and so may callbacks.
         is_plain = type(self.optimizer_) in _PLAIN and not self._is_watched
         by_hand = is_plain and can_differentiate(self.module_)
         try:
@@ -185,12 +185,12 @@ class SequenceNet(NeuralNet):
         self.module_.eval()
 
     def resume(self, learning_rate):
-        """Make ready to train on, with another learning rate or where the schedules were.
+        """Prepare to train further, with another learning rate or where the schedules were.
 
         Parameters
         ----------
         learning_rate : float
-            What the user asks for now. If it was changed, schedules begin anew.
+            The present learning rate. If it was changed, schedules start again.
         """
         if learning_rate != self.lr:
             self.lr, self.schedules = learning_rate, {}
@@ -202,7 +202,7 @@ class SequenceNet(NeuralNet):
                     group.setdefault(name, value)
 
     def _resume_schedules(self):
-        """Bring schedules to where they were; made anew, each of torch's begins in a way of its own."""
+        """Bring schedules to where they were; when made again, each of torch's begins in its own way."""
         for name, callback in self.callbacks_:
             kind, state, options = self.schedules.get(name, (None, None, None))
             scheduler = getattr(callback, "lr_scheduler_", None)
@@ -212,7 +212,7 @@ class SequenceNet(NeuralNet):
                     group.update(option)
 
     def _remember_schedules(self):
-        # Besides the rate some schedules move a momentum, and keep numbers of their own in the groups.
+        # Some schedules also move a momentum, and keep their own numbers in the groups.
         options = [
             {name: value for name, value in group.items() if name != "params"}
             for group in self.optimizer_.param_groups
@@ -238,7 +238,7 @@ class SequenceNet(NeuralNet):
             raise
 
     def _lending(self):
-        """Lend the random numbers to torch while modules or optimizers of others run, which may draw some."""
+        """Lend the random numbers to torch while third-party modules or optimizers run."""
         if self._is_watched:  # a callback may have put them there
             self._lends = self._has_others()
         return self.stream.lent() if self._lends else nullcontext()
@@ -291,7 +291,7 @@ class SequenceNet(NeuralNet):
         return *learnt, len(self.history), self.criterion_.training, settings
 
     def restore(self, memory):
-        """Go back to what `remember` gave."""
+        """Go back to what `remember` returned."""
         weights, optimizer, stream, n_epochs, is_training, settings = memory
         self.module_.load_state_dict(weights)
         self.module_.eval()
@@ -302,12 +302,12 @@ class SequenceNet(NeuralNet):
         vars(self).update(settings)
 
     def get_split_datasets(self, X, y=None, **fit_params):
-        """Give the data sets that `train` was called with."""
+        """Return the data sets that `train` was called with."""
         return self._datasets
 
     def get_iterator(self, dataset, training=False):
         """Cut a data set into batches; see `skorch.NeuralNet.get_iterator`."""
-        # Validation must not move the order of training batches, or it would not be a mere look.
+        # Validation must not change the order of training batches.
         rng = self.stream.order if training else np.random.RandomState(0)
         return BatchIterator(dataset, self.batch_size, rng, self.module_.like)
 
@@ -373,7 +373,7 @@ class SequenceNet(NeuralNet):
     def classes_(self):
         """The codes of labels, which `predict` answers and the columns of `predict_proba` stand for."""
         if type(self.module_.head) is not SoftmaxHead:
-            raise AttributeError("A network whose head is no softmax has no classes.")
+            raise AttributeError("A network whose head is not a softmax has no classes.")
         return np.arange(self.module_.head.n_outputs)
 
     def __sklearn_tags__(self):
@@ -395,7 +395,7 @@ class SequenceNet(NeuralNet):
             if self._datasets[1] is None and isinstance(monitor, str) and monitor in _OF_VALIDATION:
                 raise ValueError(
                     f"The callback {name!r} monitors {monitor!r}, but nothing is validated on. Set "
-                    "early_stopping=True or give X_val and y_val, or monitor 'train_loss' "
+                    "early_stopping=True or pass X_val and y_val, or monitor 'train_loss' "
                     "('train_loss_best' to save the best)."
                 )
             if isinstance(callback, (BatchScoring, EpochScoring)) and not callback.use_caching:
@@ -407,7 +407,7 @@ class SequenceNet(NeuralNet):
                 ):
                     raise ValueError(
                         f"The callback {name!r} has use_caching=False, but scorers need targets, and the net "
-                        "holds these beside the scores of the batches that it has just computed only. Set "
+                        "holds these only with the scores of the batches that it has just computed. Set "
                         "use_caching=True."
                     )
 
@@ -433,7 +433,7 @@ class SequenceNet(NeuralNet):
 
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients; see `skorch.NeuralNet.train_step_single`."""
-        if not self._is_fixed:  # somebody may have frozen or moved weights, or listen to them
+        if not self._is_fixed:  # weights may have been frozen or moved, or have hooks
             self._chain_rule = ChainRule(self.module_) if can_differentiate(self.module_) else None
         if self._chain_rule is not None:
             scores, loss, n_terms = self._chain_rule(batch)
@@ -464,7 +464,7 @@ class SequenceNet(NeuralNet):
             torch._foreach_mul_(gradients, self.clip_norm / norm)
 
     def _zero_grad_optimizer(self, set_to_none=None):
-        """Forget the last gradient, without the bookkeeping of the optimizer's own method."""
+        """Clear the last gradient, without the bookkeeping of the optimizer's own method."""
         for w in self._weights:
             w.grad = None
 
@@ -519,7 +519,7 @@ class SequenceNet(NeuralNet):
 
 @contextmanager
 def _noticing_ctrl_c():
-    """Note whether Ctrl-C was pressed; what it raises, callbacks of skorch raise, too, to end training."""
+    """Record whether Ctrl-C was pressed; skorch's callbacks raise the same error to end training."""
     pressed, before = [], signal.getsignal(signal.SIGINT)
 
     def note(number, frame):

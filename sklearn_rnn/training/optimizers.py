@@ -11,7 +11,7 @@ def _leave_compiler_out(cls):
     """Return a subclass whose methods are what torch has wrapped for its compiler.
 
     The wrappers import the compiler, some 800 modules, when the first optimizer of a process is made, which
-    takes as long as many a training. What they wrap does without.
+    often takes as long as training. What they wrap does not need it.
     """
     wrapped = ("step", "zero_grad", "add_param_group", "state_dict", "load_state_dict")
     methods = {name: inspect.unwrap(getattr(cls, name)) for name in wrapped}
@@ -32,10 +32,10 @@ OPTIMIZERS = {cls.__name__.lower(): cls for cls in (Adam, AdamW, NAdam, RAdam, A
 
 
 def find_step(optimizer):
-    """Return what moves the weights, without the frame that torch puts around it if nobody looks through it.
+    """Return what moves the weights, without the wrapper that torch puts around it if nothing uses that.
 
-    The frame calls hooks and tells torch's profiler, which takes longer than to move the weights of a small
-    network.
+    The wrapper calls hooks and notifies torch's profiler, which takes longer than moving the weights of a
+    small network.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def find_step(optimizer):
     Returns
     -------
     callable
-        To be called without arguments and without autograd. Where hooks are registered, a schedule counts
+        Called without arguments and without autograd. Where hooks are registered, a schedule counts
         steps, or the optimizer is not one of these, it is ``optimizer.step``.
 
     Examples
@@ -67,7 +67,7 @@ def find_step(optimizer):
 
 
 def _has_hooks(optimizer):
-    """Whether something is to be called at each step; also if torch does not say."""
+    """Return whether there are hooks on steps; True as well if torch has no such attribute."""
     return any(
         getattr(holder, f"{of}_{when}_hooks", True)
         for holder, of in ((optimizer, "_optimizer_step"), (_of_torch, "_global_optimizer"))

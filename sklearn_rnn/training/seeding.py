@@ -1,4 +1,4 @@
-"""Random numbers of one estimator, apart from everybody else's."""
+"""Random numbers of one estimator, separate from all others."""
 
 import os
 import threading
@@ -16,9 +16,9 @@ _lending = threading.RLock()
 class RandomStream:
     """The random numbers of one training run: torch's for weights and dropout, NumPy's for the order.
 
-    They come from generators of its own. Modules of others may draw from torch's global generators: while
-    such modules run, the stream is `lent` to these. A stream goes on where it stopped, so that training in
-    two parts equals training in one.
+    They come from its own generators. Third-party modules may draw from torch's global generators: while
+    such modules run, the stream is `lent` to these. A stream continues where it stopped, so that training
+    in two parts equals training in one.
 
     Parameters
     ----------
@@ -81,10 +81,10 @@ class RandomStream:
     def lent(self):
         """Let all of torch draw from the stream inside a ``with`` block.
 
-        torch's global generators go on from where the stream stands, and are given back untouched. Another
-        stream that is to be lent waits meanwhile.
+        torch's global generators continue from where the stream stands, and are restored afterwards. Another
+        stream to be lent waits meanwhile.
         """
-        if self._is_lent:  # by whoever called the caller
+        if self._is_lent:  # by a caller of the caller
             yield
             return
         with _lending, draw_from(None):
@@ -117,7 +117,7 @@ def _set_global(generators, states):
 
 
 def _forget():
-    """Make the lock again in a forked child, where another thread's hold on it would never end."""
+    """Make the lock again in a forked child, where one held by another thread is never released."""
     global _lending
     _lending = threading.RLock()
 

@@ -246,7 +246,7 @@ def test_plan_prediction(n, limit, monkeypatch, global_random_seed):
 @pytest.mark.parametrize(
     ("lengths", "error", "message"),
     [
-        ([2, 3], ValueError, r"must not increase, got 2 and behind it lengths\[1\] = 3.*longest first"),
+        ([2, 3], ValueError, r"must not increase, got 2 followed by lengths\[1\] = 3.*longest first"),
         ([3, 0], ValueError, r"at least 1, got lengths\[1\] = 0"),
         ([3, 2, -1], ValueError, r"at least 1, got lengths\[2\] = -1"),
         ([], ValueError, "at least one number"),

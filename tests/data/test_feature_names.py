@@ -148,7 +148,7 @@ def test_columns_that_differ_come_in_one_message():
         line.split(";")[0].rstrip(".") for line in str(caught.value).splitlines() if "features" not in line
     ] == [
         "X[1] has the columns of X[0] in another order",
-        "X[3] has the columns ['hum'], which X[0] has not",
+        "X[3] has the columns ['hum'], which X[0] lacks",
         "X[4] lacks the columns ['temp'], which X[0] has",
         "X[5] has NaN at step 0, feature 0",
     ]
@@ -390,7 +390,7 @@ def test_names_that_go_out():
 def test_windows_know_names(series):
     _, y = SlidingWindow(2, target="wind").make_windows(series)
     np.testing.assert_array_equal(y, VALUES[[2, 6, 7], 1])
-    with pytest.raises(ValueError, match=r"target='wnd' is no feature of X\. Did you mean 'wind'"):
+    with pytest.raises(ValueError, match=r"target='wnd' is not a feature of X\. Did you mean 'wind'"):
         SlidingWindow(2, target="wnd").make_windows(series)
 
 
@@ -441,7 +441,7 @@ def test_groups_of_a_table_are_pairs(X):
 
 
 def test_a_dict_is_no_list():
-    with pytest.raises(TypeError, match=r"of type dict\. Give list\(X\.values\(\)\)\.$"):
+    with pytest.raises(TypeError, match=r"of type dict\. Pass list\(X\.values\(\)\)\.$"):
         as_sequences({"a": VALUES})
 
 

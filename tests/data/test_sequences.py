@@ -346,9 +346,12 @@ def test_padding_of_integers():
     [
         (lambda: numbers().to_padded(n_steps=3), "n_steps=3 is less than the longest sequence's 4 steps"),
         (lambda: tokens().to_padded(), "padding_value=0.0 must be a str, as the tokens are"),
-        (lambda: integers().to_padded(np.nan), "padding_value=nan is no integer, but the values are int64"),
-        (lambda: integers().to_padded(0.5), "padding_value=0.5 is no integer"),
-        (lambda: Sequences.from_padded(np.zeros((2, 3))), "Give either lengths or padding_value"),
+        (
+            lambda: integers().to_padded(np.nan),
+            "padding_value=nan is not an integer, but the values are int64",
+        ),
+        (lambda: integers().to_padded(0.5), "padding_value=0.5 is not an integer"),
+        (lambda: Sequences.from_padded(np.zeros((2, 3))), "Pass either lengths or padding_value"),
         (lambda: Sequences.from_padded(np.zeros((2, 3)), [1, 2], padding_value=0), "and not both"),
         (lambda: Sequences.from_padded(np.zeros((2, 3)), [1, 4]), "one number from 0 to 3 for each of the 2"),
         (lambda: Sequences.from_padded(np.zeros((2, 3)), [1, -1]), "one number from 0 to 3"),

@@ -61,12 +61,12 @@ def test_what_is_known_of_the_characters(text, block, tmp_path):
     ],
 )
 def test_what_is_no_text_is_an_error_that_says_where(content, message, block, tmp_path):
-    with pytest.raises(ValueError, match=f"X_val: .*text.txt is no text in UTF-8: {message}"):
+    with pytest.raises(ValueError, match=f"X_val: .*text.txt is not text in UTF-8: {message}"):
         TextFile(write(tmp_path, content), "X_val")
 
 
 def test_nul_is_no_text(block, tmp_path):
-    with pytest.raises(ValueError, match="X: .*text.txt is no text: its character 5,000 is NUL"):
+    with pytest.raises(ValueError, match="X: .*text.txt is not text: its character 5,000 is NUL"):
         TextFile(write(tmp_path, b"a" * 5000 + b"\0bc"))
 
 
@@ -192,7 +192,7 @@ def test_chunks_are_asked_for_when_they_are_needed():
 @pytest.mark.parametrize(
     ("chunks", "message"),
     [
-        (["a", b"b"], "X must give text .* or codes .*, but chunk 1 is of type bytes"),
+        (["a", b"b"], "X must yield text .* or codes .*, but chunk 1 is of type bytes"),
         ([None], "chunk 0 is of type NoneType"),
         ([np.array([0.5])], "chunk 0 is of type ndarray"),
         (["a", np.array([1])], "chunks of one form, but chunk 1 is codes and those before it are text"),

@@ -287,8 +287,8 @@ TYPE_ERRORS = {
     "dict": ({"a": [1.0]}, "of type dict"),
     "values of a dict": ({"a": [1.0]}.values(), "of type dict_values"),
     "set": ({(1.0, 2.0)}, "of type set"),
-    "generator": ((x for x in RAGGED), r"of type generator\. Give list\(X\)"),
-    "map": (map(list, RAGGED), r"of type map\. Give list\(X\)"),
+    "generator": ((x for x in RAGGED), r"of type generator\. Pass list\(X\)"),
+    "map": (map(list, RAGGED), r"of type map\. Pass list\(X\)"),
     "lazy frame": (pl.LazyFrame({"a": [1.0]}), "of type LazyFrame"),
     "sparse matrix": (sparse.csr_matrix(np.eye(2)), r"X is a sparse matrix, .*; call X\.toarray\(\)"),
     "sparse array": (sparse.csr_array(np.eye(2)), r"call X\.toarray\(\)"),
@@ -967,7 +967,7 @@ def test_an_array_that_numpy_cannot_read_is_to_be_a_list():
         __array__ = Awkward.__array__
 
     X = Array([[1.0, 2.0], [3.0]])
-    with pytest.raises(TypeError, match=r"not regular Give list\(X\)"):
+    with pytest.raises(TypeError, match=r"not regular Pass list\(X\)"):
         as_sequences(X)
     assert len(as_sequences(list(X))) == 2
 

@@ -141,7 +141,7 @@ def test_another_form_at_predict(fitted_on, given, error, message):
 
 def test_one_sequence_that_is_not_in_a_list():
     model = RNNClassifier(**FAST).fit(X, [0, 1])
-    with pytest.raises(ValueError, match=r"expecting 2 features as input\. If X is one sequence, give \[X\]"):
+    with pytest.raises(ValueError, match=r"expecting 2 features as input\. If X is one sequence, pass \[X\]"):
         model.predict(X[0])
 
 

@@ -210,13 +210,13 @@ def test_columns_that_hold_no_numbers_are_named():
     table = pd.DataFrame(
         {"heat": rng.randn(9), "day": pd.date_range("2026-01-01", periods=9), "sky": ["a"] * 9}
     )
-    with pytest.raises(TypeError, match="^X holds something else than numbers; .* See 'day', 'sky'"):
+    with pytest.raises(TypeError, match="^X does not hold numbers only; .* See 'day', 'sky'"):
         make().fit(table)
-    with pytest.raises(TypeError, match="^exogenous holds something else than numbers; .* See 'sky'"):
+    with pytest.raises(TypeError, match="^exogenous does not hold numbers only; .* See 'sky'"):
         make().fit(table[["heat"]], exogenous=table[["sky"]])
     table["is_dry"] = pd.Series([True, False, True] * 3, dtype="boolean")
     assert make().fit(table[["heat", "is_dry"]]).n_features_in_ == 2
-    with pytest.raises(TypeError, match=r"^X must be a series, .* it is a dict\. Give list\(X.values\(\)\)"):
+    with pytest.raises(TypeError, match=r"^X must be a series, .* it is a dict\. Pass list\(X.values\(\)\)"):
         make().fit({"a": ONE})
 
 

@@ -391,7 +391,7 @@ BAD_FITS = {
     "nothing": ((None,), TypeError, "^X must be a series, or a list of series, but it is None"),
     "a number": ((3.5,), TypeError, "^X must be a series, or a list of series, but it is 3.5"),
     "a text": (("abc",), TypeError, "^X must be a series, or a list of series, but it is 'abc'"),
-    "texts": ((["abc", "bcd"],), TypeError, "^X holds something else than numbers"),
+    "texts": ((["abc", "bcd"],), TypeError, "^X does not hold numbers only"),
     "no series": (([],), ValueError, "^X holds no sequences"),
     "an empty series": (([ONE, []],), ValueError, r"^X\[1\] is empty"),
     "no steps": ((np.zeros(0),), ValueError, "^X is empty"),

@@ -526,7 +526,7 @@ def test_a_damaged_file_is_refused(path):
         damaged = content.copy()
         damaged[place] ^= 1
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="is damaged, or no checkpoint"):
+        with pytest.raises(ValueError, match="is damaged, or is not a checkpoint"):
             make(checkpoint=path).fit(TEXTS)
 
 
@@ -584,7 +584,7 @@ class Spy:
 def test_files_of_other_kinds(path, write, capsys):
     write(path)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"run.ckpt' is (damaged, or )?no checkpoint. Give another path"):
+    with pytest.raises(ValueError, match=r"ckpt' is (damaged, or is )?not a checkpoint. Pass another path"):
         make(checkpoint=path).fit(TEXTS)
     assert path.read_bytes() == before
     assert capsys.readouterr().out == ""
@@ -594,7 +594,7 @@ def test_files_of_other_kinds(path, write, capsys):
 def test_a_file_that_is_cut_short(path, n_bytes):
     fit_until(4, make(checkpoint=path), TEXTS)
     path.write_bytes(path.read_bytes()[:n_bytes])
-    with pytest.raises(ValueError, match=r"run.ckpt' is damaged, or no checkpoint"):
+    with pytest.raises(ValueError, match=r"run.ckpt' is damaged, or is not a checkpoint"):
         make(checkpoint=path).fit(TEXTS)
 
 
@@ -681,7 +681,7 @@ def test_a_file_of_a_later_version(path):
 
 
 def test_places_where_no_file_can_be(tmp_path):
-    with pytest.raises(IsADirectoryError, match="is a folder; give the path of a file"):
+    with pytest.raises(IsADirectoryError, match="is a folder; pass the path of a file"):
         make(checkpoint=tmp_path).fit(TEXTS)
     with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere'; make it first"):
         make(checkpoint=tmp_path / "nowhere" / "run.ckpt").fit(TEXTS)

@@ -322,7 +322,7 @@ BAD = {
     "jordan": (
         {"tie_weights": True, "cell": "jordan"},
         ValueError,
-        "tie_weights=True takes an output layer .* JordanCell puts out scores itself",
+        "tie_weights=True needs an output layer .* JordanCell puts out scores itself",
     ),
     "a jordan cell with options": (
         {"tie_weights": True, "cell": functools.partial(JordanCell, nonlinearity="relu")},

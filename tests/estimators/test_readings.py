@@ -59,11 +59,12 @@ def one_warning(call, match):
 def test_a_table_of_features_is_warned_of(frame, names):
     table = frame({name: [0.1, 0.2, 0.3] for name in names})
     model = one_warning(
-        lambda: RNNRegressor(**FAST).fit(table, [1.0, 2.0, 3.0]), r"names that are no time.*from_long\(table"
+        lambda: RNNRegressor(**FAST).fit(table, [1.0, 2.0, 3.0]),
+        r"names that are not times.*from_long\(table",
     )
     model.predict(table)  # not again
-    one_warning(lambda: StepTransformer("passthrough").fit(table), "names that are no time")
-    one_warning(lambda: SequencePadder().fit(table), "names that are no time")
+    one_warning(lambda: StepTransformer("passthrough").fit(table), "names that are not times")
+    one_warning(lambda: SequencePadder().fit(table), "names that are not times")
 
 
 @pytest.mark.parametrize(
@@ -357,7 +358,7 @@ def test_padding_that_was_scaled_is_warned_of(padding_value):
 
 def test_padding_at_the_start_that_is_named_has_a_way_out():
     X = FORMS["vectors"]("start", 0)
-    with pytest.warns(UserWarning, match="stand at the start.*Cut it off, X = ") as found:
+    with pytest.warns(UserWarning, match="padding seems to be at the start.*Cut it off, X = ") as found:
         RNNClassifier(padding_value=0, **FAST).fit(X, [0, 1, 0, 1, 0])
     message = next(str(w.message) for w in found if "at the start" in str(w.message))
     fix = re.search(r"X = (\[.*? in X\])", message)[1]
@@ -492,7 +493,7 @@ def test_what_float32_does_not_hold_stays_float64():
 @pytest.mark.parametrize("series", [1e6 + 0.5 * np.sin(np.arange(60)), 1.7e9 + np.arange(60.0)])
 def test_float32_that_has_lost_the_differences_is_warned_of(series):
     series = series.astype(np.float32)
-    message = "^X is float32, which has seven digits.*Give float64"
+    message = "^X is float32, which has seven digits.*Pass float64"
     one_warning(lambda: RNNForecaster(**FAST).fit(series), message)
     one_warning(lambda: StepTransformer(StandardScaler()).fit([series[:, np.newaxis]]), message)
 
@@ -598,7 +599,7 @@ REFUSED = {
     ),
     "one text": (
         lambda: RNNClassifier(**FAST).fit(["ab", "c"], [0, 1]).predict("ab"),
-        r"One text is given as \[X\]",
+        r"One text is passed as \[X\]",
     ),
     "the words of one sentence": (
         lambda: RNNTagger().fit(["Return", "the", "path"], ["V", "D", "N"]),
@@ -650,7 +651,7 @@ REFUSED = {
     ),
     "a table of text": (
         lambda: RNNSeq2Seq().fit(pd.DataFrame({"x": ["ab", "b"]}), ["b", "ab"]),
-        "X is a DataFrame that holds text.*give one column as a list of str",
+        "X is a DataFrame that holds text.*pass one column as a list of str",
     ),
     "a number for each source": (
         lambda: RNNSeq2Seq().fit(["ab", "b"], pd.Series([1.0, 2.0], index=[7, 8])),

@@ -327,7 +327,7 @@ def test_one_series_that_is_not_in_a_list():
         RNNTagger(**FAST).fit(["Anna lives", "here"], [["PER", "O"], ["O"]])
     model = make_pipeline(StepTransformer(StandardScaler()), RNNTagger(**FAST)).fit([weather], [["sun"] * 20])
     with pytest.raises(
-        ValueError, match=r"StepTransformer is expecting 3 .* If X is one sequence, give \[X\]"
+        ValueError, match=r"StepTransformer is expecting 3 .* If X is one sequence, pass \[X\]"
     ):
         model.predict([[1.0, 2.0, 3.0]])
 
@@ -362,7 +362,7 @@ def test_missing_values_can_be_imputed_in_a_pipeline(data):
 def test_hints(data):
     X, y = data
     model = RNNClassifier(**FAST).fit(X, y)
-    with pytest.raises(ValueError, match=r"If X is one sequence, give \[X\]"):
+    with pytest.raises(ValueError, match=r"If X is one sequence, pass \[X\]"):
         model.predict(X[0].tolist())
     with pytest.raises(
         ValueError, match=r"^For several numbers a sequence, give an array: np.asarray\(y, dtype=float\)"

@@ -291,7 +291,7 @@ def test_several_names(make):
 
 def test_names_like_no_other():
     with pytest.raises(
-        ValueError, match=r"There is no scorer 'qqq'\. get_scorer_names\(\) gives all names\."
+        ValueError, match=r"There is no scorer 'qqq'\. get_scorer_names\(\) returns all names\."
     ):
         get_scorer("qqq")
 

@@ -360,9 +360,9 @@ def test_wrong_predictions():
 @pytest.mark.parametrize("make", [list, tuple, np.array])
 def test_labels_of_one_sequence_alone(make):
     labels = make(["B-PER", "O"])
-    with pytest.raises(TypeError, match=r"one sequence, give \[labels\]; .* list\(text\)"):
+    with pytest.raises(TypeError, match=r"one sequence, pass \[labels\]; .* list\(text\)"):
         find_spans(labels)
-    with pytest.raises(TypeError, match=r"give \[y_true\] and \[y_pred\]"):
+    with pytest.raises(TypeError, match=r"pass \[y_true\] and \[y_pred\]"):
         span_f1_score(labels, labels)
     assert as_tuples(find_spans([labels])) == [(0, "PER", 0, 1)]
 

@@ -85,9 +85,9 @@ def test_arrays_and_str():
 )
 def test_labels_of_one_sequence_alone(score, make):
     y_true, y_pred = make(["B-PER", "O"]), make(["I-PER", "O"])
-    with pytest.raises(TypeError, match=r"one sequence, give \[y_true\] and \[y_pred\]; .* list\(text\)"):
+    with pytest.raises(TypeError, match=r"one sequence, pass \[y_true\] and \[y_pred\]; .* list\(text\)"):
         score(y_true, y_pred)
-    with pytest.raises(TypeError, match=r"give \[y_true\] and \[y_pred\]"):
+    with pytest.raises(TypeError, match=r"pass \[y_true\] and \[y_pred\]"):
         score(y_true, list(y_pred))
 
 
@@ -210,8 +210,12 @@ def test_report_is_that_of_scikit_learn(pair, output_dict):
         ([["a"], ["b"]], [["a"]], "y_pred has 1 sequence, but y_true has 2"),
         (["a", 3], ["a", "b"], r"y_true\[1\] is a single int, but must hold a label for each step"),
         (np.array([1, 2]), np.array([1, 2]), "y_true holds one int64 a sequence, .* metric is one of steps"),
-        ([["a", None]], [["a", "a"]], r"y_true\[0\] holds None at step 1, which is no label"),
-        ([[1.0], [2.0, np.nan]], [[1.0], [2.0, 2.0]], r"y_true\[1\] holds nan at step 1, which is no label"),
+        ([["a", None]], [["a", "a"]], r"y_true\[0\] holds None at step 1, which is not a label"),
+        (
+            [[1.0], [2.0, np.nan]],
+            [[1.0], [2.0, 2.0]],
+            r"y_true\[1\] holds nan at step 1, which is not a label",
+        ),
         ([["a"]], [np.array([None])], r"y_pred\[0\] holds None at step 0"),
         ([["a"]], [[pd.NA]], r"y_pred\[0\] holds <NA> at step 0"),
         ([[["a"], ["b"]]], [["a", "b"]], r"y_true\[0\] holds a list at step 0; a step has one label"),

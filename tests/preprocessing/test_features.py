@@ -193,7 +193,7 @@ def test_frozen_estimators_in_cross_validation(arrays, labels):
     model = make_pipeline(SequenceFeatures(FrozenEstimator(rnn)), LogisticRegression())
     assert np.isfinite(cross_val_score(model, arrays, labels, cv=2, error_score="raise")).all()
     with pytest.raises(
-        NotFittedError, match=r"forgets what was fitted: give SequenceFeatures\(FrozenEstimator"
+        NotFittedError, match=r"forgets what was fitted: pass SequenceFeatures\(FrozenEstimator"
     ):
         make_pipeline(clone(SequenceFeatures(rnn, prefit=True)), LogisticRegression()).fit(arrays, labels)
     for unfitted in (

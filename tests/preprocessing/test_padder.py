@@ -278,7 +278,7 @@ def test_wrong_data_for_the_way_back(arrays):
         padder.inverse_transform(padded[:, :, :1])
     with pytest.raises(ValueError, match=r"X\[1\] is empty"):
         padder.inverse_transform(padded * [[[1]], [[0]], [[1]], [[1]]])
-    with pytest.raises(TypeError, match="X is no masked array, but masked=True"):
+    with pytest.raises(TypeError, match="X is not a masked array, but masked=True"):
         SequencePadder(masked=True).fit(arrays).inverse_transform(padded)
 
 
@@ -349,7 +349,7 @@ def test_missing_values_are_found_among_large_numbers(n_features):
 def test_padding_at_the_start_is_noticed(arrays, cls):
     y = np.eye(4, 5) if cls is RNNTagger else [0.0, 1.0, 0.0, 1.0]
     network = cls(hidden_size=2, max_iter=1, padding_value=-5)
-    message = "padding_value=-5.0, but 3 of 4 sequences in X begin with steps of it and none ends so"
+    message = "padding_value=-5.0, but 3 of 4 sequences in X begin with steps of it and none ends with it"
     padded = SequencePadder(padding_value=-5, side="start").fit_transform(arrays)
     with pytest.warns(UserWarning, match=message) as caught:
         network.fit(padded, y)

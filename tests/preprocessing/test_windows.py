@@ -324,8 +324,8 @@ def test_short_series(series):
             ValueError,
             r"block_size=5 is too small: .* up to 2 after it needs 6",
         ),
-        ({"target": 2}, ValueError, "target=2 is no feature: X has 2, numbered from 0"),
-        ({"target": -3}, ValueError, "target=-3 is no feature"),
+        ({"target": 2}, ValueError, "target=2 is not a feature: X has 2, numbered from 0"),
+        ({"target": -3}, ValueError, "target=-3 is not a feature"),
         ({"target": True}, TypeError, "target must be the number of a feature, but it is True"),
         ({"target": "b"}, TypeError, "target must be the number of a feature, but it is 'b'"),
         ({"target": []}, ValueError, "target is empty"),
@@ -345,7 +345,7 @@ def test_wrong_parameters(series, parameters, error, message):
 
 def test_wrong_names(series):
     table = pd.DataFrame(series[1], columns=["wind", "rain"])
-    with pytest.raises(ValueError, match=r"target='rian' is no feature of X\. Did you mean 'rain'\?"):
+    with pytest.raises(ValueError, match=r"target='rian' is not a feature of X\. Did you mean 'rain'\?"):
         SlidingWindow(4, target=["wind", "rian"]).make_windows(table)
     with pytest.raises(ValueError, match=r"They are \['wind', 'rain'\]"):
         SlidingWindow(4, target="xxx").make_windows(table)
@@ -423,7 +423,7 @@ def test_missing_targets(series, horizon):
     series[first][[6, 7], 0] = series[last][-1, 1] = np.nan
     window = SlidingWindow(4, horizon=horizon)
     fault = "has NaN at step {}, which would be a target"
-    message = fault + r"; impute the series before, or give y\."
+    message = fault + r"; impute the series before, or pass y\."
     several = rf"X\[{first}\] {message.format(6)}\nX\[{last}\] {fault.format(len(series[last]) - 1)}\.$"
     with pytest.raises(ValueError, match=f"^{several}"):
         window.make_windows(series)

@@ -1,4 +1,4 @@
-"""Recurrent cells, one file each; `CELLS` gives them their names."""
+"""Recurrent cells, one file each; `CELLS` holds them by name."""
 
 from sklearn_rnn.nn.cells.base import NONLINEARITIES as NONLINEARITIES
 from sklearn_rnn.nn.cells.base import Cell as Cell

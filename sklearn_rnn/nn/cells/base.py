@@ -1,4 +1,4 @@
-"""What a recurrent cell is: one step of mathematics."""
+"""The base class of recurrent cells, which compute one step."""
 
 import torch
 from torch import nn
@@ -10,10 +10,10 @@ NONLINEARITIES = {"tanh": tanh, "relu": torch.relu, "sigmoid": sigmoid}
 
 
 class Cell(nn.Module):
-    """One step of a recurrence; subclass it to make a cell of your own.
+    """One step of a recurrence; subclass it to define your own cell.
 
-    A subclass gives `n_gates`, makes its own parameters in ``__init__`` and defines `step`. Nothing
-    else has to know of it: stacks, directions, batches and truncation are done around it.
+    A subclass sets `n_gates`, makes its own parameters in ``__init__`` and defines `step`. Stacks,
+    directions, batches and truncation are handled outside of the cell.
 
     Parameters
     ----------
@@ -29,10 +29,10 @@ class Cell(nn.Module):
     uses_nonlinearity : bool
         Whether ``__init__`` takes the keyword `nonlinearity`.
     emits_scores : bool
-        Whether the cell has an output layer of its own, and takes the keywords `output_size` and
+        Whether the cell has its own output layer, and takes the keywords `output_size` and
         `output_activation`; its outputs are then the network's scores.
     output_size : int
-        Width of what `step` puts out.
+        Width of the output of `step`.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class Cell(nn.Module):
     >>> output.shape
     torch.Size([2, 4])
 
-    It is used as ``RNNClassifier(cell=MinimalGatedUnit)``.
+    Use it as ``RNNClassifier(cell=MinimalGatedUnit)``.
     """
 
     n_gates = 1
@@ -92,7 +92,7 @@ class Cell(nn.Module):
         Returns
         -------
         Tensor of shape (n_steps_total, n_gates * hidden_size)
-            What `step` is given.
+            What `step` takes.
         """
         if inputs.dtype == torch.int64:
             # The product with a one-hot vector is a column of the matrix.
@@ -100,7 +100,7 @@ class Cell(nn.Module):
         return linear(inputs, self.weight_ih, self.bias_ih)
 
     def initial_state(self, batch_size):
-        """Give the state before the first step: by default one tensor of zeros.
+        """Return the state before the first step: by default one tensor of zeros.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class Cell(nn.Module):
         return (self.weight_ih.new_zeros(batch_size, self.hidden_size),)
 
     def step(self, projected, state):
-        """Go one step ahead.
+        """Compute one step.
 
         Parameters
         ----------
@@ -127,7 +127,7 @@ class Cell(nn.Module):
         Returns
         -------
         output : Tensor of shape (B, output_size)
-            What the layer above sees.
+            What the layer above reads.
         state : tuple of Tensor of shape (B, ...)
             The state after the step.
         """

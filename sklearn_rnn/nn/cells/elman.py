@@ -42,7 +42,7 @@ class ElmanCell(Cell):
         self.weight_hh, self.bias_hh = recurrent_parameters(1, hidden_size)
 
     def step(self, projected, state):
-        """Go one step ahead; see `Cell.step`."""
+        """Compute one step; see `Cell.step`."""
         (h,) = state
         h = NONLINEARITIES[self.nonlinearity](projected + linear(h, self.weight_hh, self.bias_hh))
         return h, (h,)

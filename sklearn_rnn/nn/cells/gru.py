@@ -15,7 +15,7 @@ class GRUCell(Cell):
         n_t &= \tanh(W_{in} x_t + b_{in} + r_t \odot (W_{hn} h_{t-1} + b_{hn})) \\
         h_t &= (1 - z_t) \odot n_t + z_t \odot h_{t-1}
 
-    The reset gate acts behind the product, as in `torch.nn.GRU`, and the rows of the weights hold the
+    The reset gate acts after the product, as in `torch.nn.GRU`, and the rows of the weights hold the
     gates in the order r, z, n.
 
     Parameters
@@ -28,7 +28,7 @@ class GRUCell(Cell):
     References
     ----------
     Cho, K. et al. (2014). Learning phrase representations using RNN encoder-decoder for statistical
-    machine translation. EMNLP (arXiv:1406.1078v1 puts the reset gate behind the product).
+    machine translation. EMNLP (arXiv:1406.1078v1 puts the reset gate after the product).
 
     Examples
     --------
@@ -47,7 +47,7 @@ class GRUCell(Cell):
         self.weight_hh, self.bias_hh = recurrent_parameters(3, hidden_size)
 
     def step(self, projected, state):
-        """Go one step ahead; see `Cell.step`."""
+        """Compute one step; see `Cell.step`."""
         (h,) = state
         x_r, x_z, x_n = projected.chunk(3, dim=1)
         h_r, h_z, h_n = F.linear(h, self.weight_hh, self.bias_hh).chunk(3, dim=1)

@@ -34,7 +34,7 @@ class JordanCell(Cell):
 
     Notes
     -----
-    `step` puts out the scores :math:`W_y h_t + b_y`; the state is :math:`y_t`.
+    `step` returns the scores :math:`W_y h_t + b_y`; the state is :math:`y_t`.
 
     References
     ----------
@@ -67,11 +67,11 @@ class JordanCell(Cell):
         nn.init.orthogonal_(self.weight_hy)
 
     def initial_state(self, batch_size):
-        """Give the output before the first step: zeros of shape (B, K)."""
+        """Return the output before the first step: zeros of shape (B, K)."""
         return (self.weight_hy.new_zeros(batch_size, self.output_size),)
 
     def step(self, projected, state):
-        """Go one step ahead; see `Cell.step`."""
+        """Compute one step; see `Cell.step`."""
         (y,) = state
         h = NONLINEARITIES[self.nonlinearity](projected + linear(y, self.weight_hy, self.bias_hy))
         scores = self.output(h)

@@ -55,12 +55,12 @@ class LSTMCell(Cell):
         nn.init.ones_(self.bias_hh.data[hidden_size : 2 * hidden_size])
 
     def initial_state(self, batch_size):
-        """Give h and c before the first step: zeros of shape (B, H)."""
+        """Return h and c before the first step: zeros of shape (B, H)."""
         zeros = self.weight_hh.new_zeros(batch_size, self.hidden_size)
         return zeros, zeros
 
     def step(self, projected, state):
-        """Go one step ahead; see `Cell.step`."""
+        """Compute one step; see `Cell.step`."""
         h, c = state
         i, f, g, o = (projected + F.linear(h, self.weight_hh, self.bias_hh)).chunk(4, dim=1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)

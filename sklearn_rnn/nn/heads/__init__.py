@@ -1,4 +1,4 @@
-"""Heads, one file each; `HEADS` gives them their names."""
+"""Heads, one file each; `HEADS` holds them by name."""
 
 from sklearn_rnn.nn.heads.absolute import AbsoluteErrorHead as AbsoluteErrorHead
 from sklearn_rnn.nn.heads.base import Head as Head

@@ -5,7 +5,7 @@ from sklearn_rnn.nn.losses import absolute_error, absolute_error_with_gradient
 
 
 class AbsoluteErrorHead(LinearHead):
-    """Numbers: the scores themselves, and absolute error, by which they become medians.
+    """Numbers: the scores themselves, and absolute error, which makes them medians.
 
     Parameters are those of `Head`.
 
@@ -19,9 +19,9 @@ class AbsoluteErrorHead(LinearHead):
     """
 
     def term_losses(self, scores, targets):
-        """Give the absolute error of each term, averaged over the outputs."""
+        """Return the absolute error of each term, averaged over the outputs."""
         return absolute_error(scores, targets)
 
     def term_losses_with_gradients(self, scores, targets):
-        """Give the losses of the terms, and their gradients with respect to the scores."""
+        """Return the losses of the terms, and their gradients with respect to the scores."""
         return absolute_error_with_gradient(scores, targets)

@@ -1,4 +1,4 @@
-"""What a head is: features in, scores, a loss and an answer out."""
+"""The base class of heads, which turn features into scores, a loss and an answer."""
 
 from torch import nn
 
@@ -8,12 +8,12 @@ from sklearn_rnn.nn.rows import Linear
 class Head(nn.Module):
     """The output layer with its loss and the way its scores become an answer.
 
-    A subclass gives `term_losses` and `predict`, and `make_activation` if scores become probabilities.
+    A subclass defines `term_losses` and `predict`, and `make_activation` if scores become probabilities.
 
     Parameters
     ----------
     input_size : int or None
-        Number of features that come in; None if scores come in (from a Jordan cell, whose own output
+        Number of input features; None if the inputs are scores (from a Jordan cell, whose own output
         layer is the network's).
     n_outputs : int or list of int
         Number of classes or of numbers; a list of numbers of classes for several outputs.
@@ -25,7 +25,7 @@ class Head(nn.Module):
     activation : Module
         What turns scores into the network's answer (a Jordan network feeds this back).
     rates_steps : bool
-        Whether the loss is a sum over steps (or sequences) that can be weighed one by one.
+        Whether the loss is a sum over steps (or sequences) that can be weighted one by one.
 
     Examples
     --------
@@ -56,28 +56,28 @@ class Head(nn.Module):
 
     @staticmethod
     def count_scores(n_outputs):
-        """Give the number of scores for this number of outputs.
+        """Return the number of scores for this number of outputs.
 
         Parameters
         ----------
         n_outputs : int or list of int
-            As the constructor was given it.
+            As passed to the constructor.
 
         Returns
         -------
         int
-            Number of scores; by default one an output.
+            Number of scores; by default one per output.
         """
         return n_outputs
 
     @staticmethod
     def make_activation(n_outputs):
-        """Give the module that turns scores into the network's answer.
+        """Return the module that turns scores into the network's answer.
 
         Parameters
         ----------
         n_outputs : int or list of int
-            As the constructor was given it.
+            As passed to the constructor.
 
         Returns
         -------
@@ -92,7 +92,7 @@ class Head(nn.Module):
         Parameters
         ----------
         features : Tensor of shape (n, input_size)
-            One row a sequence, or a step.
+            One row per sequence, or per step.
 
         Returns
         -------
@@ -102,12 +102,12 @@ class Head(nn.Module):
         return self.output(features)
 
     def term_losses(self, scores, targets):
-        """Give the loss of each term.
+        """Return the loss of each term.
 
         Parameters
         ----------
         scores : Tensor of shape (n, n_scores)
-            What `forward` gave.
+            What `forward` returned.
         targets : Tensor of shape (n,) or (n, K)
             Codes, int64; or numbers, of the type of the scores.
 
@@ -119,12 +119,12 @@ class Head(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must define term_losses(scores, targets).")
 
     def loss(self, scores, batch):
-        """Add the losses of a batch.
+        """Sum the losses of a batch.
 
         Parameters
         ----------
         scores : Tensor of shape (n, n_scores)
-            What `forward` gave.
+            What `forward` returned.
         batch : PackedBatch
             The batch with its targets and weights.
 
@@ -133,7 +133,7 @@ class Head(nn.Module):
         total : Tensor of shape ()
             The weighted sum of the terms' losses.
         count : int
-            The number of terms, not the sum of their weights: a batch of light terms is to move the network
+            The number of terms, not the sum of their weights: a batch of light terms should move the network
             less than a batch of heavy ones.
         """
         terms = self.term_losses(scores, batch.targets)
@@ -145,7 +145,7 @@ class Head(nn.Module):
         Parameters
         ----------
         scores : Tensor of shape (n, n_scores)
-            What `forward` gave.
+            What `forward` returned.
         packing : Packing
             The layout of the batch.
 
@@ -162,7 +162,7 @@ class Head(nn.Module):
         Parameters
         ----------
         scores : Tensor of shape (n, n_scores)
-            What `forward` gave.
+            What `forward` returned.
         packing : Packing
             The layout of the batch.
 

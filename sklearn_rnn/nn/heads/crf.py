@@ -51,11 +51,11 @@ class CRFHead(Head):
 
     @staticmethod
     def make_activation(n_outputs):
-        """Give the softmax over the last axis, which is what a step says on its own."""
+        """Return the softmax over the last axis: the probabilities of a step by itself."""
         return nn.Softmax(dim=-1)
 
     def loss(self, scores, batch):
-        """Add the negative log-likelihoods of a batch; see `Head.loss`.
+        """Sum the negative log-likelihoods of a batch; see `Head.loss`.
 
         A sequence counts as many terms as it has steps. The weight of a sequence is its first step's.
         """
@@ -64,7 +64,7 @@ class CRFHead(Head):
         return (losses if weights is None else losses * weights[: len(packing)]).sum(), len(scores)
 
     def _path_score(self, scores, labels, packing):
-        """Score of the given labels, (B,)."""
+        """Return the score of the given labels, (B,)."""
         sizes = packing.batch_sizes
         per_step = scores.gather(1, labels[:, None]).squeeze(1)  # (S_b,)
         before = torch.cat(
@@ -76,7 +76,7 @@ class CRFHead(Head):
         return total + self.start[labels[: len(packing)]] + self.end[labels[packing.last]]
 
     def _log_partition(self, scores, packing):
-        """Logarithm of the sum over all label sequences, (B,)."""
+        """Return the logarithm of the sum over all label sequences, (B,)."""
         finished = []
         steps = scores.split(packing.batch_sizes)
         alpha = self.start + steps[0]  # (B, K)
@@ -112,7 +112,7 @@ class CRFHead(Head):
         return labels
 
     def predict_proba(self, scores, packing):
-        """Give the marginal probabilities of the labels at each step, (S_b, K)."""
+        """Return the marginal probabilities of the labels at each step, (S_b, K)."""
         found = marginals(scores, packing, self.transitions, self.start, self.end)
         if found is not None:
             return found

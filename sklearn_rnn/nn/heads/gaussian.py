@@ -14,7 +14,7 @@ from sklearn_rnn.nn.rows import softplus
 class GaussianHead(Head):
     """A normal distribution for each output: its mean and its standard deviation, fitted by likelihood.
 
-    Parameters are those of `Head`. There are two scores an output, the means first.
+    Parameters are those of `Head`. There are two scores per output, the means first.
 
     References
     ----------
@@ -35,30 +35,30 @@ class GaussianHead(Head):
 
     @staticmethod
     def count_scores(n_outputs):
-        """Give two scores an output."""
+        """Return the number of scores: two per output."""
         return 2 * n_outputs
 
     def term_losses(self, scores, targets):
-        """Give the negative log-density of each term, averaged over the outputs."""
+        """Return the negative log-density of each term, averaged over the outputs."""
         return gaussian_error(scores, targets)
 
     def term_losses_with_gradients(self, scores, targets):
-        """Give the losses of the terms, and their gradients with respect to the scores."""
+        """Return the losses of the terms, and their gradients with respect to the scores."""
         return gaussian_error_with_gradient(scores, targets)
 
     def predict(self, scores, packing):
-        """Give the means, (n, n_outputs)."""
+        """Return the means, (n, n_outputs)."""
         return gaussian_parameters(scores)[0]
 
     def quantile(self, scores, levels):
-        """Give quantiles of each output.
+        """Return quantiles of each output.
 
         Parameters
         ----------
         scores : Tensor of shape (n, 2 n_outputs)
-            What `forward` gave.
+            What `forward` returned.
         levels : Tensor of shape (n, n_outputs), or one that broadcasts to it
-            The probability below each quantile, above 0 and below 1. Uniform random numbers make draws.
+            The probability below each quantile, above 0 and below 1. Uniform random numbers produce samples.
 
         Returns
         -------

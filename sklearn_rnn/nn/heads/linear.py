@@ -17,9 +17,9 @@ class LinearHead(Head):
     """
 
     def term_losses(self, scores, targets):
-        """Give the squared error of each term, averaged over the outputs."""
+        """Return the squared error of each term, averaged over the outputs."""
         return squared_error(scores, targets)
 
     def term_losses_with_gradients(self, scores, targets):
-        """Give the losses of the terms, and their gradients with respect to the scores."""
+        """Return the losses of the terms, and their gradients with respect to the scores."""
         return squared_error_with_gradient(scores, targets)

@@ -41,19 +41,19 @@ class MultiSoftmaxHead(Head):
 
     @staticmethod
     def count_scores(n_outputs):
-        """Give the number of classes of all outputs together."""
+        """Return the total number of classes of all outputs."""
         return sum(n_outputs)
 
     @staticmethod
     def make_activation(n_outputs):
-        """Give a softmax for each output."""
+        """Return a softmax for each output."""
         return GroupedSoftmax(n_outputs)
 
     def term_losses(self, scores, targets):
-        """Give the sum of the outputs' cross-entropies for each term."""
+        """Return the sum of the outputs' cross-entropies for each term."""
         groups = scores.split(self.n_outputs, dim=1)
         return sum(cross_entropy(s, targets[:, k]) for k, s in enumerate(groups))
 
     def predict(self, scores, packing):
-        """Give the code of the best class of each output, (n, n_outputs)."""
+        """Return the code of the best class of each output, (n, n_outputs)."""
         return torch.stack([s.argmax(dim=1) for s in scores.split(self.n_outputs, dim=1)], dim=1)

@@ -24,7 +24,7 @@ class QuantileHead(Head):
 
     Notes
     -----
-    Nothing keeps the learnt quantiles of an output from crossing; they are sorted when they are asked for
+    Nothing keeps the learnt quantiles of an output from crossing; they are sorted when they are requested
     (Chernozhukov et al., 2010), which never makes them worse.
 
     References
@@ -53,37 +53,37 @@ class QuantileHead(Head):
 
     @staticmethod
     def count_scores(n_outputs):
-        """Give a score for each quantile of each output."""
+        """Return the number of scores: one for each quantile of each output."""
         n, levels = _split(n_outputs)
         return n * len(levels)
 
     def term_losses(self, scores, targets):
-        """Give the pinball loss of each term, averaged over quantiles and outputs."""
+        """Return the pinball loss of each term, averaged over quantiles and outputs."""
         return pinball_error(self._cut(scores), targets, self.levels)
 
     def term_losses_with_gradients(self, scores, targets):
-        """Give the losses of the terms, and their gradients with respect to the scores."""
+        """Return the losses of the terms, and their gradients with respect to the scores."""
         losses, grad = pinball_error_with_gradient(self._cut(scores), targets, self.levels)
         return losses, grad.flatten(1)
 
     def predict(self, scores, packing):
-        """Give the medians, (n, n_outputs)."""
+        """Return the medians, (n, n_outputs)."""
         return self.quantile(scores, self.levels.new_tensor([[0.5]]))
 
     def quantile(self, scores, levels):
-        """Give quantiles of each output; between those that were learnt, and beyond them, along lines.
+        """Return quantiles of each output, interpolated and extrapolated linearly from those learnt.
 
         Parameters
         ----------
         scores : Tensor of shape (n, n_scores)
-            What `forward` gave.
+            What `forward` returned.
         levels : Tensor of shape (n, n_outputs), or one that broadcasts to it
-            The probability below each quantile. Uniform random numbers make draws.
+            The probability below each quantile. Uniform random numbers produce samples.
 
         Returns
         -------
         Tensor of shape (n, n_outputs)
-            The quantiles. If only one was learnt it is that, whatever the level.
+            The quantiles. If only one was learnt, it is returned for every level.
         """
         quantiles = self._cut(scores).sort(dim=2).values  # (n, n_outputs, Q)
         if self.n_quantiles == 1:

@@ -21,19 +21,19 @@ class SigmoidHead(Head):
 
     @staticmethod
     def make_activation(n_outputs):
-        """Give the logistic function."""
+        """Return the logistic function."""
         return nn.Sigmoid()
 
     def term_losses(self, scores, targets):
-        """Give the sum of the labels' cross-entropies for each term."""
+        """Return the sum of the labels' cross-entropies for each term."""
         return binary_cross_entropy(scores, targets)
 
     def term_losses_with_gradients(self, scores, targets):
-        """Give the losses of the terms, and their gradients with respect to the scores."""
+        """Return the losses of the terms, and their gradients with respect to the scores."""
         return binary_cross_entropy_with_gradient(scores, targets)
 
     def predict(self, scores, packing):
-        """Give 1 for each label with a probability above one half, (n, K)."""
+        """Return 1 for each label with a probability above one half, (n, K)."""
         return (scores > 0).long()
 
     def predict_proba(self, scores, packing):

@@ -14,8 +14,8 @@ class SoftmaxHead(Head):
     input_size, n_outputs, per_step
         See `Head`.
     label_smoothing : float in [0, 1), default=0.0
-        In training the target is no longer one class alone: this share of it is spread over all classes alike
-        (Szegedy et al., 2016). An evaluated head never smooths: its loss is the negative log-probability.
+        The share of the target that is spread evenly over all classes in training (Szegedy et al., 2016). In
+        evaluation mode nothing is smoothed: the loss is the negative log-probability.
 
     References
     ----------
@@ -48,17 +48,17 @@ class SoftmaxHead(Head):
 
     @staticmethod
     def make_activation(n_outputs):
-        """Give the softmax over the last axis."""
+        """Return the softmax over the last axis."""
         return nn.Softmax(dim=-1)
 
     def term_losses(self, scores, targets):
-        """Give the cross-entropy of each term, smoothed while training."""
+        """Return the cross-entropy of each term, smoothed while training."""
         return cross_entropy(scores, targets, self.label_smoothing if self.training else 0.0)
 
     def term_losses_with_gradients(self, scores, targets):
-        """Give the losses of the terms in training, and their gradients with respect to the scores."""
+        """Return the losses of the terms in training, and their gradients with respect to the scores."""
         return cross_entropy_with_gradient(scores, targets, self.label_smoothing)
 
     def predict(self, scores, packing):
-        """Give the code of the best class, (n,)."""
+        """Return the code of the best class, (n,)."""
         return scores.argmax(dim=1)

@@ -1,4 +1,4 @@
-"""Numbers step by step, and whether that was all."""
+"""Numbers step by step, and whether the sequence ends."""
 
 from torch.nn import functional as F
 
@@ -7,9 +7,9 @@ from sklearn_rnn.nn.losses import squared_error
 
 
 class StoppingHead(Head):
-    """Numbers, and behind them the log-odds that the sequence has come to its end instead.
+    """Numbers, and after them the log-odds that the sequence ends instead.
 
-    The end has a step of its own, whose numbers are not looked at. Parameters are those of `Head`.
+    The end is a separate step, whose numbers are ignored. Parameters are those of `Head`.
 
     References
     ----------
@@ -27,11 +27,11 @@ class StoppingHead(Head):
 
     @staticmethod
     def count_scores(n_outputs):
-        """Give one score a number, and one for the end."""
+        """Return the number of scores: one per number, and one for the end."""
         return n_outputs + 1
 
     def term_losses(self, scores, targets):
-        """Give the loss of each step.
+        """Return the loss of each step.
 
         Parameters
         ----------

@@ -8,15 +8,15 @@ from sklearn_rnn.nn.rows import linear
 
 
 class TiedLinear(nn.Module):
-    """A linear layer with the embedding as its weight, and a bias of its own.
+    """A linear layer with the embedding as its weight, and its own bias.
 
-    Row 0 of the embedding is the symbol that sequences begin with. As an output it comes last, where it says
-    that a sequence ends: outputs are the rows 1, 2, ... and then row 0, as many as there are outputs.
+    Row 0 of the embedding is the symbol that sequences begin with. As an output it comes last and means that
+    a sequence ends: outputs are the rows 1, 2, ... and then row 0, as many as there are outputs.
 
     Parameters
     ----------
     embedding : Embedding
-        The input layer's, with V rows. It stays the input layer's: it is no submodule of this one.
+        The input layer's, with V rows. It stays the input layer's: it is not a submodule of this one.
     n_outputs : int
         Number of scores, at most V.
 

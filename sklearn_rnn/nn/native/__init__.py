@@ -1,5 +1,5 @@
 """Back-propagation through time, compiled for the CPU.
 
-`library` finds the compiled loops and knows about threads, `functions` makes them differentiable, the C
+`library` finds the compiled loops and chooses threads, `functions` makes them differentiable, the C
 files are the loops themselves. `sklearn_rnn.nn.recurrent` decides when they run.
 """

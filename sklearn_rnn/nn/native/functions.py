@@ -1,8 +1,8 @@
 """The compiled time loops as differentiable functions of torch tensors.
 
-A function is a whole layer: the projection of the inputs, the loop over the steps, and on the way back the
-gradients of the weights. For small networks the way through autograd takes as long as the loops, and so do
-calls of torch.
+A function is a whole layer: the projection of the inputs, the loop over the steps, and in the backward pass
+the gradients of the weights. For small networks autograd takes as long as the loops, and so do calls of
+torch.
 """
 
 import math
@@ -18,7 +18,7 @@ from sklearn_rnn.nn.native.library import Readout
 from sklearn_rnn.nn.native.memory import reserve
 from sklearn_rnn.nn.second_order import twice_differentiable
 
-# What is written besides the output, which becomes a part of the state.
+# What is written in addition to the output, and becomes a part of the state.
 _SECOND = {"lstm": "cell_state", "jordan": "answers"}
 
 _steps = weakref.WeakSet()  # whose locks other threads may hold when a process is forked
@@ -48,11 +48,11 @@ class Run(Function):
     @staticmethod
     @twice_differentiable
     def backward(ctx, *grads):
-        """Run them backwards."""
+        """Run all steps backwards."""
         layer, (inputs, *tensors) = ctx.options, ctx.saved_tensors
         kind, n = layer.kind, len(layer.kind.parameters)
         parameters, gradients = tensors[:n], [torch.empty_like(p) for p in tensors[:n]]
-        # Hooks may have put elsewhere what was saved.
+        # Hooks may have moved what was saved.
         layer.set_parameters(parameters)
         layer.point((*kind.states, *kind.outputs), tensors[n:])
         layer.set_gradients(gradients)
@@ -68,12 +68,12 @@ def run(layer, inputs, *tensors):
 
 
 class Step:
-    """One step of a layer, to be gone again and again with the same weights.
+    """One step of a layer, which is run again and again with the same weights.
 
     Parameters
     ----------
     layer : Layer
-        Laid out for one step, without a way back.
+        Laid out for one step, without a backward pass.
     parameters : list of Tensor
         In the order of its `kind`. They are copied, and laid out for the loops once.
     is_token : bool
@@ -92,13 +92,13 @@ class Step:
             self._gates = torch.empty(n_rows, len(weight_ih)) if is_token else None
         self._hidden = bias_ih.new_empty(n_rows, layer.hidden)  # of a Jordan network
         layer.set_parameters(self._parameters)
-        # The inputs are elsewhere in each step, but work space has to be laid out for them.
+        # The inputs have another address in each step, but need work space.
         layer.point(("gates", "inputs", "out"), (self._gates, None if is_token else weight_ih, self._hidden))
         self._work = {}
         layer.take_work(self._work, is_back=False)
 
     def __call__(self, inputs, state):
-        """Go the step.
+        """Compute the step.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class Step:
         Returns
         -------
         output : Tensor of shape (B, H) or (B, K)
-            What the layer above sees.
+            What the layer above reads.
         state : tuple of Tensor
             The state after the step.
         """
@@ -136,7 +136,7 @@ class Step:
 
 
 def sum_by_code(values, codes, n_codes):
-    """Sum rows of one code: the gradient of a table from which they were looked up.
+    """Sum the rows of each code: the gradient of a table from which they were looked up.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def sum_by_code(values, codes, n_codes):
 
 
 class ReadOut:
-    """A linear layer, softmax and cross-entropy, there and back, to be run again and again.
+    """A linear layer, softmax and cross-entropy, forward and backward, run again and again.
 
     Parameters
     ----------
@@ -168,14 +168,14 @@ class ReadOut:
         self._library, self._readout, self._work = library, Readout(), {}
 
     def set_parameters(self, weight, bias, grad_weight, grad_bias):
-        """Say where the parameters are, and where their gradients go.
+        """Set the parameters, and where their gradients are written.
 
         Parameters
         ----------
         weight, bias : Tensor of shape (K, H), (K,)
-            Of the layer. Whoever calls this keeps them.
+            Those of the layer. The caller must keep them.
         grad_weight, grad_bias : Tensor of the same shapes
-            They are written over.
+            They are overwritten.
         """
         (n_scores, n_features), given = weight.shape, (weight, bias, grad_weight, grad_bias)
         if [*map(len, given)] != [n_scores] * 4 or grad_weight.shape != weight.shape:
@@ -193,16 +193,16 @@ class ReadOut:
         Parameters
         ----------
         features : Tensor of shape (n, H)
-            What comes in.
+            Inputs of the layer.
         targets : int64 Tensor of shape (n,)
             Class codes.
         importance : Tensor of shape (n,), optional
-            Of each row in the loss.
+            The weight of each row in the loss.
 
         Returns
         -------
         scores : Tensor of shape (n, K)
-            What the layer gives.
+            Outputs of the layer.
         loss : float
             The mean over the rows.
         grad_features : Tensor of shape (n, H)

@@ -18,8 +18,8 @@ class Kind(NamedTuple):
     """What belongs to a cell, by the names in recurrence.h, in the order in which it is passed around.
 
     A state is (B, F) and an output (S, F), where F is the width H of the hidden layer, or that of a Jordan
-    network's answer. `kept` and `n_grads` are widths, in units of H: of what the way back needs besides the
-    outputs, and of `grad_gates`.
+    network's answer. `kept` and `n_grads` are widths, in units of H: of what the backward pass needs in
+    addition to the outputs, and of `grad_gates`.
     """
 
     parameters: tuple
@@ -42,9 +42,9 @@ _GRAD_STATES = ("grad_state", "grad_cell_state")
 
 
 class Layer:
-    """A layer that is run there and back, again and again with other sizes.
+    """A layer that is run forward and backward, again and again with other sizes.
 
-    The loops know addresses only: whoever calls this keeps the tensors.
+    The loops know addresses only: the caller must keep the tensors.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ class Layer:
     activation, feedback : str
         Keys of `FUNCTIONS`.
     has_way_back : bool, default=True
-        Whether gradients may be asked for.
+        Whether gradients may be requested.
     replay : callable, optional
         See `twice_differentiable`.
     passing : dict, optional
         Memory that is needed during a run only. Layers that are run one after the other can share it, and
-        use it again in the next run. By default it is let go of after each run.
+        use it again in the next run. By default it is released after each run.
     """
 
     def __init__(
@@ -101,22 +101,22 @@ class Layer:
         call.n_steps, call.n_entries, call.sizes = len(sizes), sum(sizes), self._sizes.buffer_info()[0]
 
     def point(self, names, tensors):
-        """Say where tensors are, by their names in recurrence.h; one that is None is left out."""
+        """Set the addresses of tensors, by their names in recurrence.h; None is skipped."""
         for name, tensor in zip(names, tensors, strict=False):
             setattr(self.call, name, None if tensor is None else address(name, tensor))
 
     def set_parameters(self, parameters):
-        """Say where the parameters are, a list of Tensor in the order of `kind`."""
+        """Set the addresses of the parameters, a list of Tensor in the order of `kind`."""
         self._weight_ih, self._bias_ih = parameters[:2]
         self.call.n_inputs = parameters[0].shape[1]
         self.point(self.kind.parameters, parameters)
 
     def set_gradients(self, gradients):
-        """Say where the gradients of the parameters go, likewise."""
+        """Set the addresses of the parameters' gradients, a list of Tensor in the same order."""
         self.point((f"grad_{name}" for name in self.kind.parameters), gradients)
 
     def count_threads(self):
-        """Choose the number of threads, as things are now."""
+        """Choose the number of threads for the present sizes and settings."""
         if self.sizes[0] == 1 and not self.has_way_back:  # rows are what threads share
             return 1
         return self._library.count_threads(self.call.n_entries * self._work)
@@ -134,8 +134,8 @@ class Layer:
         Returns
         -------
         list of Tensor of shape (S, F)
-            The outputs of `kind`. Without a way back, the second one of an LSTM is (B, H): the cell states
-            after the last steps.
+            The outputs of `kind`. Without a backward pass, the second one of an LSTM is (B, H): the cell
+            states after the last steps.
         """
         call, kind, like = self.call, self.kind, self._bias_ih
         n_entries, is_token = call.n_entries, inputs.dtype == torch.int64
@@ -176,12 +176,12 @@ class Layer:
         grads : sequence of Tensor or None
             The gradients of the outputs; None for zeros.
         needs_input_grad : bool
-            Whether the gradient of the inputs is wanted.
+            Whether the gradient of the inputs is needed.
 
         Returns
         -------
         grad_inputs : Tensor of shape (S, d), or None
-            None for tokens, or if it is not wanted.
+            None for tokens, or if it is not needed.
         grad_states : list of Tensor of shape (B, F)
             The gradients of the state to start from.
         """
@@ -217,7 +217,7 @@ class Layer:
 
     def go(self):
         """Run forward once more, in the same work space, with the same weights."""
-        self.call.n_threads = self.count_threads()  # another may be set now, or this be a forked child
+        self.call.n_threads = self.count_threads()  # another may be set now, or this may be a forked child
         self._library.forward(self.call)
         self.call.is_ready = 1
 
@@ -230,12 +230,12 @@ def _project(weight_ih, bias_ih, inputs, out):
     table = weight_ih.t()
     if len(inputs) < len(table):
         torch.index_select(table, 0, inputs, out=out).add_(bias_ih)
-    else:  # to lay the table out anew is less than to read from one that lies across
+    else:  # copying the table takes less time than reading columns
         torch.index_select((table + bias_ih).contiguous(), 0, inputs, out=out)
 
 
 def address(name, tensor):
-    """Return the address of a tensor's numbers, if they are what the loops take them for."""
+    """Return the address of a tensor's numbers, after checking that the loops can read them."""
     dtype = torch.int64 if name == "tokens" else torch.float32
     if tensor.dtype != dtype or not tensor.is_cpu or not tensor.is_contiguous():
         raise TypeError(

@@ -27,7 +27,7 @@ FUNCTIONS |= {"log_softmax": 5, "exp": 6, "log": 7, "softplus": 8}
 ROWS = {"linear": 0, "mix": 1, "normalize": 2, "map": 3}
 
 _VARIABLE = "SKLEARN_RNN_NATIVE"
-# Multiplications that a thread has at least: with fewer, waking it takes longer than it saves.
+# Fewest multiplications for a thread: with fewer, waking it takes longer than it saves.
 _LEAST_WORK = 2_000_000
 
 _enabled = ContextVar("enabled", default=True)
@@ -98,7 +98,7 @@ class Library:
             run.restype = None
 
     def forward(self, call):
-        """Run all steps of a `Call` that has been given work space."""
+        """Run all steps of a `Call` that has work space."""
         self._library.rnn_forward(self._set, call)
 
     def backward(self, call):
@@ -110,7 +110,7 @@ class Library:
         return self._library.rnn_work_size(self._set, call, is_back)
 
     def read_out(self, readout):
-        """Run a `Readout` that has been given work space there and back, and return the loss."""
+        """Run a `Readout` that has work space forward and backward, and return the loss."""
         return self._library.rnn_read_out(self._set, readout)
 
     def count_readout_work(self, readout):
@@ -118,7 +118,7 @@ class Library:
         return self._library.rnn_readout_work_size(self._set, readout)
 
     def run_rows(self, what, function, shape, work, *pointers):
-        """Compute rows, each in one order.
+        """Compute rows, each in a fixed order.
 
         Parameters
         ----------
@@ -127,9 +127,9 @@ class Library:
         function : str
             A key of `FUNCTIONS`.
         shape : tuple of int
-            Numbers of groups, of rows in each, of what comes in and of what goes out, as in `struct rows`.
+            Numbers of groups, of rows in each, of inputs and of outputs, as in `struct rows`.
         work : int
-            About how many multiplications that is.
+            The approximate number of multiplications.
         *pointers : int or None
             The addresses of x, weight, bias and out.
         """
@@ -153,7 +153,7 @@ def load(instruction_set=None):
     Parameters
     ----------
     instruction_set : str, optional
-        A key of `INSTRUCTION_SETS`; by default the best that the processor has, or what the environment
+        A key of `INSTRUCTION_SETS`; by default the best that the processor supports, or what the environment
         variable SKLEARN_RNN_NATIVE names ("0" for none). The variable is read once.
 
     Returns
@@ -165,7 +165,7 @@ def load(instruction_set=None):
     Warns
     -----
     RuntimeWarning
-        If they were built from other sources than those that lie beside them.
+        If they were built from other sources than those next to them.
     """
     wanted = instruction_set or os.environ.get(_VARIABLE) or "1"
     if wanted == "0":
@@ -202,7 +202,7 @@ def load(instruction_set=None):
 
 
 def _is_of_sources(library, folder):
-    """Whether a library was built from the sources in a folder; True if there are none."""
+    """Return whether a library was built from the sources in a folder; True if there are none."""
     paths = sorted([*folder.glob("*.c"), *folder.glob("*.h")])
     if not paths:  # a package without them was built as a whole
         return True
@@ -215,12 +215,12 @@ def _is_of_sources(library, folder):
 
 
 def get():
-    """Give the compiled loops, or None if they are not there or switched off."""
+    """Return the compiled loops, or None if they are not available or switched off."""
     return load() if _enabled.get() else None
 
 
 def describe():
-    """Say in words how time loops are run on the CPU.
+    """Describe how time loops are run on the CPU.
 
     Returns
     -------
@@ -270,16 +270,15 @@ def use_native(enabled):
 
 @contextmanager
 def fair_threads(*, lends=False):
-    """Use no more threads than is good inside a ``with`` block, or in a function decorated with this.
+    """Limit the number of threads inside a ``with`` block, or in a function decorated with this.
 
-    Others need the cores in a thread or a forked process of joblib's, beside which there are as many as
-    ``n_jobs`` says (in other processes joblib sees to that itself). And in a forked child torch's threads do
-    not live on: its next parallel region would wait for them for ever. The compiled loops start threads of
-    their own.
+    In a thread or a forked process of joblib, the cores are shared with as many others as ``n_jobs`` sets (in
+    other processes joblib limits the threads itself). Also, torch's threads do not survive in a forked child:
+    its next parallel region would wait for them forever. The compiled loops start their own threads.
 
-    Since every computation of the estimators passes here, what the user has set for computations of their own
-    is set aside here too: NumPy's errors of floating point (numbers that are not finite are looked for where
-    they matter), and torch's default type, default device and autocast.
+    Since every computation of the estimators uses this, the user's settings for other computations are
+    suspended here too: NumPy's floating-point errors (numbers that are not finite are checked for where they
+    matter), and torch's default type, default device and autocast.
 
     Parameters
     ----------
@@ -294,7 +293,7 @@ def fair_threads(*, lends=False):
     """
     with _DEFAULT_TYPE:
         asides = list(_list_settings(lends))
-        if not asides:  # as nearly always, and a short prediction is not to wait
+        if not asides:  # as nearly always, and a short prediction should not wait
             yield
             return
         with ExitStack() as stack:
@@ -304,7 +303,7 @@ def fair_threads(*, lends=False):
 
 
 def _list_settings(lends):
-    """Yield a context for each setting that is to be set aside."""
+    """Yield a context for each setting that must be suspended."""
     if torch.get_num_threads() > 1:
         if _is_beside_others() or (_is_forked and get() is None):
             yield compute_on(1)
@@ -312,7 +311,7 @@ def _list_settings(lends):
             yield lend_threads()
     if "raise" in np.geterr().values():
         yield np.errstate(**{error: "ignore" for error, how in np.geterr().items() if how == "raise"})
-    if torch.empty(0).device.type != "cpu":  # asks for a context around us, too
+    if torch.empty(0).device.type != "cpu":  # a context around us counts, too
         yield torch.device("cpu")
     for device in ("cpu", "cuda"):
         if torch.is_autocast_enabled(device):
@@ -323,8 +322,8 @@ def _list_settings(lends):
 def lend_threads():
     """Leave all threads but one to the compiled loops inside a ``with`` block; torch computes on one.
 
-    A parallel region of torch's ends when each of its threads has been given a core, for which it waits long
-    where other programs run; the loops do not wait so. And two teams would fight over the cores.
+    A parallel region of torch ends when each of its threads has had a core, which takes long where other
+    programs run; the loops do not wait for that. Also, two teams of threads would compete for the cores.
 
     Examples
     --------
@@ -345,7 +344,7 @@ def lend_threads():
 
 
 def torch_threads():
-    """Let torch compute on all threads inside a ``with`` block, also where the compiled loops have them.
+    """Let torch compute on all threads inside a ``with`` block, even if they are lent to the compiled loops.
 
     Examples
     --------
@@ -358,7 +357,7 @@ def torch_threads():
 
 
 def _most_threads():
-    """Count the threads that there may be: as many as torch has, and as there are cores for this process."""
+    """Return the largest number of threads: that of torch, but at most the cores of this process."""
     threads = _lent.get() or torch.get_num_threads()
     return min(threads, _count_cores()) if threads > 1 else 1
 
@@ -378,13 +377,13 @@ def _read_quota(cores):
 
 
 class _DefaultType:
-    """Makes float32 torch's default type as long as a thread is inside; the type is one of the process."""
+    """Make float32 torch's default type while any thread is inside; the type is that of the whole process."""
 
     def __init__(self):
         self.renew()
 
     def renew(self):
-        """Forget threads that are inside; after a fork they are not there."""
+        """Forget threads that are inside; after a fork they do not exist."""
         self._lock, self._n_inside = threading.Lock(), 0
 
     def __enter__(self):
@@ -406,7 +405,7 @@ _DEFAULT_TYPE = _DefaultType()
 
 
 def _is_beside_others():
-    """Whether this is one of several threads, or forked processes, that joblib runs."""
+    """Return whether this is one of several threads or forked processes that joblib runs."""
     if threading.current_thread() is threading.main_thread() and not _is_forked:
         return False
     return get_active_backend()[0].nesting_level > 0

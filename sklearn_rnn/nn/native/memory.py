@@ -1,4 +1,4 @@
-"""Memory that is used again in the next batch: to get it anew from the system takes as long as filling it."""
+"""Memory that is reused in the next batch: getting it from the system takes as long as filling it."""
 
 import math
 import os
@@ -6,27 +6,27 @@ import threading
 
 import torch
 
-# Not kept: buffers with less float32 numbers than the first (a plain tensor is had faster) or more than the
-# second (16 MiB), and more than this many of them.
+# Not kept: buffers with fewer float32 numbers than the first (a plain tensor is faster to make) or more than
+# the second (16 MiB), and more than this many of them.
 _SMALLEST, _LARGEST = 2**15, 2**22
 _MOST_BUFFERS = 8
 
 _free = []
-_lock = threading.RLock()  # one thread may come twice: collecting garbage can give memory back at any moment
+_lock = threading.RLock()  # one thread may enter twice: garbage collection can return memory any time
 
 
 class Scratch:
-    """A tensor of float32 that nobody else sees; its memory is free again when this object is gone.
+    """A private tensor of float32, whose memory can be reused when this object is deleted.
 
     Parameters
     ----------
     *shape : int
-        The shape of the tensor, which holds anything at first.
+        The shape of the tensor, which is not initialized.
 
     Attributes
     ----------
     tensor : Tensor
-        The tensor. Whoever keeps it must keep this object.
+        The tensor, which is valid only as long as this object exists.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def reserve(held, name, n):
     Parameters
     ----------
     held : dict of str to Scratch
-        What is held, by name; a larger one takes the place of one that is too small.
+        What is held, by name; a larger one replaces one that is too small.
     name : str
         What it is for.
     n : int
@@ -90,7 +90,7 @@ def reserve(held, name, n):
 
 
 def _forget():
-    """Begin anew in a forked child, where another thread's hold on the lock would never end."""
+    """Start from scratch in a forked child, where a lock held by another thread is never released."""
     global _lock
     _lock = threading.RLock()
     _free.clear()
@@ -101,7 +101,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _take(n):
-    """Give the smallest free buffer of at least `n` numbers; if there is none, let go of the smallest."""
+    """Return the smallest free buffer of at least `n` numbers; if there is none, release the smallest."""
     with _lock:
         sizes = [len(buffer) for buffer in _free]
         fitting = [size for size in sizes if size >= n]

@@ -12,14 +12,14 @@ from threadpoolctl import ThreadpoolController
 
 @contextmanager
 def compute_on(n_threads):
-    """Let torch compute on some threads inside a ``with`` block, for the calling thread alone.
+    """Let torch compute on `n_threads` threads inside a ``with`` block, for the calling thread alone.
 
-    Unlike `torch.set_num_threads`, this leaves the number alone that threads have which begin meanwhile.
+    Unlike `torch.set_num_threads`, this does not change the number for threads that start meanwhile.
 
     Parameters
     ----------
     n_threads : int
-        At least 1.
+        Number of threads, at least 1.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def compute_on(n_threads):
     ...     torch.get_num_threads()
     1
     """
-    before = torch.get_num_threads()  # a thread's first question settles its number
+    before = torch.get_num_threads()  # a thread's first call settles its number
     if before == n_threads:
         yield
         return
@@ -50,9 +50,9 @@ def compute_on(n_threads):
 
 @contextmanager
 def _compute_on_slowly(n_threads, before):
-    """Do the same where torch alone can do it, which sets the number of other threads, too.
+    """Do the same where only torch can do it, which also sets the number of other threads.
 
-    On a busy machine the thread that puts it right takes as long to begin as a short prediction takes.
+    On a busy machine the thread that corrects this takes as long to start as a short prediction.
     """
     torch.set_num_threads(n_threads)
     other = threading.Thread(target=torch.set_num_threads, args=(before,))
