@@ -96,8 +96,7 @@ class ChainRule:
     Parameters
     ----------
     network : RecurrentNetwork
-        One that `can_differentiate` holds for, in training mode, as long as this object is used. The numbers
-        in its parameters may change, but not where they are.
+        One that `can_differentiate` holds for, in training mode, as long as this object is used.
 
     Examples
     --------
@@ -118,11 +117,16 @@ class ChainRule:
     """
 
     def __init__(self, network):
-        self._weights = list(network.parameters())
+        self._network, self._weights = network, list(network.parameters())
+        self._prepare()
+
+    def _prepare(self):
+        network = self._network
         for weight in self._weights:
             if weight.grad is None:
                 weight.grad = torch.empty_like(weight)
         self._gradients = [weight.grad for weight in self._weights]
+        self._places = [weight.data_ptr() for weight in self._weights]
         token_input, recurrence, head = network.input, network.recurrence, network.head
         passing, embeds = {}, token_input is not None and token_input.embedding is not None
         self._layers = [
@@ -163,7 +167,9 @@ class ChainRule:
             That number.
         """
         for weight, gradient in zip(self._weights, self._gradients, strict=True):
-            weight.grad = gradient  # again, should somebody have taken it away
+            weight.grad = gradient  # again, in case it was removed
+        if [weight.data_ptr() for weight in self._weights] != self._places:  # the loops know addresses only
+            self._prepare()
         values = batch.values
         for part in self._parts:
             values = part.forward(values, batch)

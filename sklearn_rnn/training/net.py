@@ -33,7 +33,7 @@ from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
-from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step
+from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step, has_hooks
 
 # Of these, and of torch's own, a step asks for one gradient, and treats each number alike.
 _PLAIN = frozenset(OPTIMIZERS.values()) | {cls.__base__ for cls in OPTIMIZERS.values()}
@@ -152,16 +152,14 @@ class SequenceNet(NeuralNet):
             for method in ("on_batch_begin", "on_batch_end", "on_grad_computed")
             if all(getattr(type(c), method) is getattr(Callback, method) for _, c in self.callbacks_)
         }
-        # Nobody looks back at earlier batches, of which a long epoch has many.
-        self._forgets = all(
-            type(c) in _HARMLESS and not callable(getattr(c, "monitor", None)) for _, c in self.callbacks_
+        self._is_watched = any(
+            type(c) not in _HARMLESS or callable(getattr(c, "monitor", None)) for _, c in self.callbacks_
         )
-        self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
         self._set_training(True)
         self._check_callbacks()
         self._lends = self._has_others()
-        # An optimizer of others may do anything with weights and gradients, and so may callbacks.
-        is_plain = type(self.optimizer_) in _PLAIN and not self._is_watched
+        # An optimizer or a hook of others may do anything with weights and gradients, and so may callbacks.
+        is_plain = type(self.optimizer_) in _PLAIN and not self._is_watched and not has_hooks(self.optimizer_)
         by_hand = is_plain and can_differentiate(self.module_)
         try:
             one = flattened(self.optimizer_, self._weights) if by_hand else nullcontext()
@@ -177,7 +175,7 @@ class SequenceNet(NeuralNet):
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
             self._unheard, self._flat, self._chain_rule = frozenset(), None, None
-            self._move_weights = None
+            self._move_weights, self._is_fixed = None, False
             self.score_validation = self.checkpoint = None
         self._remember_schedules()
         self._stop_unless_finite(self._find_largest_weight(), "a weight")
@@ -334,7 +332,7 @@ class SequenceNet(NeuralNet):
             self.history[-1]["batches"][-1].update({name: losses[-1], of_size: step["n_terms"]})
             self.notify("on_batch_end", batch=batch, training=training, **step)
             del step  # with the graph, whose memory the next batch can use
-            if self._forgets:
+            if not self._is_watched:  # nobody looks back at earlier batches, of which a long epoch has many
                 del self.history[-1]["batches"][:-1]
         self.history.record(f"{prefix}_batch_count", len(losses))
         loss = float(np.average(losses, weights=counts))  # a mean over terms

@@ -1,10 +1,13 @@
 """Training steps without autograd: the same numbers, and only where nobody could tell the difference."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, LRScheduler
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.data import Sequences
@@ -164,6 +167,18 @@ def test_one_chain_rule_serves_for_batches_of_any_size(name):
         assert all(map(torch.equal, found[2], expected[2]))
         with torch.no_grad():
             network.like.mul_(0.9)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_may_be_put_elsewhere(name):
+    network = make_network(**NETWORKS[name])
+    rule, batch = ChainRule(network), make_batch(network)
+    expected = take_step(lambda _, batch: rule(batch), network, batch)
+    for weight in network.parameters():
+        moved, weight.data = weight.data.clone(), torch.zeros(())
+        weight.data = moved
+    found = take_step(lambda _, batch: rule(batch), network, batch)
+    assert torch.equal(found[0], expected[0]) and all(map(torch.equal, found[2], expected[2]))
 
 
 class Tempered(SoftmaxHead):
@@ -349,3 +364,28 @@ def test_modules_are_set_to_train_in_each_epoch_if_a_callback_may_change_that():
 
     RNNClassifier(max_iter=3, callbacks=[Stop()], random_state=0).fit([[[1.0]], [[2.0]]], [0, 1])
     assert seen == [True] * 3
+
+
+@pytest.mark.parametrize("hidden_size", [8, 300])  # as one parameter for the optimizer, or not
+@pytest.mark.parametrize("how", ["monitor", "hook"])
+def test_what_nobody_expects_to_move_weights_may_move_them(hidden_size, how):
+    def clamp(net):
+        for w in net.module_.parameters():
+            w.data = w.data.clamp(-0.05, 0.05)
+        return net.history[-1, "train_loss"]
+
+    def clamp_after_step(optimizer, args, kwargs):
+        for w in optimizer.param_groups[0]["params"]:
+            w.data = w.data.clamp(-0.05, 0.05)
+
+    X, y = [np.full((3, 2), i / 8) for i in range(16)], np.arange(16) % 2
+    callbacks = [LRScheduler("ReduceLROnPlateau", monitor=clamp)] if how == "monitor" else []
+    model = RNNClassifier(
+        hidden_size=hidden_size, batch_size=4, max_iter=3, callbacks=callbacks, random_state=0
+    )
+    hook = register_optimizer_step_post_hook(clamp_after_step) if how == "hook" else nullcontext()
+    with hook:
+        model.fit(X, y)
+    largest = max(w.abs().max().item() for w in model.module_.state_dict().values())
+    assert 0 < largest < 0.0501
+    assert model.loss_curve_[-1] < 1
