@@ -874,6 +874,30 @@ def test_what_is_saved_for_the_way_back_may_be_put_elsewhere(name):
     assert all(map(torch.equal, found, expected))
 
 
+@needs_loops
+@every_cell
+def test_several_threads_run_backward_through_one_graph(name):
+    cell = make_cell(name, H=32)
+    x, packing = make_problem(16, 60)
+    outputs, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(16))
+    weights = list(cell.parameters())
+
+    def lead_back(scale):
+        return torch.autograd.grad(outputs, weights, scale * torch.ones_like(outputs), retain_graph=True)
+
+    expected, wrong = [lead_back(scale) for scale in (1, 2)], []
+
+    def work(k):
+        wrong.extend(k for _ in range(60) if not all(map(torch.equal, lead_back(k + 1), expected[k])))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
 def read_out(loops, features, weight, bias, targets, importance=None):
     layer, gradients = ReadOut(loops), [torch.empty_like(weight), torch.empty_like(bias)]
     layer.set_parameters(weight, bias, *gradients)

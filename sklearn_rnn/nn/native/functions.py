@@ -5,6 +5,7 @@ gradients of the weights. For small networks the way through autograd takes as l
 calls of torch.
 """
 
+import copy
 import math
 import os
 import threading
@@ -49,7 +50,8 @@ class Run(Function):
     @twice_differentiable
     def backward(ctx, *grads):
         """Run them backwards."""
-        layer, (inputs, *tensors) = ctx.options, ctx.saved_tensors
+        # Several threads may run backward through one graph at once.
+        layer, (inputs, *tensors) = copy.copy(ctx.options), ctx.saved_tensors
         kind, n = layer.kind, len(layer.kind.parameters)
         parameters, gradients = tensors[:n], [torch.empty_like(p) for p in tensors[:n]]
         # Hooks may have put elsewhere what was saved.
