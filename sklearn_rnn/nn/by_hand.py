@@ -148,6 +148,13 @@ class ChainRule:
         is_fused = type(head) is SoftmaxHead and not head.label_smoothing and not network.emits_scores
         self._read_out = (_ReadOutInLoops if is_fused else _ReadOut)(head)
 
+    def _have_moved(self):
+        """Return whether a weight or its gradient is elsewhere; the loops know addresses only."""
+        return any(
+            weight.grad is not grad or weight.data_ptr() != place
+            for weight, grad, place in zip(self._weights, self._gradients, self._places, strict=True)
+        )
+
     @torch.no_grad()
     def __call__(self, batch):
         """Compute scores, loss and gradients.
@@ -166,9 +173,7 @@ class ChainRule:
         n_terms : int
             That number.
         """
-        for weight, gradient in zip(self._weights, self._gradients, strict=True):
-            weight.grad = gradient  # again, in case it was removed
-        if [weight.data_ptr() for weight in self._weights] != self._places:  # the loops know addresses only
+        if self._have_moved():
             self._prepare()
         values = batch.values
         for part in self._parts:

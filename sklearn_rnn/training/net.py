@@ -111,7 +111,6 @@ class SequenceNet(NeuralNet):
         self._flat = None  # all weights as one parameter
         self._chain_rule = None  # where autograd is not needed
         self._move_weights = None  # a step of the optimizer, see `find_step`
-        self._is_fixed = False  # whether `_chain_rule` serves for all batches
         self._n_batches = 0  # in this epoch so far
         self.of_batches = ()  # their losses, and numbers of terms
         self.was_interrupted = False  # by Ctrl-C
@@ -121,6 +120,10 @@ class SequenceNet(NeuralNet):
     def _default_callbacks(self):
         callbacks = [("epoch_timer", EpochTimer())]
         return [*callbacks, ("print_log", PrintLog())] if self.verbose > 1 else callbacks
+
+    def __getstate__(self):
+        """Leave out what is bound to this process: callbacks may copy or store the net during a fit."""
+        return super().__getstate__() | {"_chain_rule": None, "_move_weights": None}
 
     def train(self, dataset, validation, epochs, score_validation=None, checkpoint=None):
         """Train for some epochs.
@@ -158,14 +161,12 @@ class SequenceNet(NeuralNet):
         self._set_training(True)
         self._check_callbacks()
         self._lends = self._has_others()
-        # An optimizer or a hook of others may do anything with weights and gradients, and so may callbacks.
-        is_plain = type(self.optimizer_) in _PLAIN and not self._is_watched and not has_hooks(self.optimizer_)
-        by_hand = is_plain and can_differentiate(self.module_)
+        by_hand = not self._is_watched and can_differentiate(self.module_)
+        is_plain = type(self.optimizer_) in _PLAIN and not has_hooks(self.optimizer_)
         try:
-            one = flattened(self.optimizer_, self._weights) if by_hand else nullcontext()
+            one = flattened(self.optimizer_, self._weights) if by_hand and is_plain else nullcontext()
             with self.stream.active(), threads_for(self.module_), one as self._flat:
                 self._chain_rule = ChainRule(self.module_) if by_hand else None
-                self._is_fixed = is_plain
                 self.partial_fit(dataset, epochs=epochs - self.epochs_done)
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:
             if checkpoint is None:
@@ -175,7 +176,7 @@ class SequenceNet(NeuralNet):
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
             self._unheard, self._flat, self._chain_rule = frozenset(), None, None
-            self._move_weights, self._is_fixed = None, False
+            self._move_weights = None
             self.score_validation = self.checkpoint = None
         self._remember_schedules()
         self._stop_unless_finite(self._find_largest_weight(), "a weight")
@@ -422,21 +423,21 @@ class SequenceNet(NeuralNet):
         """Compute loss and gradients and move the weights; see `skorch.NeuralNet.train_step`."""
         if "on_grad_computed" not in self._unheard or type(self.optimizer_) not in _PLAIN:
             return super().train_step(batch, **fit_params)
-        if self._chain_rule is None or not self._is_fixed:  # else the last gradient is written over
+        if self._chain_rule is None or self._is_watched:  # else the last gradient is written over
             self._zero_grad_optimizer()
         step = self.train_step_single(batch)
         with torch.no_grad():
-            self._move_weights()
+            (self._move_weights or self.optimizer_.step)()
         return step
 
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients; see `skorch.NeuralNet.train_step_single`."""
-        if not self._is_fixed:  # somebody may have frozen or moved weights, or listen to them
+        if self._is_watched:  # somebody may have frozen weights, or listen to them
             self._chain_rule = ChainRule(self.module_) if can_differentiate(self.module_) else None
         if self._chain_rule is not None:
             scores, loss, n_terms = self._chain_rule(batch)
             self._stop_unless_finite(loss, "the loss")
-            if not self._is_fixed:  # others may see it
+            if self._flat is None:  # callbacks or an optimizer of others may see it
                 loss = torch.tensor(loss)
             step = {"loss": loss, "y_pred": scores, "n_terms": n_terms}
         else:

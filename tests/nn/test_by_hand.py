@@ -1,11 +1,13 @@
 """Training steps without autograd: the same numbers, and only where nobody could tell the difference."""
 
+import copy
+import pickle
 from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import Callback, Checkpoint, LRScheduler
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -390,3 +392,46 @@ def test_what_nobody_expects_to_move_weights_may_move_them(hidden_size, how, mon
         monkeypatch.setattr("sklearn_rnn.training.net.can_differentiate", lambda network: False)
         np.testing.assert_allclose(found, model.fit(X, y).loss_curve_, rtol=1e-5)
     assert found[2] < found[1]  # and are trained
+
+
+STORED = []
+
+
+def store(net):
+    """Copy a net in two ways, for a callback that can be pickled with it."""
+    for copied in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        STORED.append([w.tolist() for w in copied.module_.parameters()])
+    assert STORED[-1] == STORED[-2] == [w.tolist() for w in net.module_.parameters()]
+    return net.history[-1, "train_loss"]
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_the_net_may_be_copied_and_stored_during_a_fit(is_watched, tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "STORED", [])
+    file = tmp_path / "net.pickle"
+    callbacks = [LRScheduler("ReduceLROnPlateau", monitor=store)]
+    callbacks += [Checkpoint(f_pickle=str(file), monitor="train_loss_best")] if is_watched else []
+    X, y = [np.full((3, 2), i / 8) for i in range(16)], np.arange(16) % 2
+    RNNClassifier(max_iter=3, callbacks=callbacks, random_state=0).fit(X, y)
+    assert len(STORED) == 6
+    assert file.exists() == is_watched
+
+
+class OwnAdam(torch.optim.Adam):
+    """An optimizer of a user that keeps the last gradient, and not a copy."""
+
+    def step(self, closure=None):
+        loss = super().step(closure)
+        for w in self.param_groups[0]["params"]:
+            last = self.state[w].get("last")
+            assert last is None or not torch.equal(last, w.grad)
+            self.state[w]["last"] = w.grad
+        return loss
+
+
+@pytest.mark.parametrize("hidden_size", [8, 300])
+def test_an_optimizer_of_a_user_is_given_new_gradients_in_each_step(hidden_size, monkeypatch):
+    X, y = [np.full((3, 2), i / 8) for i in range(16)], np.arange(16) % 2
+    options = {"hidden_size": hidden_size, "batch_size": 4, "max_iter": 2, "random_state": 0}
+    found = RNNClassifier(optimizer=OwnAdam, **options).fit(X, y).loss_curve_
+    np.testing.assert_allclose(found, RNNClassifier(**options).fit(X, y).loss_curve_, rtol=1e-5)

@@ -175,7 +175,7 @@ class ReadOut:
         Parameters
         ----------
         weight, bias : Tensor of shape (K, H), (K,)
-            Of the layer. Whoever calls this keeps them.
+            Of the layer.
         grad_weight, grad_bias : Tensor of the same shapes
             They are written over.
         """
@@ -183,6 +183,7 @@ class ReadOut:
         if [*map(len, given)] != [n_scores] * 4 or grad_weight.shape != weight.shape:
             raise ValueError(f"A layer cannot have parameters of shapes {[tuple(t.shape) for t in given]}.")
         self._readout.n_features, self._readout.n_scores = n_features, n_scores
+        self._parameters = given  # the loops know addresses only
         self._point(("weight", "bias", "grad_weight", "grad_bias"), given)
 
     def _point(self, names, tensors):
