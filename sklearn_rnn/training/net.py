@@ -165,7 +165,8 @@ class SequenceNet(NeuralNet):
         is_plain = type(self.optimizer_) in _PLAIN and not has_hooks(self.optimizer_)
         try:
             one = flattened(self.optimizer_, self._weights) if by_hand and is_plain else nullcontext()
-            with self.stream.active(), threads_for(self.module_), one as self._flat:
+            threads = threads_for(self.module_, self.batch_size)
+            with self.stream.active(), threads, one as self._flat:
                 self._chain_rule = ChainRule(self.module_) if by_hand else None
                 self.partial_fit(dataset, epochs=epochs - self.epochs_done)
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:

@@ -650,14 +650,24 @@ def test_each_thread_has_enough_to_do(n_threads, monkeypatch):
     assert [loops.count_threads(k * least) for k in range(1, 10)] == [min(k, n_threads) for k in range(1, 10)]
 
 
-@pytest.mark.parametrize("make", [GRUCell, MyGRU])
-def test_torch_computes_on_one_thread_where_the_loops_run(make):
-    recurrence, threads = Recurrence(lambda size, is_top: make(size, 4), 3), torch.get_num_threads()
+@pytest.mark.parametrize(
+    ("make", "hidden_size", "n_rows", "expected"),
+    [
+        (GRUCell, 400, 32, 1 if SETS else 3),  # in the compiled loops
+        (GRUCell, 4, 32, 1),
+        (MyGRU, 4, 32, 1),  # too little for several threads
+        (MyGRU, 256, 128, 3),
+        (MyGRU, 256, 32, 1),
+        (MyGRU, 128, 350, 2),
+    ],
+)
+def test_torch_computes_on_as_many_threads_as_pay(make, hidden_size, n_rows, expected):
+    recurrence, threads = Recurrence(lambda size, is_top: make(size, hidden_size), 3), torch.get_num_threads()
     torch.set_num_threads(3)
     try:
         for context in (library.fair_threads(lends=True), library.fair_threads()):
-            with context, threads_for(recurrence):
-                assert torch.get_num_threads() == (1 if SETS and make is GRUCell else 3)
+            with context, threads_for(recurrence, n_rows):
+                assert torch.get_num_threads() == expected
         with library.fair_threads(lends=True):
             assert torch.get_num_threads() == (1 if SETS else 3)
         assert torch.get_num_threads() == 3
