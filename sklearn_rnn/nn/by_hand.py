@@ -96,8 +96,7 @@ class ChainRule:
     Parameters
     ----------
     network : RecurrentNetwork
-        A network for which `can_differentiate` is True, in training mode, as long as this object is used. The
-        values of its parameters may change, but not their place in memory.
+        One that `can_differentiate` holds for, in training mode, as long as this object is used.
 
     Examples
     --------
@@ -118,11 +117,16 @@ class ChainRule:
     """
 
     def __init__(self, network):
-        self._weights = list(network.parameters())
+        self._network, self._weights = network, list(network.parameters())
+        self._prepare()
+
+    def _prepare(self):
+        network = self._network
         for weight in self._weights:
             if weight.grad is None:
                 weight.grad = torch.empty_like(weight)
         self._gradients = [weight.grad for weight in self._weights]
+        self._places = [weight.data_ptr() for weight in self._weights]
         token_input, recurrence, head = network.input, network.recurrence, network.head
         passing, embeds = {}, token_input is not None and token_input.embedding is not None
         self._layers = [
@@ -144,6 +148,13 @@ class ChainRule:
         is_fused = type(head) is SoftmaxHead and not head.label_smoothing and not network.emits_scores
         self._read_out = (_ReadOutInLoops if is_fused else _ReadOut)(head)
 
+    def _have_moved(self):
+        """Return whether a weight or its gradient is elsewhere; the loops know addresses only."""
+        return any(
+            weight.grad is not grad or weight.data_ptr() != place
+            for weight, grad, place in zip(self._weights, self._gradients, self._places, strict=True)
+        )
+
     @torch.no_grad()
     def __call__(self, batch):
         """Compute scores, loss and gradients.
@@ -162,8 +173,8 @@ class ChainRule:
         n_terms : int
             The number of terms.
         """
-        for weight, gradient in zip(self._weights, self._gradients, strict=True):
-            weight.grad = gradient  # again, in case it was removed
+        if self._have_moved():
+            self._prepare()
         values = batch.values
         for part in self._parts:
             values = part.forward(values, batch)

@@ -161,7 +161,7 @@ def _gather(network, dataset, ask, *, pooling=None, finish=None, layers=None):
         longest = max(longest, _MOST_OUTPUTS // layers.recurrence.output_size)
     is_long = dataset.lengths > longest
     is_much = dataset.lengths.sum() > _LEAST_STEPS
-    with torch.inference_mode(), threads_for(network) if is_much else nullcontext():
+    with torch.inference_mode(), threads_for(network, len(dataset)) if is_much else nullcontext():
         short = np.flatnonzero(~is_long)
         for members in plan_prediction(dataset.lengths[short]):
             batch = dataset.gather(short[members], like=network.like)

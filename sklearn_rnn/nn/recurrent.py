@@ -424,21 +424,28 @@ def has_native(cell):
     return _plan_native(cell, inputs, [1], cell.initial_state(1)) is not None
 
 
-def threads_for(network):
-    """Leave torch's threads to the compiled loops inside a ``with`` block, if these run all layers.
+def threads_for(network, n_rows=32):
+    """Choose torch's number of threads inside a ``with`` block.
 
     Parameters
     ----------
     network : Module
         With recurrent layers somewhere inside.
+    n_rows : int, default=32
+        Number of sequences in a batch.
 
     Returns
     -------
     context manager
-        `native.library.lend_threads`, or `torch_threads`, which undoes it, where torch runs a layer.
+        `native.library.lend_threads` if the compiled loops run all layers; else `torch_threads`, for what one
+        step of the largest layer is to compute.
     """
     cells = [cell for module in network.modules() if isinstance(module, Recurrence) for cell in module.cells]
-    return native.lend_threads() if all(map(has_native, cells)) else native.torch_threads()
+    if all(map(has_native, cells)):
+        return native.lend_threads()
+    if any(cell.weight_ih.device.type != "cpu" for cell in cells):
+        return native.torch_threads()
+    return native.torch_threads(n_rows * max(cell.n_gates * cell.hidden_size**2 for cell in cells))
 
 
 def _parameter_names(cell):

@@ -33,7 +33,7 @@ from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
-from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step
+from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step, has_hooks
 
 # A step of these, and of torch's own, needs one gradient, and treats each number alike.
 _PLAIN = frozenset(OPTIMIZERS.values()) | {cls.__base__ for cls in OPTIMIZERS.values()}
@@ -111,7 +111,6 @@ class SequenceNet(NeuralNet):
         self._flat = None  # all weights as one parameter
         self._chain_rule = None  # where autograd is not needed
         self._move_weights = None  # a step of the optimizer, see `find_step`
-        self._is_fixed = False  # whether `_chain_rule` serves for all batches
         self._n_batches = 0  # in this epoch so far
         self.of_batches = ()  # their losses, and numbers of terms
         self.was_interrupted = False  # by Ctrl-C
@@ -121,6 +120,10 @@ class SequenceNet(NeuralNet):
     def _default_callbacks(self):
         callbacks = [("epoch_timer", EpochTimer())]
         return [*callbacks, ("print_log", PrintLog())] if self.verbose > 1 else callbacks
+
+    def __getstate__(self):
+        """Leave out what is bound to this process: callbacks may copy or store the net during a fit."""
+        return super().__getstate__() | {"_chain_rule": None, "_move_weights": None}
 
     def train(self, dataset, validation, epochs, score_validation=None, checkpoint=None):
         """Train for some epochs.
@@ -152,22 +155,19 @@ class SequenceNet(NeuralNet):
             for method in ("on_batch_begin", "on_batch_end", "on_grad_computed")
             if all(getattr(type(c), method) is getattr(Callback, method) for _, c in self.callbacks_)
         }
-        # Earlier batches, of which a long epoch has many, are not needed again.
-        self._forgets = all(
-            type(c) in _HARMLESS and not callable(getattr(c, "monitor", None)) for _, c in self.callbacks_
+        self._is_watched = any(
+            type(c) not in _HARMLESS or callable(getattr(c, "monitor", None)) for _, c in self.callbacks_
         )
-        self._is_watched = any(type(c) not in _HARMLESS for _, c in self.callbacks_)
         self._set_training(True)
         self._check_callbacks()
         self._lends = self._has_others()
-        # A third-party optimizer may do anything with weights and gradients, and so may callbacks.
-        is_plain = type(self.optimizer_) in _PLAIN and not self._is_watched
-        by_hand = is_plain and can_differentiate(self.module_)
+        by_hand = not self._is_watched and can_differentiate(self.module_)
+        is_plain = type(self.optimizer_) in _PLAIN and not has_hooks(self.optimizer_)
         try:
-            one = flattened(self.optimizer_, self._weights) if by_hand else nullcontext()
-            with self.stream.active(), threads_for(self.module_), one as self._flat:
+            one = flattened(self.optimizer_, self._weights) if by_hand and is_plain else nullcontext()
+            threads = threads_for(self.module_, self.batch_size)
+            with self.stream.active(), threads, one as self._flat:
                 self._chain_rule = ChainRule(self.module_) if by_hand else None
-                self._is_fixed = is_plain
                 self.partial_fit(dataset, epochs=epochs - self.epochs_done)
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:
             if checkpoint is None:
@@ -334,7 +334,7 @@ class SequenceNet(NeuralNet):
             self.history[-1]["batches"][-1].update({name: losses[-1], of_size: step["n_terms"]})
             self.notify("on_batch_end", batch=batch, training=training, **step)
             del step  # with the graph, whose memory the next batch can use
-            if self._forgets:
+            if not self._is_watched:  # nobody looks back at earlier batches, of which a long epoch has many
                 del self.history[-1]["batches"][:-1]
         self.history.record(f"{prefix}_batch_count", len(losses))
         loss = float(np.average(losses, weights=counts))  # a mean over terms
@@ -424,21 +424,21 @@ class SequenceNet(NeuralNet):
         """Compute loss and gradients and move the weights; see `skorch.NeuralNet.train_step`."""
         if "on_grad_computed" not in self._unheard or type(self.optimizer_) not in _PLAIN:
             return super().train_step(batch, **fit_params)
-        if self._chain_rule is None or not self._is_fixed:  # else the last gradient is written over
+        if self._chain_rule is None or self._is_watched:  # else the last gradient is written over
             self._zero_grad_optimizer()
         step = self.train_step_single(batch)
         with torch.no_grad():
-            self._move_weights()
+            (self._move_weights or self.optimizer_.step)()
         return step
 
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients; see `skorch.NeuralNet.train_step_single`."""
-        if not self._is_fixed:  # weights may have been frozen or moved, or have hooks
+        if self._is_watched:  # somebody may have frozen weights, or listen to them
             self._chain_rule = ChainRule(self.module_) if can_differentiate(self.module_) else None
         if self._chain_rule is not None:
             scores, loss, n_terms = self._chain_rule(batch)
             self._stop_unless_finite(loss, "the loss")
-            if not self._is_fixed:  # others may see it
+            if self._flat is None:  # callbacks or an optimizer of others may see it
                 loss = torch.tensor(loss)
             step = {"loss": loss, "y_pred": scores, "n_terms": n_terms}
         else:

@@ -61,13 +61,24 @@ def find_step(optimizer):
     0.75
     """
     kind = type(optimizer)
-    if kind not in OPTIMIZERS.values() or "step" in vars(optimizer) or _has_hooks(optimizer):
+    if kind not in OPTIMIZERS.values() or "step" in vars(optimizer) or has_hooks(optimizer):
         return optimizer.step
     return partial(inspect.unwrap(kind.step), optimizer)
 
 
-def _has_hooks(optimizer):
-    """Return whether there are hooks on steps; True as well if torch has no such attribute."""
+def has_hooks(optimizer):
+    """Return whether something is called at each step of an optimizer.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Any optimizer.
+
+    Returns
+    -------
+    bool
+        Also True if this version of torch does not say.
+    """
     return any(
         getattr(holder, f"{of}_{when}_hooks", True)
         for holder, of in ((optimizer, "_optimizer_step"), (_of_torch, "_global_optimizer"))

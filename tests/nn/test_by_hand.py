@@ -1,10 +1,15 @@
 """Training steps without autograd: the same numbers, and only where nobody could tell the difference."""
 
+import copy
+import pickle
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Checkpoint, LRScheduler
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.data import Sequences
@@ -164,6 +169,18 @@ def test_one_chain_rule_serves_for_batches_of_any_size(name):
         assert all(map(torch.equal, found[2], expected[2]))
         with torch.no_grad():
             network.like.mul_(0.9)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_may_be_put_elsewhere(name):
+    network = make_network(**NETWORKS[name])
+    rule, batch = ChainRule(network), make_batch(network)
+    expected = take_step(lambda _, batch: rule(batch), network, batch)
+    for weight in network.parameters():
+        moved, weight.data = weight.data.clone(), torch.zeros(())
+        weight.data = moved
+    found = take_step(lambda _, batch: rule(batch), network, batch)
+    assert torch.equal(found[0], expected[0]) and all(map(torch.equal, found[2], expected[2]))
 
 
 class Tempered(SoftmaxHead):
@@ -349,3 +366,72 @@ def test_modules_are_set_to_train_in_each_epoch_if_a_callback_may_change_that():
 
     RNNClassifier(max_iter=3, callbacks=[Stop()], random_state=0).fit([[[1.0]], [[2.0]]], [0, 1])
     assert seen == [True] * 3
+
+
+@pytest.mark.parametrize("hidden_size", [8, 300])  # as one parameter for the optimizer, or not
+@pytest.mark.parametrize("how", ["monitor", "hook"])
+def test_what_nobody_expects_to_move_weights_may_move_them(hidden_size, how, monkeypatch):
+    def clamp(net):
+        for w in net.module_.parameters():
+            w.data = w.data.clamp(-0.05, 0.05)
+        return net.history[-1, "train_loss"]
+
+    def clamp_after_step(optimizer, args, kwargs):
+        for w in optimizer.param_groups[0]["params"]:
+            w.data = w.data.clamp(-0.05, 0.05)
+
+    X, y = [np.full((3, 2), i / 8) for i in range(16)], np.arange(16) % 2
+    callbacks = [LRScheduler("ReduceLROnPlateau", monitor=clamp)] if how == "monitor" else []
+    model = RNNClassifier(
+        hidden_size=hidden_size, batch_size=4, max_iter=3, callbacks=callbacks, random_state=0
+    )
+    hook = register_optimizer_step_post_hook(clamp_after_step) if how == "hook" else nullcontext()
+    with hook:
+        found = model.fit(X, y).loss_curve_
+        assert 0 < max(w.abs().max().item() for w in model.module_.state_dict().values()) < 0.0501
+        monkeypatch.setattr("sklearn_rnn.training.net.can_differentiate", lambda network: False)
+        np.testing.assert_allclose(found, model.fit(X, y).loss_curve_, rtol=1e-5)
+    assert found[2] < found[1]  # and are trained
+
+
+STORED = []
+
+
+def store(net):
+    """Copy a net in two ways, for a callback that can be pickled with it."""
+    for copied in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        STORED.append([w.tolist() for w in copied.module_.parameters()])
+    assert STORED[-1] == STORED[-2] == [w.tolist() for w in net.module_.parameters()]
+    return net.history[-1, "train_loss"]
+
+
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_the_net_may_be_copied_and_stored_during_a_fit(is_watched, tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "STORED", [])
+    file = tmp_path / "net.pickle"
+    callbacks = [LRScheduler("ReduceLROnPlateau", monitor=store)]
+    callbacks += [Checkpoint(f_pickle=str(file), monitor="train_loss_best")] if is_watched else []
+    X, y = [np.full((3, 2), i / 8) for i in range(16)], np.arange(16) % 2
+    RNNClassifier(max_iter=3, callbacks=callbacks, random_state=0).fit(X, y)
+    assert len(STORED) == 6
+    assert file.exists() == is_watched
+
+
+class OwnAdam(torch.optim.Adam):
+    """An optimizer of a user that keeps the last gradient, and not a copy."""
+
+    def step(self, closure=None):
+        loss = super().step(closure)
+        for w in self.param_groups[0]["params"]:
+            last = self.state[w].get("last")
+            assert last is None or not torch.equal(last, w.grad)
+            self.state[w]["last"] = w.grad
+        return loss
+
+
+@pytest.mark.parametrize("hidden_size", [8, 300])
+def test_an_optimizer_of_a_user_is_given_new_gradients_in_each_step(hidden_size, monkeypatch):
+    X, y = [np.full((3, 2), i / 8) for i in range(16)], np.arange(16) % 2
+    options = {"hidden_size": hidden_size, "batch_size": 4, "max_iter": 2, "random_state": 0}
+    found = RNNClassifier(optimizer=OwnAdam, **options).fit(X, y).loss_curve_
+    np.testing.assert_allclose(found, RNNClassifier(**options).fit(X, y).loss_curve_, rtol=1e-5)

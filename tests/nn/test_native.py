@@ -650,14 +650,24 @@ def test_each_thread_has_enough_to_do(n_threads, monkeypatch):
     assert [loops.count_threads(k * least) for k in range(1, 10)] == [min(k, n_threads) for k in range(1, 10)]
 
 
-@pytest.mark.parametrize("make", [GRUCell, MyGRU])
-def test_torch_computes_on_one_thread_where_the_loops_run(make):
-    recurrence, threads = Recurrence(lambda size, is_top: make(size, 4), 3), torch.get_num_threads()
+@pytest.mark.parametrize(
+    ("make", "hidden_size", "n_rows", "expected"),
+    [
+        (GRUCell, 400, 32, 1 if SETS else 3),  # in the compiled loops
+        (GRUCell, 4, 32, 1),
+        (MyGRU, 4, 32, 1),  # too little for several threads
+        (MyGRU, 256, 128, 3),
+        (MyGRU, 256, 32, 1),
+        (MyGRU, 128, 350, 2),
+    ],
+)
+def test_torch_computes_on_as_many_threads_as_pay(make, hidden_size, n_rows, expected):
+    recurrence, threads = Recurrence(lambda size, is_top: make(size, hidden_size), 3), torch.get_num_threads()
     torch.set_num_threads(3)
     try:
         for context in (library.fair_threads(lends=True), library.fair_threads()):
-            with context, threads_for(recurrence):
-                assert torch.get_num_threads() == (1 if SETS and make is GRUCell else 3)
+            with context, threads_for(recurrence, n_rows):
+                assert torch.get_num_threads() == expected
         with library.fair_threads(lends=True):
             assert torch.get_num_threads() == (1 if SETS else 3)
         assert torch.get_num_threads() == 3
@@ -872,6 +882,30 @@ def test_what_is_saved_for_the_way_back_may_be_put_elsewhere(name):
     with torch.autograd.graph.saved_tensors_hooks(lambda t: t.tolist(), lambda t: torch.tensor(t)):
         found = differentiate(run_native, cell, x, sizes, torch.float32)
     assert all(map(torch.equal, found, expected))
+
+
+@needs_loops
+@every_cell
+def test_several_threads_run_backward_through_one_graph(name):
+    cell = make_cell(name, H=32)
+    x, packing = make_problem(16, 60)
+    outputs, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(16))
+    weights = list(cell.parameters())
+
+    def lead_back(scale):
+        return torch.autograd.grad(outputs, weights, scale * torch.ones_like(outputs), retain_graph=True)
+
+    expected, wrong = [lead_back(scale) for scale in (1, 2)], []
+
+    def work(k):
+        wrong.extend(k for _ in range(60) if not all(map(torch.equal, lead_back(k + 1), expected[k])))
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
 
 
 def read_out(loops, features, weight, bias, targets, importance=None):

@@ -5,6 +5,7 @@ the gradients of the weights. For small networks autograd takes as long as the l
 torch.
 """
 
+import copy
 import math
 import os
 import threading
@@ -48,8 +49,9 @@ class Run(Function):
     @staticmethod
     @twice_differentiable
     def backward(ctx, *grads):
-        """Run all steps backwards."""
-        layer, (inputs, *tensors) = ctx.options, ctx.saved_tensors
+        """Run them backwards."""
+        # Several threads may run backward through one graph at once.
+        layer, (inputs, *tensors) = copy.copy(ctx.options), ctx.saved_tensors
         kind, n = layer.kind, len(layer.kind.parameters)
         parameters, gradients = tensors[:n], [torch.empty_like(p) for p in tensors[:n]]
         # Hooks may have moved what was saved.
@@ -173,7 +175,7 @@ class ReadOut:
         Parameters
         ----------
         weight, bias : Tensor of shape (K, H), (K,)
-            Those of the layer. The caller must keep them.
+            Of the layer.
         grad_weight, grad_bias : Tensor of the same shapes
             They are overwritten.
         """
@@ -181,6 +183,7 @@ class ReadOut:
         if [*map(len, given)] != [n_scores] * 4 or grad_weight.shape != weight.shape:
             raise ValueError(f"A layer cannot have parameters of shapes {[tuple(t.shape) for t in given]}.")
         self._readout.n_features, self._readout.n_scores = n_features, n_scores
+        self._parameters = given  # the loops know addresses only
         self._point(("weight", "bias", "grad_weight", "grad_bias"), given)
 
     def _point(self, names, tensors):

@@ -94,6 +94,12 @@ class Layer:
             n_outputs=n_outputs,
         )
 
+    def __copy__(self):
+        """Return a layer with a call of its own, for another run over what is kept for the way back."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), call=Call.from_buffer_copy(self.call))
+        return other
+
     def lay_out(self, sizes):
         """Set the rows alive at each step, a list of int."""
         self.sizes, self._sizes = sizes, array("q", sizes)

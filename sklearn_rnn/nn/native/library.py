@@ -29,6 +29,8 @@ ROWS = {"linear": 0, "mix": 1, "normalize": 2, "map": 3}
 _VARIABLE = "SKLEARN_RNN_NATIVE"
 # Fewest multiplications for a thread: with fewer, waking it takes longer than it saves.
 _LEAST_WORK = 2_000_000
+# The same for torch, in each step: its threads wait for each other after every operation.
+_LEAST_WORK_OF_TORCH = 8_000_000
 
 _enabled = ContextVar("enabled", default=True)
 _lent = ContextVar("lent", default=None)  # threads that torch leaves to the loops
@@ -343,8 +345,15 @@ def lend_threads():
         _lent.reset(token)
 
 
-def torch_threads():
-    """Let torch compute on all threads inside a ``with`` block, even if they are lent to the compiled loops.
+def torch_threads(work=None):
+    """Let torch compute on several threads inside a ``with`` block, also where the compiled loops have them.
+
+    Parameters
+    ----------
+    work : int, optional
+        Number of multiplications of a step. With little work, torch computes on one thread: each operation
+        would wait until all threads have been given a core, for a long time where other programs run. By
+        default, it has all threads.
 
     Examples
     --------
@@ -353,7 +362,8 @@ def torch_threads():
     ...     pass
     """
     threads = torch.get_num_threads()
-    return compute_on(threads if _is_forked else _lent.get() or threads)
+    threads = threads if _is_forked else _lent.get() or threads
+    return compute_on(threads if work is None else max(1, min(threads, work // _LEAST_WORK_OF_TORCH)))
 
 
 def _most_threads():

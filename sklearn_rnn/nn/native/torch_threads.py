@@ -39,9 +39,9 @@ def compute_on(n_threads):
             yield
         return
     set_openmp, set_mkl = setters
-    set_openmp(n_threads)
     mkl_before = set_mkl(n_threads)
     try:
+        set_openmp(n_threads)
         yield
     finally:
         set_openmp(before)
