@@ -4,7 +4,7 @@ import importlib
 
 __version__ = "0.1.0.dev0"
 
-# Where each public name lives. Names are imported on first use, so that `import sklearn_rnn` costs nothing.
+# The module of each public name. Names are imported on first use, so that `import sklearn_rnn` is fast.
 _PUBLIC = {
     "RNNClassifier": "sklearn_rnn.estimators.classifier",
     "RNNForecaster": "sklearn_rnn.estimators.forecaster",

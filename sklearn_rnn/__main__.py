@@ -1,6 +1,6 @@
 """The command line: ``python -m sklearn_rnn``.
 
-It trains character-level language models, scores texts with them, and draws texts from them.
+It trains character-level language models, scores texts with them, and samples texts from them.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _OPTIONS = {
     **{"random_state": "--seed", "max_length": "--length", "top_k": "--top-k", "top_p": "--top-p"},
     "tie_weights": "--tie-weights",
 }
-# What messages of the library say, which speak of parameters and of X, and how it is said here.
+# Messages of the library name parameters and X; these are their replacements on the command line.
 _WORDS = [
     (
         r"a fit with handle_unknown='unknown' lets such tokens pass, and vocabulary= can name it",
@@ -57,12 +57,12 @@ def main(arguments=None):
     Parameters
     ----------
     arguments : list of str, optional
-        What stands behind ``python -m sklearn_rnn``; by default that of this process.
+        Arguments after ``python -m sklearn_rnn``; by default those of this process.
 
     Returns
     -------
     int
-        0 if all went well, 2 if something was wrong with what was given, 130 if it was interrupted.
+        0 on success, 2 if an argument or a file is not valid, 130 if interrupted.
     """
     with _speaking():
         return _run(_make_parser().parse_args(arguments))
@@ -70,7 +70,7 @@ def main(arguments=None):
 
 @contextmanager
 def _speaking():
-    """Print what an output cannot encode as escapes, and warnings in a line, inside a ``with`` block."""
+    """Print warnings on one line, and characters that cannot be encoded as escapes, in a ``with`` block."""
     streams = [s for s in (sys.stdout, sys.stderr) if hasattr(s, "reconfigure")]
     before = warnings.formatwarning, [s.errors for s in streams]
     warnings.formatwarning = lambda message, *_: f"sklearn_rnn: {_in_options(str(message))}\n"
@@ -87,7 +87,7 @@ def _speaking():
 
 
 def _in_options(message):
-    """Say a message of the library in the words of the command line."""
+    """Return a message of the library in the words of the command line."""
     for pattern, words in _WORDS:
         message = re.sub(pattern, words, message)
     return message
@@ -96,7 +96,7 @@ def _in_options(message):
 def _run(options):
     try:
         options.run(options)
-    except BrokenPipeError:  # whoever read the output has enough
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt as interrupt:
         print(f"sklearn_rnn: interrupted. {interrupt}", file=sys.stderr)
@@ -116,8 +116,8 @@ def _make_parser():
     shows = argparse.ArgumentDefaultsHelpFormatter
     train = commands.add_parser("train", help="train on a file of text", formatter_class=shows)
     train.add_argument("file", type=Path, metavar="FILE", help="text in UTF-8")
-    train.add_argument("-o", "--output", type=Path, default="model.joblib", help="where the model goes")
-    train.add_argument("--lines", action="store_true", help="each line is a text of its own, such as a name")
+    train.add_argument("-o", "--output", type=Path, default="model.joblib", help="file of the model")
+    train.add_argument("--lines", action="store_true", help="each line is a separate text, such as a name")
     train.add_argument("--cell", choices=CELLS, default="lstm", help="the recurrence")
     train.add_argument("--hidden-size", type=int, default=128, help="width of a layer")
     train.add_argument("--num-layers", type=int, default=2, help="number of layers")
@@ -136,12 +136,12 @@ def _make_parser():
     train.add_argument(
         "--checkpoint",
         metavar="FILE",
-        help="written in training, which goes on from it if it is there",
+        help="written in training, which resumes from it if it exists",
     )
     train.set_defaults(run=_train)
 
     sample = commands.add_parser("sample", help="draw text from a model", formatter_class=shows)
-    sample.add_argument("model", type=Path, metavar="MODEL", help="what train made; load only what you trust")
+    sample.add_argument("model", type=Path, metavar="MODEL", help="made by train; load only what you trust")
     sample.add_argument("--prime", default="", help="what the text begins with")
     sample.add_argument("--length", type=int, default=1000, help="largest number of characters")
     sample.add_argument("--temperature", type=float, default=1.0, help="0 for the most likely text")
@@ -150,10 +150,10 @@ def _make_parser():
     sample.add_argument("--seed", type=int, default=None, help="seed of the draw")
     sample.set_defaults(run=_sample)
 
-    score = commands.add_parser("score", help="say how well a model predicts a file", formatter_class=shows)
-    score.add_argument("model", type=Path, metavar="MODEL", help="what train made; load only what you trust")
+    score = commands.add_parser("score", help="print how well a model predicts a file", formatter_class=shows)
+    score.add_argument("model", type=Path, metavar="MODEL", help="made by train; load only what you trust")
     score.add_argument("file", type=Path, metavar="FILE", help="text in UTF-8")
-    score.add_argument("--lines", action="store_true", help="each line is a text of its own")
+    score.add_argument("--lines", action="store_true", help="each line is a separate text")
     score.set_defaults(run=_score)
     return parser
 
@@ -172,8 +172,8 @@ def _train(options):
         checkpoint=options.checkpoint,
         verbose=1,
     )
-    output = _check_output(options)  # before training, not when all of it would be lost
-    model._fit_text(  # what `fit` does, but the checkpoint stays until the model is saved
+    output = _check_output(options)  # before training, which would be lost otherwise
+    model._fit_text(  # like `fit`, but the checkpoint is kept until the model is saved
         text,
         None,
         None,
@@ -195,7 +195,7 @@ def _train(options):
 
 
 def _check_output(options):
-    """Raise an error if a model cannot be written where it is to go; return where that is."""
+    """Return the file of the model; raise an error if it cannot be written."""
     file = options.output
     if options.checkpoint is not None and _is_same_file(Path(options.checkpoint), options.file):
         raise ValueError(f"--checkpoint and FILE must be different files, but both are {options.file}.")
@@ -204,7 +204,7 @@ def _check_output(options):
         raise IsADirectoryError(f"Is a directory: {file}; -o must name a file.")
     if file.is_symlink() and not file.exists():
         raise FileNotFoundError(f"-o must name a file, but {file} is a link to nothing; remove it first.")
-    file = file.resolve()  # a link stays one
+    file = file.resolve()  # a link remains a link
     if file.exists() and not file.is_file():
         return file  # such as /dev/null
     for name, other in {"FILE": options.file, "--checkpoint": options.checkpoint}.items():
@@ -214,18 +214,18 @@ def _check_output(options):
                 "written over it."
             )
     if file.exists():
-        file.open("ab").close()  # one that is protected is not replaced
-    with tempfile.TemporaryFile(dir=file.parent):  # as `replacing` will need
+        file.open("ab").close()  # raises an error if it is protected
+    with tempfile.TemporaryFile(dir=file.parent):  # as `replacing` will need it
         return file
 
 
 def _is_same_file(a, b):
-    """Whether two paths lead to one file, by whatever names; or would, if it were there."""
+    """Return whether two paths lead to the same file, or would if it existed."""
     return a.samefile(b) if a.exists() and b.exists() else a.resolve() == b.resolve()
 
 
 def _save(model, file, checkpoint):
-    """Write a model beside what may stand there, and replace it only then."""
+    """Write a model to a temporary file, which then replaces an existing file."""
     if model.n_iter_ == 0:
         raise KeyboardInterrupt("Nothing is saved: not one epoch was done.")
     try:
@@ -233,7 +233,7 @@ def _save(model, file, checkpoint):
         with nullcontext(file) if is_device else replacing(file) as new:
             joblib.dump(model, new)
     except OSError as error:
-        rest = "training is lost, for want of a --checkpoint"
+        rest = "training is lost, since there is no --checkpoint"
         if checkpoint is not None:
             rest = f"the same command goes on from {checkpoint}"
         raise OSError(f"{file} cannot be written: {error}. It is as it was before; {rest}.") from error
@@ -264,14 +264,14 @@ def _score(options):
 
 def _read(file, splits):
     if not splits:
-        with file.open("rb") as blocks:  # the model reads it in parts, too
+        with file.open("rb") as blocks:  # the model reads it in parts as well
             if not any(block.strip() for block in iter(partial(blocks.read, 65536), b"")):
                 raise ValueError(f"{file} holds no text.")
         return file
     try:
         text = file.read_text(encoding="utf-8-sig")  # without a byte order mark
     except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is no text in UTF-8: {error}.") from error
+        raise ValueError(f"{file} is not text in UTF-8: {error}.") from error
     if not text.strip():
         raise ValueError(f"{file} holds no text.")
     return [line for line in text.split("\n") if line]
@@ -282,15 +282,17 @@ def _load(file):
         model = joblib.load(file)
     except OSError:
         raise
-    except Exception as error:  # whatever a file that is no pickle makes of its reader
-        raise ValueError(f"{file} is no model that train made ({type(error).__name__}: {error}).") from error
+    except Exception as error:  # any error of a file that is not a pickle
+        raise ValueError(
+            f"{file} is not a model that train made ({type(error).__name__}: {error})."
+        ) from error
     if not isinstance(model, RNNLanguageModel):
         raise ValueError(f"{file} holds no language model, but an object of type {type(model).__name__}.")
     has_characters = getattr(model, "vocabulary_", np.zeros(0)).dtype == "<U1"
     if not has_characters or hasattr(model, "condition_prior_"):
         raise ValueError(
-            f"{file} holds a model of words, of codes, or of texts under a condition; here are models of "
-            "characters alone. Load it in Python: joblib.load."
+            f"{file} holds a model of words, of codes, or of texts under a condition, but models of "
+            "characters are required. Load it in Python: joblib.load."
         )
     return model
 

@@ -1,4 +1,4 @@
-"""What a report of a problem needs to say."""
+"""Information for bug reports."""
 
 import platform
 import sys
@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def show_versions():
-    """Print what runs here: versions, device, threads, and how time loops are run on the CPU.
+    """Print versions, device, threads, and how time loops are run on the CPU, for bug reports.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Forecasts judged by what came: backtests from one origin after another."""
+"""Evaluation of forecasts: backtests from one origin after another."""
 
 from numbers import Integral
 
@@ -15,46 +15,46 @@ __all__ = ["backtest"]
 
 
 def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
-    """Fit a forecaster on the past and judge its forecasts of what came, by how many steps ahead they are.
+    """Fit a forecaster on the past and evaluate its forecasts by the number of steps ahead.
 
     In each fold a clone is fitted on the training steps. It forecasts `n_steps` from their end, and then from
-    each step of the test part, which is known by then; it is not fitted anew meanwhile. Beside it stands
-    persistence, which says that all stays as it is.
+    each step of the test part, which is known by then, without another fit. The errors of persistence, the
+    forecast that nothing changes, are returned for comparison.
 
     Parameters
     ----------
     forecaster : RNNForecaster
-        It is cloned. Anything with its `fit` and `predict_rolling` will do.
+        The forecaster, which is cloned. Any estimator with its `fit` and `predict_rolling` can be used.
     X : one series
         See `RNNForecaster.fit`.
     exogenous : like `X`, optional
-        What is known ahead, a row for each step.
+        Features that are known ahead, a row for each step.
     n_steps : int, optional
         Number of steps of a forecast; by default the forecaster's `horizon`.
     cv : int, splitter or iterable of splits, default=5
-        One whose training and test parts are runs of steps, the test behind; or the number of folds of
-        `sklearn.model_selection.TimeSeriesSplit`. With a `gap`, the steps between are known to forecasts, but
-        not learnt from.
+        A splitter whose training and test parts are runs of steps, the test part last; or the number of folds
+        of `sklearn.model_selection.TimeSeriesSplit`. With a `gap`, forecasts read the steps between, but the
+        forecaster is not trained on them.
 
     Returns
     -------
     Bunch
         mean_absolute_error : ndarray of shape (n_folds, n_steps) or (n_folds, n_steps, n_features)
-            Of forecasts 1, 2, ... steps ahead, a mean over the forecasts of a fold, all of whose steps are in
-            the test part.
+            Error of forecasts 1, 2, ... steps ahead: the mean over those forecasts of a fold all of whose
+            steps are in the test part.
         persistence : ndarray of the same shape
-            The error of saying that all stays as it is, at the same steps.
+            The error of the forecast that nothing changes, at the same steps.
         n_forecasts : ndarray of int of shape (n_folds,)
             Number of forecasts.
 
     Raises
     ------
     ValueError, TypeError
-        If X is not one series, or a part of a split is no run of steps; and what `fit` raises.
+        If X is not one series, or a part of a split is not a run of steps; and what `fit` raises.
 
     See Also
     --------
-    sklearn.model_selection.cross_val_score : Gives a number a fold, that of `RNNForecaster.score`: the
+    sklearn.model_selection.cross_val_score : Returns a number per fold, that of `RNNForecaster.score`: the
         negative mean of these errors.
 
     Examples
@@ -93,7 +93,7 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
         seen, _, known = _cut(X, exogenous, begin, stop)
         forecasts = model.predict_rolling(seen, n_steps, known, start=int(start - begin))
         true = np.moveaxis(sliding_window_view(values[start:stop], n_steps, axis=0), -1, 1)
-        true = true[: len(forecasts)]  # fewer, if they need what is known of more steps than n_steps
+        true = true[: len(forecasts)]  # fewer, if they need exogenous features of more steps than n_steps
         last = values[start - 1 : start - 1 + len(true), np.newaxis]
         found.append(np.abs(forecasts - true).mean(axis=0))
         naive.append(np.abs(last - true).mean(axis=0))
@@ -104,7 +104,7 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
 
 
 def _cut(X, exogenous, begin, stop):
-    """Give some steps of X, no y, and the same steps of what is known ahead."""
+    """Return some steps of X, None for y, and the same steps of the exogenous features."""
     X, exogenous = (
         None if a is None else (a.iloc if hasattr(a, "iloc") else a)[begin:stop] for a in (X, exogenous)
     )
@@ -115,11 +115,11 @@ def _check_runs(train, test, n_steps):
     is_run = all((np.diff(part) == 1).all() for part in (train, test))
     if not is_run or train[-1] >= test[0]:
         raise ValueError(
-            "cv must give runs of steps to train on and, behind them, to test on, such as TimeSeriesSplit; "
+            "cv must yield runs of steps to train on, followed by steps to test on, such as TimeSeriesSplit; "
             "other splitters learn from what comes after the test."
         )
     if len(test) < n_steps:
         raise ValueError(
-            f"cv gives test parts of {len(test)} step(s), too few for a forecast of {n_steps}; give larger "
+            f"cv yields test parts of {len(test)} step(s), too few for a forecast of {n_steps}; pass larger "
             f"ones, such as TimeSeriesSplit(test_size={10 * n_steps}), or a smaller n_steps."
         )

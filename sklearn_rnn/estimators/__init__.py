@@ -1,4 +1,4 @@
-"""The estimators: one file each, and what they share in `base`."""
+"""The estimators, one per file; `base` holds their base class."""
 
 from sklearn_rnn.estimators.classifier import RNNClassifier as RNNClassifier
 from sklearn_rnn.estimators.forecaster import RNNForecaster as RNNForecaster

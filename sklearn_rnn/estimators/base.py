@@ -1,4 +1,4 @@
-"""What all estimators share: reading X, training, prediction, persistence."""
+"""Base class of the estimators: reading X, training, prediction, persistence."""
 
 import copy
 import sys
@@ -57,7 +57,7 @@ from sklearn_rnn.training import (
 )
 
 _KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
-# Parameters that shape the network: a fit that goes on with a network cannot change them.
+# Parameters that shape the network: a fit that continues with a network cannot change them.
 _ARCHITECTURE = (
     "cell",
     "hidden_size",
@@ -68,16 +68,16 @@ _ARCHITECTURE = (
     "embedding_size",
     "bptt_steps",
 )
-# Parameters that the optimizer and the device are set up with: likewise.
+# Parameters of the optimizer and the device, which such a fit cannot change either.
 _FIXED = ("optimizer", "weight_decay", "dtype", "device")
 
-# Parameters that may change when training goes on from a checkpoint; the seed and the device are compared.
+# Parameters that may change when training resumes from a checkpoint; seed and device are compared separately.
 _FREE = frozenset(["max_iter", "warm_start", "random_state", "device", "verbose", "checkpoint"])
 
-# Losses of what is held out are often means over few sequences: a share of this is no difference.
+# Validation losses are often means over few sequences: differences up to this share are ignored.
 _SLACK = 0.2
 
-# What is recorded in every epoch and need not outlive training; the losses are in `loss_curve_`.
+# Records of every epoch that are not needed after training; the losses are in `loss_curve_`.
 _RECORDED = frozenset(
     ["epoch", "dur"]
     + [f"{part}_{what}" for part in ("train", "valid") for what in ("batch_count", "loss", "loss_best")]
@@ -87,12 +87,12 @@ _RECORDED = frozenset(
 def warn_of_integers(X, sequences, name="X"):
     """Warn if integers that are read as tokens look like measurements.
 
-    These change little from step to step, beside how much any two of them differ, or hardly repeat, or those
-    in the middle are the most frequent. Codes of tokens do not, save those of a few states; these are small,
-    and most numbers up to the largest are there.
+    This is the case if they change little from step to step, compared with the difference of any two of them,
+    if they hardly repeat, or if those in the middle are the most frequent. Codes of tokens do not, except
+    those of a few states; these are small, and most numbers up to the largest occur.
     """
     values = sequences.values
-    if values.dtype.kind != "i" or isinstance(X, Sequences):  # whoever made these knew what integers mean
+    if values.dtype.kind != "i" or isinstance(X, Sequences):  # made to hold tokens
         return
     tokens, counts = np.unique(values, return_counts=True)
     n_tokens, n_steps = len(tokens), len(values)
@@ -101,7 +101,7 @@ def warn_of_integers(X, sequences, name="X"):
     if n_tokens <= 3 or not follows.any():
         return
     tokens = tokens.astype(np.float64)
-    share = np.cumsum(counts[:-1]) / n_steps  # of what is smaller
+    share = np.cumsum(counts[:-1]) / n_steps  # of smaller tokens
     spread = 2 * np.sum(share * (1 - share) * np.diff(tokens))  # mean difference of any two
     change = np.abs(np.diff(values.astype(np.float64), prepend=0))[follows].mean()
     is_sparse = tokens[-1] + 1 > 2 * n_tokens
@@ -122,20 +122,20 @@ def warn_of_integers(X, sequences, name="X"):
 
 
 def _have_hump(values, n_bins=24, n_orders=1000):
-    """Whether the histogram of integers is a hump; that of codes in random order hardly ever is."""
+    """Return whether the histogram of integers is a hump; that of codes in random order hardly ever is."""
     low, high = np.percentile(values, [1, 99]).astype(np.int64)
     values = values[(low <= values) & (values <= high)]
-    counts = np.bincount((values - low) // -((low - high - 1) // n_bins))  # as many integers in each bin
+    counts = np.bincount((values - low) // -((low - high - 1) // n_bins))  # each bin covers as many integers
     below = counts[: counts.argmax()].sum() / len(values)
     above = counts[counts.argmax() + 1 :].sum() / len(values)
-    if not counts.all() or min(below, above) < 0.1:  # as of codes by rank
+    if not counts.all() or min(below, above) < 0.1:  # as for codes by rank
         return False
     shuffled = np.random.default_rng(0).permuted(np.tile(counts, (n_orders, 1)), axis=1)
     return np.abs(np.diff(counts)).sum() < 0.8 * np.abs(np.diff(shuffled)).sum(axis=1).min()
 
 
 class BaseRNN(Versioned, BaseEstimator):
-    """Base of the estimators: the template of `fit`; a subclass codes targets and chooses a head.
+    """Base class of the estimators with the template of `fit`; a subclass codes targets and chooses a head.
 
     A subclass defines `_flatten_target`, `_code_target`, `_describe_head` and its predict methods.
     """
@@ -143,11 +143,11 @@ class BaseRNN(Versioned, BaseEstimator):
     _extra_rules = {}
     _progress = Progress
     _network_class = RecurrentNetwork
-    _embeds_x_alone = True  # and not targets, too
-    _trains_on_all = True  # at last, for as many epochs as was best for what is held out
+    _embeds_x_alone = True  # and not targets as well
+    _trains_on_all = True  # in the end, for the number of epochs that was best in validation
 
     def _store(self, parameters):
-        """Store what a constructor was given, unchanged."""
+        """Store the arguments of a constructor unchanged."""
         for name, value in parameters.items():
             if name not in ("self", "__class__"):
                 setattr(self, name, value)
@@ -155,7 +155,7 @@ class BaseRNN(Versioned, BaseEstimator):
     # Reading X
 
     def _read(self, X, *, reset):
-        """Bring X into one form; learn its width if `reset`, else check it."""
+        """Convert X to `Sequences`; store its width if `reset`, else check it."""
         sequences = as_sequences(X, padding_value=self.padding_value, dtype=np.float32)
         if reset and self.padding_value is not None:
             warn_of_padding_before(sequences, self.padding_value)
@@ -174,7 +174,7 @@ class BaseRNN(Versioned, BaseEstimator):
             if not sequences.is_tokens and self._embeds_x_alone and self.embedding_size is not None:
                 warnings.warn(
                     f"embedding_size={self.embedding_size!r} has no effect, since X is read as numbers. If "
-                    "they are codes of tokens, give a list of one-dimensional arrays of integers: "
+                    "they are codes of tokens, pass a list of one-dimensional arrays of integers: "
                     "X = [np.array(x, dtype=int) for x in X].",
                     stacklevel=find_caller(),
                 )
@@ -193,7 +193,7 @@ class BaseRNN(Versioned, BaseEstimator):
             else:
                 raise TypeError(
                     f"X holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
-                    "give it the same form."
+                    "pass the same form."
                 )
         if kind == "text tokens":
             check_unit(X, sequences, self.vocabulary_, self)
@@ -203,7 +203,7 @@ class BaseRNN(Versioned, BaseEstimator):
         return sequences
 
     def _advise_to_scale(self, sequences):
-        """Say how numbers are scaled; or made codes, if they may be some."""
+        """Return how to scale the numbers, or how to convert them to codes if they may be codes of tokens."""
         values, padding = sequences.values, self.padding_value
         code = f"make_pipeline(StepTransformer(StandardScaler()), {type(self).__name__}())"
         cut = "Scale them: "
@@ -217,7 +217,7 @@ class BaseRNN(Versioned, BaseEstimator):
         return advice
 
     def _learn_vocabulary(self, sequences, X):
-        """Learn which tokens there are, and which of them came once only."""
+        """Learn the vocabulary; return which of its tokens occur only once."""
         self.__dict__.pop("vocabulary_", None)
         if not sequences.is_tokens:
             return None
@@ -230,7 +230,7 @@ class BaseRNN(Versioned, BaseEstimator):
         return len(self.vocabulary_) + 1
 
     def _encode(self, sequences):
-        """Turn tokens into codes; 0 is the code of what the vocabulary does not hold."""
+        """Return the codes of tokens; 0 is the code of tokens that are not in the vocabulary."""
         if not sequences.is_tokens:
             return sequences
         return sequences.with_values(code_tokens(sequences.values, self.vocabulary_))
@@ -261,7 +261,7 @@ class BaseRNN(Versioned, BaseEstimator):
         Parameters
         ----------
         deep : bool, default=True
-            Whether to return callbacks by their names besides, as ``callbacks__<name>``, and their
+            Whether to return callbacks by their names as well, as ``callbacks__<name>``, and their
             parameters, as ``callbacks__<name>__<parameter>``. The name is that of the class, unless
             `callbacks` holds pairs of a name and a callback.
 
@@ -284,8 +284,8 @@ class BaseRNN(Versioned, BaseEstimator):
         Parameters
         ----------
         **params
-            By their names; ``callbacks__<name>__<parameter>`` is one of a callback, see `get_params`. A
-            callback that is set to None is left out.
+            Parameters by name; ``callbacks__<name>__<parameter>`` is one of a callback, see `get_params`. A
+            callback that is set to None is removed.
 
         Returns
         -------
@@ -309,12 +309,12 @@ class BaseRNN(Versioned, BaseEstimator):
     def _check_parameters(self):
         rules = RULES | self._extra_rules
         for name, value in self.get_params(deep=False).items():
-            if name in rules:  # a subclass may have parameters of its own
+            if name in rules:  # a subclass may have more parameters
                 rules[name].check(name, value)
 
     @fair_threads(lends=True)
     def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, goes_on, epochs, classes=None):
-        """Check everything, then train; the estimator changes only if all went well."""
+        """Check everything, then train; on an error the estimator is unchanged."""
         self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
@@ -339,7 +339,7 @@ class BaseRNN(Versioned, BaseEstimator):
             sequences, codes, weights, kept = _drop_weightless(sequences, codes, weights, kept, per_step)
             groups = None if groups is None else groups[rows[kept]]
             if weights is not None:
-                weights = weights / weights.mean()  # what counts is how they compare
+                weights = weights / weights.mean()  # only their ratios count
             rare = None if goes_on else self._learn_vocabulary(sequences, X)
             sequences = self._encode(sequences)
             held_out = self._read_validation(*validation)
@@ -352,26 +352,26 @@ class BaseRNN(Versioned, BaseEstimator):
         return self
 
     def _read_validation(self, X, y):
-        """Read what is to be validated on, as what is trained on was read."""
+        """Read the validation data in the same way as the training data."""
         if X is None and y is None:
             return None
         if X is None or y is None:
-            raise ValueError("X_val and y_val belong together, but only one of them is given.")
+            raise ValueError("X_val and y_val belong together, but only one of them is passed.")
         try:
             dataset = self._read_held_out(X, y)
         except UnseenLabelsError as error:
             raise ValueError(
                 f"y_val holds labels that y lacks: {error.unseen}. Leave their sequences out of X_val and "
                 "y_val, or have such labels in y, too."
-            ) from None  # whose advice is for y
+            ) from None  # its advice is for y
         except (TypeError, ValueError) as error:
             raise type(error)(f"For X_val and y_val: {error}") from error
         if len(dataset.targets) < 2:
-            raise ValueError("X_val and y_val hold a single target; to score it takes at least 2.")
+            raise ValueError("X_val and y_val hold a single target; scoring requires at least 2.")
         return dataset
 
     def _as_given(self, sequences, targets, weights=None, rows=None):
-        """Put what was read into the form that scorers take: padding is gone."""
+        """Return data in the form that scorers take, without padding."""
         if self._per_step:
             targets, weights = (
                 None if a is None else object_array(np.split(a, sequences.offsets[1:-1]))
@@ -395,7 +395,7 @@ class BaseRNN(Versioned, BaseEstimator):
         return weights
 
     def _prepare(self, device, rare, goes_on):
-        """Make a network and its net, or check that those there can be trained further."""
+        """Make a network and its skorch net, or check that the existing ones can be trained further."""
         architecture = self._describe_architecture()
         setup = {name: getattr(self, name) for name in (*_FIXED, "learning_rate", "clip_norm")}
         if goes_on:
@@ -432,7 +432,7 @@ class BaseRNN(Versioned, BaseEstimator):
         return architecture
 
     def _make_net(self, device, stream, weights=None):
-        """Make a network, new or with weights from a state, and the net to train it with."""
+        """Make a network, new or with weights from a state, and the skorch net that trains it."""
         dtype, of_kernels = resolve_dtype(self._setup["dtype"], device, fall_back=weights is not None)
         is_own = all(map(is_own_class, self._network.values()))
         # An orthogonal matrix has other bits on another number of threads.
@@ -443,7 +443,7 @@ class BaseRNN(Versioned, BaseEstimator):
             else:
                 with (
                     nullcontext() if is_own else stream.lent()
-                ):  # a user's class draws before it is given them
+                ):  # a user's class draws before it gets its weights
                     network = self._network_class.from_weights(weights, device, dtype, **self._network)
             network.set_kernel_dtype(of_kernels)
             self.net_ = make_net(
@@ -455,7 +455,7 @@ class BaseRNN(Versioned, BaseEstimator):
                 clip_norm=self._setup["clip_norm"],
                 stream=stream,
                 title=type(self).__name__,
-                device=str(device),  # as skorch has it
+                device=str(device),  # as in skorch
                 batch_size=1,
                 verbose=0,
             )
@@ -475,24 +475,24 @@ class BaseRNN(Versioned, BaseEstimator):
     def _train(
         self, dataset, validation, groups, epochs, checkpoint=None, given=None, everything=None, save=None
     ):
-        """Train the network; to stop early, find out first for how many epochs.
+        """Train the network; with early stopping, first find the number of epochs.
 
         Parameters
         ----------
         dataset, validation : SequenceDataset or the like
-            What to train on, and what to validate on, if it is there; see also `everything`.
+            Training data, and validation data or None; see also `everything`.
         groups : ndarray or None
-            What `dataset` is cut by, to set a part aside.
+            Groups by which a part of `dataset` is set aside.
         epochs : int
             Number of epochs.
         checkpoint : path, optional
-            Where training goes on from.
+            File from which training resumes.
         given : Given, optional
-            Sequences and targets in the user's form, for scorers.
+            Sequences and targets in a form that scorers take.
         everything : SequenceDataset or the like, optional
-            What to train on at last, where `validation` is a part of it that `dataset` lacks.
+            What to train on in the end, if `validation` is a part of it that `dataset` lacks.
         save : callable, optional
-            Called when all is done but the checkpoint removed.
+            Called at the end, before the checkpoint is removed.
         """
         if checkpoint is not None:
             checkpoint = self._open_checkpoint(checkpoint, dataset, validation, groups, epochs)
@@ -538,7 +538,7 @@ class BaseRNN(Versioned, BaseEstimator):
         if save is not None:
             save()
         if checkpoint is not None and not net.was_interrupted:
-            checkpoint.remove()  # last: if the model cannot be saved, training goes on from it
+            checkpoint.remove()  # last: if the model cannot be saved, training can resume from it
 
     def _set_up(self, dataset, callbacks):
         n = len(dataset)
@@ -547,7 +547,7 @@ class BaseRNN(Versioned, BaseEstimator):
         self.net_.initialize_callbacks()
 
     def _open_checkpoint(self, path, dataset, validation, groups, epochs):
-        """Open the file that training goes on from, if it is there and of this training."""
+        """Open the checkpoint from which training resumes, if it exists and belongs to this training."""
         identity = {"the estimator": type(self)} | {
             name: value for name, value in self.get_params(deep=False).items() if name not in _FREE
         }
@@ -568,7 +568,7 @@ class BaseRNN(Versioned, BaseEstimator):
         if checkpoint.n_epochs >= epochs:
             raise ValueError(
                 f"checkpoint {str(path)!r} is in epoch {checkpoint.n_epochs + 1}, but max_iter is {epochs}. "
-                "Give a larger max_iter, or delete the file to begin anew."
+                "Set a larger max_iter, or delete the file to start from scratch."
             )
         self._seed = checkpoint.seed
         if checkpoint.goes_on and self.verbose:
@@ -577,9 +577,9 @@ class BaseRNN(Versioned, BaseEstimator):
         return checkpoint
 
     def _split(self, dataset, groups):
-        """Set sequences aside for validation, and say which; they are copied, the others are not.
+        """Set sequences aside for validation, and return which; they are copied, the others are not.
 
-        A network that goes on with the same data sets the same ones aside.
+        A fit that continues with the same data sets the same ones aside.
         """
         if groups is not None:
             is_held = _choose_groups(groups, self.validation_fraction, np.random.RandomState(self._seed))
@@ -600,7 +600,7 @@ class BaseRNN(Versioned, BaseEstimator):
             there = "is 1 sample (a sequence)" if n == 1 else f"are {n} sequences"
             raise ValueError(
                 f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to train "
-                f"on: there {there}. Give more, or set early_stopping=False."
+                f"on: there {there}. Pass more, or set early_stopping=False."
             )
         strata = self._strata(dataset)
         if strata is not None:
@@ -613,13 +613,13 @@ class BaseRNN(Versioned, BaseEstimator):
         return None
 
     def _score_held_out(self, dataset, given, module):
-        """Return what an epoch is judged by."""
+        """Return the validation score of an epoch."""
         if self.scoring == "loss":
             return -self.net_.history[-1]["valid_loss"]  # has just been computed
         return apply_scorer(self.scoring, self, given)
 
     def _write_down(self):
-        """Copy what training learnt about itself into plain attributes."""
+        """Copy the history of training to plain attributes."""
         history = self.net_.history
         if len(history) and "dur" not in history[-1]:
             del history[-1]  # the epoch that was interrupted
@@ -638,42 +638,43 @@ class BaseRNN(Versioned, BaseEstimator):
 
     @fair_threads()
     def _answer(self, X, method):
-        """Give the head's answers for X in the user's order, and the sequences that they are for."""
-        if not hasattr(self, "module_"):  # asking scikit-learn takes longer than a short prediction may
+        """Return the predictions of the head for X in the user's order, and the sequences as read."""
+        if not hasattr(self, "module_"):  # scikit-learn's check alone takes longer than a short prediction
             check_is_fitted(self, "module_")
         sequences = self._read_inputs(X)
         return answer(self.module_, SequenceDataset(sequences, per_step=self._per_step), method), sequences
 
     def _code_condition(self, condition, n_sequences):
-        """Bring what sequences are conditioned on into the form that the network takes."""
+        """Convert a condition to the form that the network takes."""
         return None
 
     def _read_inputs(self, X):
-        """Bring X into the form that the network reads."""
+        """Convert X to the form that the network reads."""
         return self._encode(self._read(X, reset=False))
 
     def _cut(self, flat, sequences, X):
-        """Cut answers for all steps into one array a sequence; into one array if X was one."""
+        """Split predictions of all steps into one array per sequence; return one array if X was one."""
         if array_shape(X) is not None and self.padding_value is None:
             return flat.reshape(len(sequences), -1, *flat.shape[1:])
         return object_array(np.split(flat, sequences.offsets[1:-1]))
 
     @fair_threads()
     def hidden_states(self, X, *, per_step=None):
-        """Give what the recurrent layers make of each sequence, or of each step: what the output layer reads.
+        """Return the hidden states of each sequence, or of each step: what the output layer reads.
 
-        It is what the top layer puts out, D numbers: ``hidden_size``, or twice that with
-        ``bidirectional=True``, the forward direction first. A Jordan network is different: its top layer puts
-        out scores, and these are given, one for each class or output, of both directions side by side.
+        A state is the output of the top layer, D numbers: ``hidden_size``, or twice that with
+        ``bidirectional=True``, the forward direction first. A Jordan network is different: the output of its
+        top layer is scores, and these are returned, one for each class or output, of both directions side by
+        side.
 
         Parameters
         ----------
         X : sequences in any form
             See :meth:`fit`.
         per_step : bool, optional
-            Whether to give one vector a step, or one a sequence. By default what the estimator answers:
-            sequences, or steps. The vector of a sequence is pooled as `pooling` says; in an estimator that
-            answers steps it is what each direction puts out when it has read the whole sequence.
+            Whether to return one vector per step, or one per sequence. By default as the estimator predicts:
+            for sequences, or for steps. The vector of a sequence is pooled by `pooling`; in an estimator that
+            predicts steps it is the output of each direction after it has read the whole sequence.
 
         Returns
         -------
@@ -714,7 +715,7 @@ class BaseRNN(Versioned, BaseEstimator):
 
     @fair_threads()
     def __getstate__(self):
-        """Give the state as NumPy arrays and plain Python; the optimizer's memory is left out."""
+        """Return the state as NumPy arrays and plain Python objects, without the optimizer's state."""
         state = super().__getstate__()
         if "module_" in state:
             state["_schedules"] = copy.deepcopy(state.pop("net_").schedules)
@@ -731,7 +732,7 @@ class BaseRNN(Versioned, BaseEstimator):
 
     @fair_threads()
     def __setstate__(self, state):
-        """Build the network anew and give it its weights, on a device that is there."""
+        """Build the network again with its weights, on a device that is available."""
         state = dict(state)
         weights, frozen = state.pop("_weights", None), state.pop("_frozen", ())
         super().__setstate__(state)
@@ -757,27 +758,27 @@ class BaseRNN(Versioned, BaseEstimator):
 
 
 def code_tokens(tokens, vocabulary):
-    """Give the place of each token in a sorted vocabulary, counted from 1; 0 for what it does not hold."""
+    """Return the position of each token in a sorted vocabulary, counted from 1; 0 if it is not in it."""
     codes = np.searchsorted(vocabulary, tokens)
     codes[codes == len(vocabulary)] = 0
     return np.where(vocabulary[codes] == tokens, codes + 1, 0)
 
 
 def _is_table(X, sequences):
-    """Whether X is a 2-D array of numbers or a DataFrame, whose columns scikit-learn keeps count of."""
+    """Return whether X is a 2-D array of numbers or a DataFrame, whose columns scikit-learn counts."""
     shape = array_shape(X)
     return shape is not None and len(shape) == 2 and not sequences.is_tokens
 
 
 def _is_nested_table(X, sequences):
-    """Whether X is a list of equally long lists of floats, which scikit-learn reads as a 2-D array."""
+    """Return whether X is a list of equally long lists of floats, which scikit-learn reads as a 2-D array."""
     if not isinstance(X, list) or not isinstance(X[0], list) or np.ndim(X[0]) != 1:
         return False
     return sequences.n_features == 1 and len(np.unique(sequences.lengths)) == 1
 
 
 def count_padded_steps(X, padding_value):
-    """Count the steps of sequences, padding included, of one array with all, or of each; None without any."""
+    """Return the number of steps with padding, of one array or of each sequence; None without padding."""
     shape = getattr(X, "shape", ())
     if len(shape) > 1:
         return shape[1]
@@ -789,18 +790,18 @@ def count_padded_steps(X, padding_value):
 
 
 def _are_same(a, b):
-    """Whether two parameters are equal; bound options are compared one by one."""
+    """Return whether two parameters are equal; bound options are compared one by one."""
     if isinstance(a, partial) and isinstance(b, partial):
         return (a.func, a.args, a.keywords) == (b.func, b.args, b.keywords)
     return a == b
 
 
 def _check_groups(groups, validation, sequences):
-    """Check what says where sequences come from."""
+    """Check the groups of the sequences."""
     if groups is None:
         return None
     if any(part is not None for part in validation):
-        raise ValueError("Give X_val and y_val, or validation_groups to set sequences aside by, not both.")
+        raise ValueError("Pass X_val and y_val, or validation_groups to set sequences aside by, not both.")
     with reading("validation_groups"):
         groups = column_or_1d(groups)
     check_same_number(groups, sequences, "validation_groups")
@@ -813,7 +814,7 @@ def _check_groups(groups, validation, sequences):
 
 
 def _choose_groups(groups, fraction, rng):
-    """Choose groups at random, together near a share of the sequences; say of each whether it is in one."""
+    """Choose groups at random with about a share of the sequences; return a mask of the sequences."""
     codes = np.unique(groups, return_inverse=True)[1]
     counts, n = np.bincount(codes), len(groups)
     wanted = max(2, round(fraction * n))  # R^2 needs two
@@ -826,14 +827,14 @@ def _choose_groups(groups, fraction, rng):
     if len(counts) < 2 or counts[held].sum() < 2:
         raise ValueError(
             f"validation_groups names {len(counts)} group(s) for {n} sequences: whole groups cannot be set "
-            "aside so that at least 2 sequences are validated on and some are left to train on. Give more "
+            "aside so that at least 2 sequences are validated on and some are left to train on. Pass more "
             "groups, X_val and y_val, or set early_stopping=False."
         )
     return held[codes]
 
 
 def _drop_weightless(sequences, targets, weights, index, per_step):
-    """Leave out sequences without any weight, as if they had not been given; `index` says which are there."""
+    """Drop sequences of zero weight, as if they had not been passed; `index` holds the indices of all."""
     if weights is None:
         return sequences, targets, weights, index
     heaviest = np.maximum.reduceat(weights, sequences.offsets[:-1]) if per_step else weights

@@ -15,16 +15,15 @@ from sklearn_rnn.nn.native.library import fair_threads
 
 
 class RNNClassifier(ClassifierMixin, BaseRNN):
-    """Recurrent network that gives each sequence a label (many to one).
+    """Recurrent network that predicts a label for each sequence (many to one).
 
-    Sequences may differ in length; see :meth:`fit` for the forms they may have. Besides one label a
-    sequence, `y` may hold several: a 2-D array of zeros and ones (multi-label) or of classes
-    (multi-output).
+    Sequences may differ in length; see :meth:`fit` for the forms they may have. Instead of one label per
+    sequence, `y` may hold several: a 2-D array of zeros and ones (multi-label) or of classes (multi-output).
 
     Parameters
     ----------
     cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="gru"
-        The recurrence. A class derived from `sklearn_rnn.nn.Cell` is used as it is.
+        Type of the recurrent cell. A class derived from `sklearn_rnn.nn.Cell` is used unchanged.
     hidden_size : int, default=64
         Width H of the recurrent state.
     num_layers : int, default=1
@@ -32,22 +31,22 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     bidirectional : bool, default=False
         Whether each layer also reads the sequence from its end.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+        Activation function of the hidden layer, for cells that take one: Elman's and Jordan's.
     dropout : float in [0, 1), default=0.0
-        Probability with which, in training, a number that goes from one layer to the next (embedding,
-        recurrent layers, output layer) is set to zero.
+        Probability with which a number passed from one layer to the next (embedding, recurrent layers, output
+        layer) is set to zero in training.
     embedding_size : int, optional
-        Width of the learnt vectors that stand for tokens. By default tokens are one-hot (computed by
-        index, never as a wide array). Without effect on numeric sequences.
+        Width of the learnt vectors that represent tokens. By default tokens are one-hot (computed by index,
+        never as a wide array). No effect on numeric sequences.
     pooling : {"last", "mean", "max", "attention"}, default="last"
         How the outputs of a sequence's steps become one vector.
     head : "auto" or Head subclass, default="auto"
-        The output layer and its loss; a class derived from `sklearn_rnn.nn.Head` replaces the one that
-        fits the target.
+        The output layer and its loss. By default they are chosen by the type of the target; a class derived
+        from `sklearn_rnn.nn.Head` replaces them.
     max_iter : int, default=50
         Number of epochs.
     batch_size : int or "all", default=32
-        Number of sequences in a batch. Batches hold sequences of similar length, drawn anew each epoch.
+        Number of sequences in a batch. Batches hold sequences of similar length, drawn again in each epoch.
     learning_rate : float, default=0.003
         Step size of the optimizer.
     optimizer : {"adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"} or callable, default="adam"
@@ -62,72 +61,74 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         multiples of it. The state is carried on.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the sequences aside and to stop when `scoring` on them has not
-        improved by `tol` for `n_iter_no_change` epochs. The network is then trained again, from the beginning
-        and on all sequences, as far as was best: up to the last epoch that was nearly as good as the best,
-        and until the training loss is as small as it was then; see the user guide. With `X_val`, or with
-        `callbacks` that do more than look on, it gets the weights of the best epoch, `best_epoch_`, instead.
-        A single epoch is trained on everything.
+        improved by `tol` for `n_iter_no_change` epochs. The network is then trained again from scratch on all
+        sequences, up to the last epoch that was nearly as good as the best, and until the training loss is as
+        small as it was then; see the user guide. With `X_val`, or with `callbacks` that do more than observe,
+        the weights of the best epoch, `best_epoch_`, are restored instead. A single epoch is trained on all
+        sequences.
     scoring : str, callable or None, default="loss"
-        What `early_stopping` goes by and `validation_scores_` holds: "loss", the negative loss; the name of a
-        scorer (see `sklearn_rnn.metrics.get_scorer_names`); a callable ``scorer(estimator, X, y)``, of which
-        larger values are better; or None, the estimator's own `score`.
+        The score that `early_stopping` monitors and `validation_scores_` holds: "loss", the negative loss;
+        the name of a scorer (see `sklearn_rnn.metrics.get_scorer_names`); a callable
+        ``scorer(estimator, X, y)``, for which larger values are better; or None, the estimator's own `score`.
     validation_fraction : float in (0, 1), default=0.1
         Share of the sequences set aside by `early_stopping`.
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which `early_stopping` stops; on little data there are as
-        many more as 300 updates of the weights take.
+        Number of epochs without improvement after which `early_stopping` stops. On small data sets it also
+        waits for 300 updates of the weights without improvement.
     tol : float, default=1e-4
-        An improvement of the validation score by less than this is none.
+        An improvement of the validation score by less than this does not count.
     class_weight : dict, "balanced" or None, default=None
-        Weight of each label; "balanced" makes all labels weigh the same in total.
+        Weight of each label; "balanced" gives all labels the same total weight.
     warm_start : bool, default=False
-        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+        Whether a further call of `fit` continues to train the network for another `max_iter` epochs.
     padding_value : float or str, optional
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
         str is the padding of text: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
-        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+        Device to compute on. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
-        Type of the weights and of all computation. "float64" is slower; it serves comparisons. "bfloat16" is
-        mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
-        that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
+        Type of the weights and of all computation. "float64" is slower and meant for comparisons. "bfloat16"
+        is mixed precision on a GPU: the recurrent kernels compute with 16 bits, everything else with 32.
+        "auto" is "bfloat16" on a GPU with hardware support for it, else "float32". `X` is read as float32 in
+        any case.
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
-        ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. Callbacks are copied, but not the objects that they hold;
+        the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.
     verbose : int, default=0
-        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+        1 shows a progress bar if training takes longer than a moment, 2 prints a line per epoch.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,), list of ndarray, or ndarray of shape (n_outputs, 2)
-        The labels; for several outputs a list with the labels of each; if these are all 0 and 1 (multi-label)
+        The labels; for several outputs a list with the labels of each; for multi-label targets (all 0 and 1)
         an array with a row for each.
     n_features_in_ : int
         Number of features d; the number of columns if X was a 2-D array or a DataFrame; 1 for tokens.
     feature_names_in_ : ndarray of str
-        Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
-        DataFrames or on `Sequences` with names, all of which are str.
+        Names of the features, or of the columns of a 2-D table. Defined only after a fit on a DataFrame, a
+        list of DataFrames or `Sequences` with names, if all names are str.
     vocabulary_ : ndarray of shape (n_tokens,)
         The distinct tokens seen in training, sorted; only if X held tokens.
     n_iter_ : int
-        Number of epochs trained; with `early_stopping`, before training on everything.
+        Number of epochs trained; with `early_stopping`, those before training on all sequences.
     loss_curve_ : list of float
         Mean training loss of each epoch.
     best_loss_ : float
         The smallest of `loss_curve_`.
     validation_scores_ : list of float or None
-        What `scoring` says of the validation set after each epoch: of `X_val`, or with `early_stopping`.
+        The score of the validation set after each epoch, by `scoring`. None if neither `X_val` nor
+        `early_stopping` is used.
     best_epoch_ : int
         The epoch with the best of `validation_scores_`, counted from 1; only with `early_stopping`.
     history_ : list of dict
-        All that was recorded in each epoch. A file keeps losses, scores and what callbacks wrote.
+        Everything recorded in each epoch. A saved estimator keeps losses, scores and what callbacks recorded.
     module_ : torch.nn.Module
         The trained network.
     net_ : skorch.NeuralNet
-        The net that trained it.
+        The skorch net that trained the network.
 
     See Also
     --------
@@ -197,19 +198,19 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             - list, tuple or object array of float arrays (n_steps_i, n_features), or (n_steps_i,);
             - float array (n_sequences, n_steps, n_features);
             - 2-D numeric array or DataFrame (n_sequences, n_steps): series of one feature;
-            - list of str: tokens, one character a step;
-            - list of lists of str, list of 1-D integer arrays: tokens, one word or code a step;
+            - list of str: tokens, one character per step;
+            - list of lists of str, list of 1-D integer arrays: tokens, one word or code per step;
             - `Sequences`; masked arrays, whose trailing masked steps are padding.
         y : array of shape (n_sequences,) or (n_sequences, n_outputs)
             Labels of any type.
         sample_weight : array of shape (n_sequences,), optional
             Weights of the sequences.
         X_val, y_val : like `X` and `y`, optional
-            Data to validate on: scored after each epoch, in `validation_scores_`, and what `early_stopping`
-            goes by instead of a part of `X`.
+            Validation data. They are scored after each epoch (see `validation_scores_`), and `early_stopping`
+            uses them instead of a part of `X`.
         validation_groups : array of shape (n_sequences,), optional
-            Where each sequence comes from (a patient, a machine). What `early_stopping` sets aside of `X` to
-            validate on is then all that comes from some of these, near `validation_fraction` in number.
+            Group of each sequence, such as a patient or a machine. `early_stopping` then sets whole groups
+            aside, with about `validation_fraction` of the sequences.
 
         Returns
         -------
@@ -219,7 +220,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, `X` or `y` is not legal; the estimator is then as it was.
+            If a parameter, `X` or `y` is not valid; the estimator is then unchanged.
         """
         validation = X_val, y_val, validation_groups
         return self._fit(X, y, sample_weight, validation, goes_on=self.warm_start, epochs=self.max_iter)
@@ -232,7 +233,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         X, y
             See :meth:`fit`.
         classes : array of shape (n_classes,), optional
-            All labels that may ever come; used by the first call, if `y` does not hold them all.
+            All labels that may ever occur; used in the first call, if `y` does not hold them all.
         sample_weight
             See :meth:`fit`.
 
@@ -263,7 +264,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
             if self._target_type == "single":
                 self.classes_ = np.unique(y) if classes is None else read_classes(classes)
             elif self._target_type == "multilabel-indicator":
-                # One row an output: in np.arange(2) scorers of two outputs would see a binary target.
+                # One row per output: in np.arange(2) scorers of two outputs would see a binary target.
                 self.classes_ = np.tile([0, 1], (y.shape[1], 1))
             else:
                 self._target_type = "multioutput"
@@ -300,7 +301,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         return codes if codes.ndim == 1 else None
 
     def predict(self, X):
-        """Give the label of each sequence.
+        """Predict the label of each sequence.
 
         Parameters
         ----------
@@ -310,7 +311,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         Returns
         -------
         ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
-            Labels, of the type that `y` had; 0 and 1 if it was multi-label.
+            Labels of the same type as `y` in training; 0 and 1 if it was multi-label.
         """
         answers, _ = self._answer(X, "predict")
         if self._target_type == "single":
@@ -320,7 +321,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         return np.column_stack([k[column] for column, k in zip(answers.T, self.classes_, strict=True)])
 
     def predict_proba(self, X):
-        """Give the probability of each label for each sequence.
+        """Predict the probability of each label for each sequence.
 
         Parameters
         ----------
@@ -338,7 +339,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         return probabilities
 
     def predict_log_proba(self, X):
-        """Give the logarithm of :meth:`predict_proba`.
+        """Predict the logarithms of the probabilities of :meth:`predict_proba`.
 
         Parameters
         ----------
@@ -360,7 +361,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
 
     @fair_threads()
     def score(self, X, y, sample_weight=None):
-        """Give the accuracy: the share of sequences whose labels are all right.
+        """Return the accuracy: the share of sequences whose labels are all correct.
 
         Parameters
         ----------
@@ -394,6 +395,6 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     def __sklearn_tags__(self):
         """Describe the estimator to scikit-learn."""
         tags = super().__sklearn_tags__()
-        # A weight of a class is one of the sequence, and with several labels that would have several.
+        # The weight of a class is that of its sequence, which would have several with several labels.
         tags.classifier_tags.multi_label = tags.target_tags.multi_output = self.class_weight is None
         return tags

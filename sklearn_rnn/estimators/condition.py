@@ -1,4 +1,4 @@
-"""Conditions: a label or a vector for each sequence, brought into the form that networks take."""
+"""Conditions: a label or a vector for each sequence, converted to the form that networks take."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def read_condition(condition, name="condition"):
     condition : array-like of shape (n,) or (n, p), or a single label
         Labels are str, int or bool, and have one axis. Vectors are numbers with two axes, or floats with one.
     name : str, default="condition"
-        What error messages call it.
+        Name of the condition in error messages.
 
     Returns
     -------
@@ -25,7 +25,7 @@ def read_condition(condition, name="condition"):
     Raises
     ------
     TypeError
-        If it holds something else.
+        If it does not hold labels or vectors.
     ValueError
         If an entry is missing or not finite, or if entries differ in kind or length.
 
@@ -71,32 +71,32 @@ def read_condition(condition, name="condition"):
 
 
 def code_condition(values, classes, n_features, owner, name="condition"):
-    """Bring what was read into the form that a network was made for.
+    """Convert labels or vectors to the form that a network was made for.
 
     Parameters
     ----------
     values : ndarray
-        What `read_condition` gave.
+        Labels or vectors, as `read_condition` returns them.
     classes : ndarray of shape (n_classes,), or None
-        The labels of training; None if these were vectors.
+        The labels of training; None if conditions were vectors.
     n_features : int
         Width p of a vector, or the number of classes.
     owner : object
         The estimator.
     name : str, default="condition"
-        What error messages call it.
+        Name of the condition in error messages.
 
     Returns
     -------
     ndarray of float32 of shape (n, p)
-        Vectors as they are, a single one as (1, p); labels as one-hot.
+        Vectors unchanged, a single one as (1, p); labels as one-hot vectors.
 
     Raises
     ------
     TypeError
         If training had another kind of condition.
     ValueError
-        If labels were not there in training, or if vectors have another width.
+        If a label did not occur in training, or if vectors have another width.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def code_condition(values, classes, n_features, owner, name="condition"):
                 f"{n_features}."
             )
         if n_features > 1 and values.shape == (n_features, 1):
-            values = values.T  # a single vector was given with one axis
+            values = values.T  # a single vector was passed with one axis
         if values.shape[1] != n_features:
             raise ValueError(
                 f"{name} has vectors of width {values.shape[1]}, but {type(owner).__name__} was fitted with "
@@ -129,7 +129,7 @@ def code_condition(values, classes, n_features, owner, name="condition"):
             f"{_name_some(classes)}."
         )
     is_known = np.zeros(len(values), dtype=bool)
-    if (values.dtype.kind == "U") == (classes.dtype.kind == "U"):  # NumPy takes 1 and "1" for the same
+    if (values.dtype.kind == "U") == (classes.dtype.kind == "U"):  # NumPy treats 1 and "1" as equal
         is_known = np.isin(values, classes)
     for i in np.flatnonzero(~is_known):
         problems.add(
@@ -145,24 +145,24 @@ def _name_some(classes):
 
 
 def check_prior(prior, n_classes):
-    """Give the logarithms of shares of the classes.
+    """Return the logarithms of the shares of the classes.
 
     Parameters
     ----------
     prior : array-like of shape (n_classes,)
-        Numbers that are not negative, in the order of the classes; only how they compare counts.
+        Non-negative numbers, in the order of the classes; only their ratios count.
     n_classes : int
         Number of classes.
 
     Returns
     -------
     ndarray of shape (n_classes,)
-        Logarithms, of zero minus infinity.
+        Logarithms; minus infinity for zero.
 
     Raises
     ------
     ValueError
-        If these are not such numbers, or all are zero.
+        If `prior` does not hold such numbers, or all are zero.
 
     Examples
     --------

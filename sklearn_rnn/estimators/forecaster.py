@@ -1,4 +1,4 @@
-"""Forecasts: what comes after the end of a series of numbers."""
+"""Forecasts of the next steps of series of numbers."""
 
 import numbers
 import warnings
@@ -32,48 +32,48 @@ from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.nn.roll_out import roll_out
 from sklearn_rnn.training import resolve_device
 
-_OVERLAP = 8  # windows of training that a step is in, at most
+_OVERLAP = 8  # largest number of training windows that contain a step
 
 
 class RNNForecaster(BaseRNN):
     """Forecaster: the next steps of one series, or of each of several.
 
-    It learns from windows of the series, at each step of which the next one is to be told (or the next
-    `horizon` ones). What is predicted is all features of the series; what is known ahead, such as the day of
-    the year, is given beside them as `exogenous`.
+    It learns from windows of the series; at each step of a window the target is the next step (or the next
+    `horizon` steps). All features of the series are predicted; features that are known ahead, such as the day
+    of the year, are passed separately as `exogenous`.
 
     Parameters
     ----------
     horizon : int, default=1
-        How many steps `predict` gives and `score` judges if not told otherwise; with ``strategy="direct"``
-        what the network answers at once, and so the most that there is.
+        Default number of steps that `predict` returns and `score` evaluates; with ``strategy="direct"`` the
+        number of steps that the network predicts at once, and so the largest possible number.
     strategy : {"recursive", "direct"}, default="recursive"
-        Whether the network tells the next step and reads its own answer to go on, as far as you like; or all
-        `horizon` steps at once.
+        "recursive" predicts the next step and reads its own prediction to continue, for any number of steps;
+        "direct" predicts all `horizon` steps at once.
     output : {"point", "gaussian", "quantile"}, default="point"
-        What the network tells of a step: a number; a mean and a standard deviation; or `quantiles`.
+        What the network predicts for a step: a number; a mean and a standard deviation; or `quantiles`.
     quantiles : sequence of float, default=(0.1, 0.5, 0.9)
-        Their levels. Only for ``output="quantile"``.
+        Levels of the quantiles. Only for ``output="quantile"``.
     loss : {"squared_error", "absolute_error"}, default="squared_error"
-        What makes a point good: the first tends to the mean, the second to the median. Only for
+        The loss of a point: the first leads to the mean, the second to the median. Only for
         ``output="point"``.
     context_length : int, default=64
-        Number of steps that are read before a forecast, at most; and of a window in training.
+        Largest number of steps that are read before a forecast, and of steps of a window in training.
     scaling : {"global", "series"} or None, default="global"
-        Which mean is taken off, and by which standard deviation values are divided: those of all series
-        together, or each series' own. A model of one series keeps those of training in either case. None for
-        series that are scaled already.
+        Mean that is subtracted from the values and standard deviation by which they are divided: those of all
+        series together, or those of each series. A model of one series keeps those of training in either
+        case. None for series that are already scaled.
     cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="gru"
-        The recurrence. A class derived from `sklearn_rnn.nn.Cell` is used as it is.
+        Type of the recurrent cell. A class derived from `sklearn_rnn.nn.Cell` is used unchanged.
     hidden_size : int, default=64
         Width H of the recurrent state.
     num_layers : int, default=1
         Number of recurrent layers, stacked.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+        Activation function of the hidden layer, for cells that take one: Elman's and Jordan's.
     dropout : float in [0, 1), default=0.0
-        Probability with which, in training, a number that goes from one layer to the next (embedding,
-        recurrent layers, output layer) is set to zero.
+        Probability with which a number passed from one layer to the next (embedding, recurrent layers, output
+        layer) is set to zero in training.
     max_iter : int, default=50
         Number of epochs.
     batch_size : int or "all", default=32
@@ -90,70 +90,71 @@ class RNNForecaster(BaseRNN):
     early_stopping : bool, default=False
         Whether to set the last `validation_fraction` of the steps of each series aside and to stop when
         `scoring` on them has not improved by `tol` for `n_iter_no_change` epochs. The network is then trained
-        again, from the beginning and on all steps, as far as was best: up to the last epoch that was nearly
-        as good as the best, and until the training loss is as small as it was then; see the user guide. With
-        `callbacks` that do more than look on, it gets the weights of the best epoch, `best_epoch_`, instead.
-        A single epoch is trained on everything.
+        again from scratch on all steps, up to the last epoch that was nearly as good as the best, and until
+        the training loss is as small as it was then; see the user guide. With `callbacks` that do more than
+        observe, the weights of the best epoch, `best_epoch_`, are restored instead. A single epoch is trained
+        on all steps.
     scoring : str, callable or None, default="loss"
-        What `early_stopping` goes by and `validation_scores_` holds: "loss", the negative loss; None, the
-        negative mean absolute error of forecasts of `horizon` steps, as of `score`; the name of a scorer of
-        scikit-learn, such as "r2"; or a callable ``scorer(estimator, X, y)``, as `make_scorer` makes them:
-        ``estimator.predict(X)`` returns the forecasts of `horizon` steps from each step on that is set aside,
-        of shape (n_forecasts * horizon, n_features), and `y` what came.
+        The score that `early_stopping` monitors and `validation_scores_` holds: "loss", the negative loss;
+        None, the negative mean absolute error of forecasts of `horizon` steps, as in `score`; the name of a
+        scorer of scikit-learn, such as "r2"; or a callable ``scorer(estimator, X, y)``, as `make_scorer`
+        returns it: ``estimator.predict(X)`` returns the forecasts of `horizon` steps from each step that is
+        set aside, of shape (n_forecasts * horizon, n_features), and `y` holds the true values.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the steps set aside by `early_stopping`. Series that are too short are trained on whole.
+        Share of the steps set aside by `early_stopping`. Of series that are too short no steps are set aside.
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which `early_stopping` stops; on little data there are as
-        many more as 300 updates of the weights take.
+        Number of epochs without improvement after which `early_stopping` stops. On small data sets it also
+        waits for 300 updates of the weights without improvement.
     tol : float, default=1e-4
-        An improvement of the validation score by less than this is none.
+        An improvement of the validation score by less than this does not count.
     warm_start : bool, default=False
-        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+        Whether a further call of `fit` continues to train the network for another `max_iter` epochs.
     device : str or torch.device, default="auto"
-        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+        Device to compute on. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
-        Type of the weights and of all computation. "float64" is slower; it serves comparisons. "bfloat16" is
-        mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
-        that on a GPU that is made for it, else "float32".
+        Type of the weights and of all computation. "float64" is slower and meant for comparisons. "bfloat16"
+        is mixed precision on a GPU: the recurrent kernels compute with 16 bits, everything else with 32.
+        "auto" is "bfloat16" on a GPU with hardware support for it, else "float32".
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
-        ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. Callbacks are copied, but not the objects that they hold;
+        the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.
     verbose : int, default=0
-        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+        1 shows a progress bar if training takes longer than a moment, 2 prints a line per epoch.
 
     Attributes
     ----------
     mean_, scale_ : ndarray of shape (n_features,)
-        Mean and standard deviation of the features over all series of training.
+        Mean and standard deviation of the features over all training series.
     n_features_in_ : int
         Number of features of a series, all of which are predicted.
     feature_names_in_ : ndarray of str
-        Their names. Only after a fit on DataFrames, or on `Sequences` with names, all of which are str.
+        Names of the features. Defined only after a fit on DataFrames, or on `Sequences` with names, if all
+        names are str.
     n_exogenous_in_ : int
-        Number of features that are known ahead; 0 if there are none.
+        Number of exogenous features; 0 without `exogenous`.
     exogenous_names_in_ : ndarray of str
-        Their names, likewise.
+        Names of the exogenous features, under the same conditions.
     n_iter_, loss_curve_, best_loss_, validation_scores_, history_, module_, net_
         See `RNNRegressor`. Losses are those of the scaled series; a validation score is the negative loss.
 
     See Also
     --------
-    sklearn_rnn.model_selection.backtest : Errors by how many steps ahead, beside those of persistence.
-    sklearn_rnn.preprocessing.SlidingWindow : Windows of long series, for other targets than what comes next.
+    sklearn_rnn.model_selection.backtest : Errors by the number of steps ahead, and those of persistence.
+    sklearn_rnn.preprocessing.SlidingWindow : Windows of long series, for targets other than the next steps.
     RNNRegressor : Other numbers for each sequence, or for each step.
 
     Notes
     -----
-    A list of series and an array with three axes are several series. Anything else is one, so that
-    `sklearn.model_selection.TimeSeriesSplit` cuts it in time. Steps are taken as they follow one another; of
-    an index of dates it is only checked that they increase, that none stands twice, and that those of `X` and
-    `exogenous` agree; a warning says if some are missing among regular ones.
-    The network computes with float32, which has seven digits, but scales are taken off in float64 before.
-    Several features are predicted side by side: given what was read, draws of `sample_paths` are independent
-    between the features of one step.
+    A list of series and an array with three axes are several series. Anything else is one series, so that
+    `sklearn.model_selection.TimeSeriesSplit` splits it in time. Steps are read in their order; an index of
+    dates is only checked: dates must increase, none may occur twice, and those of `X` and `exogenous` must
+    agree; a warning is issued if some are missing among regular ones. The network computes with float32,
+    which has seven digits, but values are scaled in float64 before. Several features are predicted side by
+    side: given the steps that were read, draws of `sample_paths` are independent between the features of one
+    step.
 
     References
     ----------
@@ -176,7 +177,7 @@ class RNNForecaster(BaseRNN):
     >>> model.predict(series[:100], 3).shape, model.predict([series[:100], series[:40]], 3).shape
     ((3,), (2, 3))
 
-    Tomorrow and the day after, with what is likely:
+    Paths for tomorrow and the day after, from a predicted distribution:
 
     >>> days = np.arange(400)
     >>> season = np.column_stack([np.sin(days / 10), np.cos(days / 10)])
@@ -187,7 +188,7 @@ class RNNForecaster(BaseRNN):
     (50, 2)
     """
 
-    # What the base asks of every estimator, and a forecaster has no choice in.
+    # Attributes that the base class needs, and that are not parameters of a forecaster.
     bidirectional = False
     embedding_size = None
     bptt_steps = None
@@ -244,11 +245,11 @@ class RNNForecaster(BaseRNN):
             - list of these, array of shape (n_series, n_steps, n_features), or `Sequences`: several series,
               which may differ in length.
         y : None
-            Of no use, which is warned of: what is to be predicted is X itself.
+            Ignored, with a warning: X itself is predicted.
         exogenous : like `X`, optional
-            What is known ahead, one row for each step of `X`: a calendar, a plan, a price. One array or
-            DataFrame for one series, a list for several. All methods of a model that was fitted with it need
-            it.
+            Features that are known ahead, one row for each step of `X`, such as a calendar, a plan or a
+            price. One array or DataFrame for one series, a list for several. If a model was fitted with it,
+            all its methods require it.
         sample_weight : array of shape (n_series,), optional
             Weights of the series.
 
@@ -260,8 +261,8 @@ class RNNForecaster(BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, `X`, `exogenous` or a weight is not legal, or a series is too short; the estimator
-            is then as it was.
+            If a parameter, `X`, `exogenous` or a weight is not valid, or a series is too short; the estimator
+            is then unchanged.
         """
         return self._fit_series(X, y, exogenous, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
 
@@ -271,8 +272,8 @@ class RNNForecaster(BaseRNN):
         Parameters
         ----------
         X, y, exogenous, sample_weight
-            See :meth:`fit`. `predict` goes on from the series of the last call; `mean_` and `scale_` are
-            those of the first.
+            See :meth:`fit`. `predict` continues the series of the last call; `mean_` and `scale_` are those
+            of the first.
 
         Returns
         -------
@@ -310,7 +311,7 @@ class RNNForecaster(BaseRNN):
         return self
 
     def _note_settings(self, goes_on):
-        """Keep what the network is for, or check that it still is."""
+        """Store the settings that shape the network, or check that they are unchanged."""
         now = {name: getattr(self, name) for name in FORECAST} | {
             "quantiles": tuple(map(float, self.quantiles))
         }
@@ -325,7 +326,7 @@ class RNNForecaster(BaseRNN):
 
     @property
     def _n_ahead(self):
-        """Number of steps that the network answers at once."""
+        """Number of steps that the network predicts at once."""
         return self._settings["horizon"] if self._settings["strategy"] == "direct" else 1
 
     # Reading
@@ -341,7 +342,7 @@ class RNNForecaster(BaseRNN):
         return series, is_one
 
     def _read_known(self, exogenous, lengths, is_one, n_ahead=0, *, reset=False):
-        """Give what is known ahead of so many steps of series and `n_ahead` more; None if nothing is."""
+        """Return the exogenous features of series and of `n_ahead` more steps; None without any."""
         if reset:
             self.n_exogenous_in_ = 0
             self.__dict__.pop("exogenous_names_in_", None)
@@ -351,11 +352,11 @@ class RNNForecaster(BaseRNN):
             what = "a row for each step to come" if n_ahead else "a row for each step of the series"
             raise ValueError(
                 f"exogenous is missing: training had {self.n_exogenous_in_} feature(s) that are known ahead, "
-                f"and {what} is needed. (In scikit-learn's tools this takes metadata routing: "
+                f"and {what} is needed. (In scikit-learn's tools this requires metadata routing: "
                 "set_fit_request(exogenous=True), set_score_request(exogenous=True).)"
             )
         if not reset and not self.n_exogenous_in_:
-            raise ValueError("exogenous is given, but training had none; leave it out.")
+            raise ValueError("exogenous is passed, but training had none; leave it out.")
         known, is_one_known, _ = read_series(exogenous, "exogenous")
         if is_one_known != is_one:
             needed = "one array or DataFrame, as X is" if is_one else "a list with one array a series"
@@ -422,13 +423,13 @@ class RNNForecaster(BaseRNN):
                 )
 
     def _scale_known(self, known):
-        """Give the values of what is known ahead as the network reads them; None if nothing is."""
+        """Return the exogenous features as the network reads them; None without any."""
         if known is None or self._settings["scaling"] is None:
             return None if known is None else known.values.astype(np.float32, copy=False)
         return ((known.values - self._known_mean) / self._known_scale).astype(np.float32)
 
     def _find_scales(self, series, prefixes=None):
-        """Give the means and scales of series, or of several prefixes of each: (n, n_features)."""
+        """Return the means and scales of series, or of several prefixes of each: (n, n_features)."""
         prefixes = [[n] for n in series.lengths] if prefixes is None else prefixes
         n = sum(map(len, prefixes))
         scaling = self._settings["scaling"]
@@ -442,7 +443,7 @@ class RNNForecaster(BaseRNN):
     # Windows
 
     def _remember(self, series, known):
-        """Keep the ends of the series, which `predict` goes on from."""
+        """Store the ends of the series, which `predict` continues."""
         ends = _last_steps(series, self._settings["context_length"])
         self._recent, self._recent_lengths = ends.values, ends.lengths
         self._recent_known = None
@@ -450,7 +451,7 @@ class RNNForecaster(BaseRNN):
             self._recent_known = _last_steps(known, self._settings["context_length"]).values
 
     def _make_datasets(self, series, known, weights, *, is_held_out=False):
-        """Cut windows to train on and, to stop early, to validate on; and forecasts that scorers judge."""
+        """Return windows for training and, with early stopping, for validation; and forecasts for scorers."""
         ahead, size = self._n_ahead, self._settings["context_length"]
         stride = -(-size // _OVERLAP)
         first, scaled = series.offsets[:-1], self._scale_known(known)
@@ -463,14 +464,14 @@ class RNNForecaster(BaseRNN):
             if not n_held[used].any():
                 raise ValueError(
                     f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to "
-                    f"train on: the longest series has {series.lengths.max()} steps. Give longer ones, or "
+                    f"train on: the longest series has {series.lengths.max()} steps. Pass longer ones, or "
                     "set early_stopping=False."
                 )
-        # No step that is validated on is a target in training.
+        # No validation step is a target in training.
         n_train = np.where(n_held, n_inputs - n_held - ahead + 1, n_inputs)
 
         def cut(stops, judged=None):
-            """Make windows that end before these steps of each series."""
+            """Return windows that end before these steps of each series."""
             row = np.repeat(used, list(map(len, stops)))
             ends = np.concatenate(stops)
             lengths = np.minimum(ends, size)
@@ -483,7 +484,7 @@ class RNNForecaster(BaseRNN):
                 self._means[row],
                 self._scales[row],
                 ahead,
-                # What counts is how they compare.
+                # Only their ratios count.
                 weights=None if w is None else w * lengths.sum() / (w * lengths).sum(),
                 judged=judged,
             )
@@ -511,7 +512,7 @@ class RNNForecaster(BaseRNN):
         return {"squared_error": "linear", "absolute_error": "absolute_error"}[self.loss], n_outputs
 
     def _plan_judged(self, series, known, first, used):
-        """Return windows before the steps that are set aside, and what came after each."""
+        """Return windows before the steps that are set aside, and the true values after each."""
         n_steps = self._settings["horizon"]
         last = series.lengths - n_steps
         is_used = np.isin(np.arange(len(series)), used) & (last > 0)
@@ -536,33 +537,34 @@ class RNNForecaster(BaseRNN):
     # Forecasts
 
     def predict(self, X=None, n_steps=None, exogenous=None):
-        """Give what comes after the series of training, or after others.
+        """Predict the next steps of the training series, or of others.
 
         Parameters
         ----------
         X : int, one series, or several, optional
-            What is read before the forecast; see :meth:`fit`. By default the series of training; then a
-            number here is `n_steps`: ``predict(7)``. Only its last `context_length` steps are read, and with
-            ``scaling="series"`` all of them for the scale.
+            Series to forecast; see :meth:`fit`. By default the training series; a number is then `n_steps`:
+            ``predict(7)``. Only the last `context_length` steps are read, and with ``scaling="series"`` all
+            steps for the scale.
         n_steps : int, optional
             Number of steps; by default `horizon`.
         exogenous : like in :meth:`fit`, optional
-            After the series of training: a row for each step to come. With `X`: a row for each step of it,
-            and for each step to come. With ``strategy="direct"`` `horizon` steps to come are needed in any
-            case.
+            After the training series: a row for each step to predict. With `X`: a row for each step of it,
+            and for each step to predict. With ``strategy="direct"`` rows for `horizon` steps are needed in
+            any case.
 
         Returns
         -------
         ndarray of shape (n_steps,) or (n_steps, n_features), or (n_series, n_steps[, n_features])
-            The features' axis is there if the series of training had one, the series' axis for several.
-            With ``output="gaussian"`` means, with ``output="quantile"`` medians; of `quantiles` on one side
-            of 0.5 what lies on the line through the nearest two, and of a single one that quantile.
+            There is an axis of features if the training series had one, and an axis of series for several.
+            With ``output="gaussian"`` means, with ``output="quantile"`` medians; if all `quantiles` are on
+            one side of 0.5, extrapolated on the line through the nearest two, or the quantile itself if there
+            is only one.
 
         Raises
         ------
         ValueError, TypeError
-            If `X` or `exogenous` does not fit what was trained on, or ``strategy="direct"`` is asked for more
-            than `horizon` steps.
+            If `X` or `exogenous` does not match the training data, or more than `horizon` steps are requested
+            with ``strategy="direct"``.
         """
         windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
         return self._give(self._run(windows, n_steps)[:, 0], is_one)
@@ -570,33 +572,33 @@ class RNNForecaster(BaseRNN):
     def predict_quantiles(
         self, X=None, n_steps=None, exogenous=None, *, quantiles=None, n_samples=200, random_state=None
     ):
-        """Give quantiles of what comes: the values that it stays below with these probabilities.
+        """Predict quantiles of the next steps: the values that they are below with these probabilities.
 
-        With ``strategy="recursive"`` they are those of `n_samples` paths, each step by itself.
+        With ``strategy="recursive"`` they are those of `n_samples` paths, separately for each step.
 
         Parameters
         ----------
         X, n_steps, exogenous
             See :meth:`predict`.
         quantiles : float or sequence of float, optional
-            Levels between 0 and 1; by default those that the forecaster was made with. What was trained with
-            ``output="quantile"`` and ``strategy="direct"`` knows none beyond the lowest and the highest of
-            these; between them others are interpolated.
+            Levels between 0 and 1; by default those of the forecaster. With ``output="quantile"`` and
+            ``strategy="direct"`` they must be between the lowest and the highest of these; other levels are
+            interpolated.
         n_samples : int, default=200
             Number of paths.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a series does not depend on the others.
+            Seed of the draw. The draws for a series do not depend on the others.
 
         Returns
         -------
         ndarray of shape (n_quantiles, ...)
-            Behind that axis as from `predict`; without it for a single number. Of several series
-            (n_series, n_quantiles, ...).
+            The other axes are those of `predict`; there is no axis of quantiles for a single number. Of
+            several series (n_series, n_quantiles, ...).
 
         Raises
         ------
         ValueError, TypeError
-            As from `predict`; and if the forecaster gives points.
+            As in `predict`; and if the forecaster predicts points.
         """
         self._check_has_spread("quantiles")
         if quantiles is None:
@@ -622,7 +624,7 @@ class RNNForecaster(BaseRNN):
         return self._give(found[:, 0] if is_single else found, is_one)
 
     def sample_paths(self, X=None, n_steps=None, exogenous=None, *, n_samples=100, random_state=None):
-        """Draw what may come, step by step: each step is drawn given all before it.
+        """Draw paths of the next steps, each step given all before it.
 
         Parameters
         ----------
@@ -631,8 +633,8 @@ class RNNForecaster(BaseRNN):
         n_samples : int, default=100
             Number of paths for each series.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a series does not depend on the others, but for those with the
-            same last `context_length` steps, each of which has draws of its own.
+            Seed of the draw. The draws for a series do not depend on the others, except those with the same
+            last `context_length` steps, which have different draws.
 
         Returns
         -------
@@ -642,38 +644,38 @@ class RNNForecaster(BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            As from `predict`; and if the forecaster gives points, or all steps at once.
+            As in `predict`; and if the forecaster predicts points, or all steps at once.
 
         Notes
         -----
-        Between two learnt quantiles all values are equally likely, and beyond the outermost as likely as
-        between it and the next.
+        Between two learnt quantiles all values are equally likely, and beyond the outermost quantile as
+        likely as between it and the next.
         """
         self._check_has_spread("paths")
         if self._settings["strategy"] != "recursive":
             raise ValueError(
-                "strategy='direct' tells the steps side by side, and not how one goes on from another: there "
-                "are no paths. Fit with strategy='recursive', or see predict_quantiles."
+                "strategy='direct' predicts the steps side by side, and not how one depends on another: "
+                "there are no paths. Fit with strategy='recursive', or see predict_quantiles."
             )
         paths, is_one = self._draw(X, n_steps, exogenous, n_samples, random_state)
         return self._give(paths, is_one)
 
     def predict_rolling(self, X, n_steps=None, exogenous=None, *, start=None):
-        """Give forecasts from one step of a series after another, each of which knows nothing behind it.
+        """Predict from one step of a series after another, each time without reading the steps after it.
 
         Parameters
         ----------
         X : one series, or several
             See :meth:`fit`.
         n_steps : int, optional
-            Number of steps of each forecast; by default `horizon`. Only forecasts are given whose steps are
-            all in X, so that they can be judged.
+            Number of steps of each forecast; by default `horizon`. Only forecasts whose steps are all in X
+            are returned, so that they can be evaluated.
         exogenous : like in :meth:`fit`, optional
             A row for each step of `X`.
         start : int, optional
-            Number of steps of X that are known to the first forecast. 0 if X is what came right after the
-            series of training, which are then known. By default `context_length`, or as many as leave room
-            for one forecast.
+            Number of steps of X that are known to the first forecast. 0 if X follows immediately after the
+            training series, which are then known. By default `context_length`, or fewer to leave room for one
+            forecast.
 
         Returns
         -------
@@ -684,7 +686,7 @@ class RNNForecaster(BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            As from `predict`; and if a series is too short.
+            As in `predict`; and if a series is too short.
 
         Examples
         --------
@@ -704,14 +706,14 @@ class RNNForecaster(BaseRNN):
 
     @fair_threads()
     def score(self, X, y=None, exogenous=None):
-        """Give the negative mean absolute error of forecasts of `horizon` steps.
+        """Return the negative mean absolute error of forecasts of `horizon` steps.
 
         Parameters
         ----------
         X : one series, or several
-            One, after a fit on one: the steps that came right after those of training. They are forecast from
-            the end of training on, then from each step of X, which is known by then. Else other series, each
-            forecast from its own steps, as `predict_rolling` does.
+            One series, after a fit on one: the steps immediately after those of training. They are forecast
+            from the end of training, then from each step of X, which is known by then. Otherwise other
+            series, each forecast from its own steps, as in `predict_rolling`.
         y : None
             Ignored.
         exogenous : like in :meth:`fit`, optional
@@ -721,8 +723,8 @@ class RNNForecaster(BaseRNN):
         -------
         float
             At most 0, in the unit of the series; a mean over forecasts, steps and features, so that features
-            in larger units count more. If X is shorter than `horizon`, forecasts are as long as X;
-            but ``strategy="direct"`` with `exogenous` needs `horizon` steps.
+            in larger units count more. If X is shorter than `horizon`, forecasts are as long as X; but
+            ``strategy="direct"`` with `exogenous` requires `horizon` steps.
         """
         check_is_fitted(self, "module_")
         n_steps, start = self._settings["horizon"], None
@@ -735,17 +737,18 @@ class RNNForecaster(BaseRNN):
         return -float(np.abs(forecasts - windows.values[ends[:, np.newaxis] + np.arange(n_steps)]).mean())
 
     def hidden_states(self, X, *, per_step=None, exogenous=None):
-        """Give what the recurrent layers make of each step: what the output layer reads.
+        """Return the hidden states of each step: what the output layer reads.
 
         Parameters
         ----------
         X : one series, or several
             See :meth:`fit`. They are read from their beginnings, however long they are.
         per_step : bool, optional
-            Whether to give one vector a step, which is the default, or that of the last step of each series.
+            Whether to return one vector per step, which is the default, or that of the last step of each
+            series.
         exogenous : like in :meth:`fit`, optional
-            A row for each step of `X` and for the step to come; with ``strategy="direct"`` for `horizon`
-            steps to come.
+            A row for each step of `X` and for the next step; with ``strategy="direct"`` for the next
+            `horizon` steps.
 
         Returns
         -------
@@ -760,12 +763,12 @@ class RNNForecaster(BaseRNN):
         return self._hidden_states((X, exogenous), per_step)
 
     def get_feature_names_out(self, input_features=None):
-        """Give the names of what is predicted.
+        """Return the names of the predicted features.
 
         Parameters
         ----------
         input_features : None
-            Ignored: they are those of the series.
+            Ignored: the names are those of the series.
 
         Returns
         -------
@@ -779,19 +782,19 @@ class RNNForecaster(BaseRNN):
         return np.array(names, dtype=object)
 
     def _count_steps(self, X, n_steps):
-        """Sort out what X and n_steps are."""
+        """Return the series of X, or None, and the number of steps."""
         check_is_fitted(self, "module_")
         if isinstance(X, numbers.Integral):
             if n_steps is not None:
-                raise TypeError(f"X must be a series if n_steps is given, but it is the number {X!r}.")
+                raise TypeError(f"X must be a series if n_steps is passed, but it is the number {X!r}.")
             X, n_steps = None, X
         horizon = self._settings["horizon"]
         n_steps = horizon if n_steps is None else n_steps
         check_count("n_steps", n_steps)
         if self._settings["strategy"] == "direct" and n_steps > horizon:
             raise ValueError(
-                f"strategy='direct' with horizon={horizon} tells {horizon} step(s) at most, but n_steps is "
-                f"{n_steps}; fit with a larger horizon, or with strategy='recursive'."
+                f"strategy='direct' with horizon={horizon} predicts {horizon} step(s) at most, but n_steps "
+                f"is {n_steps}; fit with a larger horizon, or with strategy='recursive'."
             )
         return X, int(n_steps)
 
@@ -800,12 +803,12 @@ class RNNForecaster(BaseRNN):
         output = self._settings["output"]
         if output == "point":
             raise ValueError(
-                f"output='point' tells a number and not how sure it is: there are no {what}. Fit with "
-                "output='gaussian' or output='quantile'."
+                f"output='point' predicts a number and not how certain it is: there are no {what}. Fit "
+                "with output='gaussian' or output='quantile'."
             )
 
     def _read_histories(self, X, n_steps, exogenous):
-        """Give a window at the end of each series, the number of steps to come, and if X is one series."""
+        """Return a window at the end of each series, the number of steps, and whether X is one series."""
         X, n_steps = self._count_steps(X, n_steps)
         reach = max(n_steps, self._n_ahead)
         if X is None:
@@ -821,7 +824,7 @@ class RNNForecaster(BaseRNN):
         return self._make_windows(series, known, stops, means, scales), n_steps, is_one
 
     def _plan_rolling(self, X, n_steps, exogenous, start):
-        """Give windows for `predict_rolling`, n_steps, whether X is one series, and its windows' number."""
+        """Return windows for `predict_rolling`, n_steps, whether X is one series, and the window counts."""
         _, n_steps = self._count_steps(None, n_steps)
         check_count("start", start, minimum=0, optional=True)
         series, is_one = self._read_series(X, exogenous)
@@ -845,25 +848,25 @@ class RNNForecaster(BaseRNN):
             problems.add(
                 None if is_one else i,
                 f"has {n_given[i]} step(s), too few for a forecast of {reach} after {first[i]} "
-                f"known step(s){' of training' * (start == 0)}; give more of the series, or forecast fewer "
+                f"known step(s){' of training' * (start == 0)}; pass more of the series, or forecast fewer "
                 "steps (horizon, n_steps) or from earlier on (start).",
             )
         problems.raise_if_any()
         stops = [np.arange(a, b + 1) for a, b in zip(first, series.lengths - reach, strict=True)]
         counts = list(map(len, stops))
-        if start == 0:  # the scale is that of training still
+        if start == 0:  # the scale is still that of training
             means, scales = (np.repeat(a, counts, axis=0) for a in (self._means, self._scales))
         else:
             means, scales = self._find_scales(series, stops)
         return self._make_windows(series, known, stops, means, scales), n_steps, is_one, counts
 
     def _recall(self):
-        """Give the ends of the series of training, and of what was known ahead."""
+        """Return the ends of the training series, and of the exogenous features."""
         recent = Sequences.from_lengths(self._recent, self._recent_lengths)
         return recent, None if self._recent_known is None else recent.with_values(self._recent_known)
 
     def _make_windows(self, series, known, stops, means, scales):
-        """Cut windows that end before these steps of each series, as long as they are there."""
+        """Return windows that end before these steps of each series, as long as the steps before allow."""
         values, first = series.values, series.offsets[:-1]
         if known is not None:  # which reaches further
             first = known.offsets[:-1]
@@ -876,16 +879,16 @@ class RNNForecaster(BaseRNN):
 
     @fair_threads()
     def _run(self, windows, n_steps, levels=None):
-        """Forecast what comes after each window.
+        """Forecast the steps after each window.
 
         Parameters
         ----------
         windows : WindowDataset
-            What is read.
+            Windows to read.
         n_steps : int
             Number of steps.
         levels : float, or ndarray of shape (n_windows, n_samples, n_steps, n_features), optional
-            The quantile that is told at each step; by default the point.
+            The quantile that is predicted at each step; by default the point.
 
         Returns
         -------
@@ -916,7 +919,7 @@ class RNNForecaster(BaseRNN):
         return answers * windows.scale[:, np.newaxis, np.newaxis] + windows.mean[:, np.newaxis, np.newaxis]
 
     def _draw(self, X, n_steps, exogenous, n_samples, random_state, *, alike=False):
-        """Draw paths, (n_series, n_samples, n_steps, n_features), and say whether X is one series.
+        """Return drawn paths, (n_series, n_samples, n_steps, n_features), and whether X is one series.
 
         With `alike` equal series have the same paths.
         """
@@ -938,7 +941,7 @@ class RNNForecaster(BaseRNN):
         return values[0] if is_one else values
 
     def _read_inputs(self, given):
-        """Bring series, and what is known ahead of them, into the form that the network reads."""
+        """Convert series, and their exogenous features, to the form that the network reads."""
         X, exogenous = given
         series, _ = self._read_series(X)
         known = self._read_known(exogenous, series.lengths, is_one_series(X), self._n_ahead)
@@ -963,7 +966,7 @@ class RNNForecaster(BaseRNN):
 
 
 class _Forecasts(RegressorMixin, BaseEstimator):
-    """Forecasts that are there already, as a scorer takes them."""
+    """An estimator that returns existing forecasts, for scorers."""
 
     def __init__(self, forecasts):
         self.forecasts = forecasts
@@ -976,14 +979,14 @@ class _Forecasts(RegressorMixin, BaseEstimator):
 def _warn_of_target(y):
     if y is not None:
         warnings.warn(
-            "y is given, but what is predicted is X itself, and y is left alone. What is known ahead of a "
-            "step is given as exogenous=.",
+            "y is passed, but X itself is predicted, and y is ignored. Pass features that are known ahead "
+            "of a step as exogenous=.",
             stacklevel=5,
         )
 
 
 def _last_steps(series, size):
-    """Copy the ends of series."""
+    """Return a copy of the ends of series."""
     lengths = np.minimum(series.lengths, size)
     return Sequences.from_lengths(
         series.values[step_positions(series.offsets[1:] - lengths, lengths)], lengths
@@ -991,7 +994,7 @@ def _last_steps(series, size):
 
 
 def _join(series, more):
-    """Lay what came after each series behind it."""
+    """Append to each series the steps after it."""
     lengths = series.lengths + more.lengths
     first = np.cumsum(lengths) - lengths
     values = np.empty((lengths.sum(), series.n_features), dtype=np.result_type(series.values, more.values))
@@ -1001,5 +1004,5 @@ def _join(series, more):
 
 
 def _count_down(last, lowest, stride):
-    """Give each number that is a multiple of `stride` below `last`, and `lowest`, in increasing order."""
+    """Return the numbers from `last` down in steps of `stride`, and `lowest`, in increasing order."""
     return np.union1d(np.arange(last, lowest, -stride), [lowest])

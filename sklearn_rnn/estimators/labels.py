@@ -16,35 +16,35 @@ class UnseenLabelsError(ValueError):
     Parameters
     ----------
     unseen : list
-        Up to five of them.
+        Up to five of the labels.
     """
 
     def __init__(self, unseen):
         self.unseen = unseen
         super().__init__(
             f"y holds labels that were not there when training began: {unseen}. "
-            "Give all labels as partial_fit(..., classes=) in the first call, or fit anew."
+            "Pass all labels as partial_fit(..., classes=) in the first call, or fit again from scratch."
         )
 
     def __reduce__(self):
-        """Make it anew of the labels, as in another process."""
+        """Rebuild the error from its labels, as in another process."""
         return type(self), (self.unseen,)
 
 
 def check_labels(y, name="y"):
-    """Make an array of labels, and refuse what is no label: missing values, and numbers among str.
+    """Convert labels to an array; raise an error for missing values, and for numbers among str.
 
     Parameters
     ----------
     y : array or list
         Labels of any type.
     name : str, default="y"
-        What error messages call them.
+        Name of the labels in error messages.
 
     Returns
     -------
     ndarray
-        The labels; those that came as objects with the type that they have.
+        The labels; objects are converted to the type that they have.
 
     Examples
     --------
@@ -62,8 +62,8 @@ def check_labels(y, name="y"):
         missing = next((i for i, label in enumerate(flat) if is_missing(label)), None)
         if missing is not None:
             raise ValueError(
-                f"{name} holds {flat[missing]!r} at place {missing}, which is no label; every label must be "
-                "given."
+                f"{name} holds {flat[missing]!r} at place {missing}, which is not a label; no label may be "
+                "missing."
             )
         are_str = {isinstance(label, str) for label in flat}
         if len(are_str) > 1 and objects.ndim == 1:
@@ -74,11 +74,11 @@ def check_labels(y, name="y"):
             with reading(name):
                 labels = np.array(flat).reshape(objects.shape) if are_str == {False} else objects
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise ValueError(f"{name} contains NaN or infinity, which is no label.")
+        raise ValueError(f"{name} contains NaN or infinity, which is not a label.")
     if labels.dtype.kind == "f" and (labels != np.floor(labels)).any():
         raise ValueError(
             f"Unknown label type: continuous. {name} holds numbers that are not whole, such as "
-            f"{labels[labels != np.floor(labels)][0]}, which are no classes; RNNRegressor predicts numbers, "
+            f"{labels[labels != np.floor(labels)][0]}, which are not classes; RNNRegressor predicts numbers, "
             "of sequences and of steps."
         )
     if labels.dtype.kind == "c":
@@ -87,7 +87,7 @@ def check_labels(y, name="y"):
 
 
 def code_labels(labels, classes):
-    """Give the place of each label among the classes.
+    """Return the position of each label among the classes.
 
     Parameters
     ----------
@@ -120,12 +120,12 @@ def code_labels(labels, classes):
 
 
 def read_classes(classes):
-    """Sort the labels that a call names, each once.
+    """Return the sorted distinct labels of the argument `classes`.
 
     Parameters
     ----------
     classes : array of shape (n_classes,)
-        What the call names.
+        Labels in any order.
 
     Returns
     -------
@@ -143,19 +143,19 @@ def read_classes(classes):
 
 
 def check_classes(given, classes):
-    """Check that a later `partial_fit` names the same labels as the first.
+    """Check that a later `partial_fit` is called with the same labels as the first.
 
     Parameters
     ----------
     given : array of shape (n_classes,) or None
-        What the call names.
+        Labels that the call passes.
     classes : ndarray of shape (n_classes,), or list of such
         The labels of the fitted estimator.
 
     Raises
     ------
     ValueError
-        If they differ, or if there are several outputs, whose labels cannot be named.
+        If they differ, or if there are several outputs, whose labels cannot be passed.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def check_classes(given, classes):
 
 
 def balance(class_weight, codes, classes, weights):
-    """Multiply weights with those of the classes.
+    """Multiply weights by those of the classes.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def balance(class_weight, codes, classes, weights):
     Raises
     ------
     ValueError
-        If none of the labels in `class_weight` is among the classes, or a weight is not legal.
+        If none of the labels in `class_weight` is among the classes, or a weight is not valid.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def balance(class_weight, codes, classes, weights):
     if class_weight is None:
         return weights
     if isinstance(class_weight, dict):
-        # Some may be absent, as from a fold of cross-validation; if all are, it is a mistake.
+        # Some may be absent, for example from a fold of cross-validation; if all are, it is a mistake.
         if not set(class_weight) & set(classes.tolist()):
             raise ValueError(
                 f"class_weight has the labels {list(class_weight)}; none of them is in y, "

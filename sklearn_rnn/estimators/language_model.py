@@ -1,4 +1,4 @@
-"""Language model: the probability of what comes next, and text drawn from it."""
+"""Language model: the probability of the next token, and texts sampled from it."""
 
 import math
 import os
@@ -46,7 +46,7 @@ from sklearn_rnn.nn.recurrent import Stepper, threads_for
 from sklearn_rnn.nn.rows import Linear, linear
 from sklearn_rnn.training import TokenProgress, resolve_device
 
-# What `scoring` makes of the mean loss of a token; smaller is better.
+# Functions of the mean loss of a token for `scoring`; smaller is better.
 _COSTS = {
     None: float,
     "loss": float,
@@ -55,54 +55,55 @@ _COSTS = {
     "neg_perplexity": math.exp,
 }
 _START = 0  # the code that every sequence begins with; tokens follow from 1
-_CHUNKS_A_PART = 16  # of each lane, from which a part of a text that comes in chunks is long enough
+_CHUNKS_A_PART = 16  # of each lane: the least length of a part of a text that is read from an iterator
 
 
 class RNNLanguageModel(BaseRNN):
     """Language model: a recurrent network that predicts the next token.
 
     One long text is a stream: it is cut into lanes that are read side by side, in chunks of `bptt_steps`; the
-    state goes on from chunk to chunk, gradients do not. The texts of a list are independent, and where they
-    end is learnt as well.
+    state is carried from chunk to chunk, gradients are not. The texts of a list are independent, and the
+    model also learns where they end.
 
     Parameters
     ----------
     cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="lstm"
-        The recurrence. A class derived from `sklearn_rnn.nn.Cell` is used as it is.
+        Type of the recurrent cell. A class derived from `sklearn_rnn.nn.Cell` is used unchanged.
     hidden_size : int, default=128
         Width H of the recurrent state.
     num_layers : int, default=1
         Number of recurrent layers, stacked.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+        Activation function of the hidden layer, for cells that take one: Elman's and Jordan's.
     dropout : float in [0, 1), default=0.0
-        Probability with which, in training, a number that goes from one layer to the next (embedding,
-        recurrent layers, output layer) is set to zero.
+        Probability with which a number passed from one layer to the next (embedding, recurrent layers, output
+        layer) is set to zero in training.
     embedding_size : int, optional
-        Width of the learnt vectors that stand for tokens. By default tokens are one-hot (computed by
-        index, never as a wide array), which is enough for characters.
+        Width of the learnt vectors that represent tokens. By default tokens are one-hot (computed by index,
+        never as a wide array), which is sufficient for characters.
     condition_as : {"input", "state"}, default="input"
-        How the network is told the `condition` of a text, if `fit` is given one: beside the token at each
-        step (tokens that are one-hot are then wide arrays: many of them want an `embedding_size`); or as the
-        state that each layer starts from, by a learnt linear map.
+        How the network reads the `condition` of a text, if `fit` takes one: "input" appends it to the token
+        at each step (one-hot tokens are then wide arrays, so that a large vocabulary needs an
+        `embedding_size`); "state" maps it to the initial state of each layer, by a learnt linear map.
     tie_weights : bool, default=False
-        Whether the embedding is the weight of the output layer as well (Press & Wolf, 2017), which saves many
-        weights if there are many tokens. `embedding_size` must then be None or `hidden_size`; no Jordan cell.
+        Whether to use the embedding as the weight of the output layer as well (Press & Wolf, 2017), which
+        saves many weights if there are many tokens. `embedding_size` must then be None or `hidden_size`, and
+        the cell must not be a Jordan cell.
     vocabulary : str or collection of tokens, optional
-        The tokens that there are: the characters of a str, or a list of words or of codes. By default those
-        of the text that training begins with. For `partial_fit` on parts of a text, none of which has them
-        all.
+        The known tokens: the characters of a str, or a list of words or of codes. By default those of the
+        text that training begins with. Needed for `partial_fit` on parts of a text, if the first does not
+        have all tokens.
     handle_unknown : {"error", "unknown"}, default="error"
         What to do with a token that is not in the vocabulary: raise an error, or read it as the unknown
-        symbol, which has a probability like any token, and is never drawn. What it means is learnt from the
-        tokens of training that `min_frequency` or `vocabulary` leave out.
+        symbol, which has a probability like any token, and is never drawn. It is learnt from the training
+        tokens that `min_frequency` or `vocabulary` leave out.
     min_frequency : int or float, default=1
-        How often a token must come in training to be in the vocabulary: a number of steps, or a share of all
-        steps if it is a float between 0 and 1. Above 1 it takes ``handle_unknown="unknown"``.
+        How often a token must occur in training to be in the vocabulary: a number of steps, or a share of all
+        steps if it is a float between 0 and 1. A value other than 1 requires ``handle_unknown="unknown"``.
     max_iter : int, default=20
         Number of epochs.
     batch_size : int or "all", default=32
-        Number of lanes of a stream; or of texts in a batch.
+        Number of lanes of a stream, or of texts in a batch.
     learning_rate : float, default=0.003
         Step size of the optimizer.
     optimizer : {"adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"} or callable, default="adam"
@@ -111,55 +112,56 @@ class RNNLanguageModel(BaseRNN):
     weight_decay : float, default=0.0
         Strength of the optimizer's weight decay.
     label_smoothing : float in [0, 1), default=0.0
-        Share of the target that in training is spread over all tokens alike (Szegedy et al., 2016).
-        `loss_curve_` is of the smoothed loss; scores, on a validation set too, are of log-probabilities.
+        Share of the target that is spread equally over all tokens in training (Szegedy et al., 2016).
+        `loss_curve_` holds the smoothed loss; scores, also those of a validation set, are computed from
+        log-probabilities.
     clip_norm : float or None, default=1.0
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     bptt_steps : int, default=64
-        Truncated back-propagation through time in a stream: the number of steps of a chunk. The texts of a
-        list are each read as a whole.
+        Truncated back-propagation through time in a stream: the number of steps of a chunk. Each text of a
+        list is read as a whole.
     early_stopping : bool, default=False
         Whether to set the end of the stream, or some of the texts, aside and to stop when `scoring` on them
-        has not improved by `tol` for `n_iter_no_change` epochs. The network gets the weights of the best
-        epoch (`best_epoch_`). A single epoch is trained on everything.
+        has not improved by `tol` for `n_iter_no_change` epochs. The weights of the best epoch (`best_epoch_`)
+        are then restored. A single epoch is trained on all data.
     scoring : str, callable or None, default="loss"
-        What `early_stopping` goes by and `validation_scores_` holds: "loss" (or "neg_log_loss"), the mean
-        log-probability of a token in nats, as of `score`, for which None stands, too; "neg_bits_per_token",
-        "neg_perplexity"; or a callable ``scorer(estimator, X, y)``, of which larger values are better, with
-        text that is held out as `X` and None as `y`.
+        The score that `early_stopping` monitors and `validation_scores_` holds: "loss" (or "neg_log_loss", or
+        None), the mean log-probability of a token in nats, as in `score`; "neg_bits_per_token",
+        "neg_perplexity"; or a callable ``scorer(estimator, X, y)``, for which larger values are better, with
+        held-out text as `X` and None as `y`.
     validation_fraction : float in (0, 1), default=0.1
-        Share that `early_stopping` sets aside.
+        Share of the text set aside by `early_stopping`.
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which `early_stopping` stops; on little data there are as
-        many more as 300 updates of the weights take.
+        Number of epochs without improvement after which `early_stopping` stops. On small data sets it also
+        waits for 300 updates of the weights without improvement.
     tol : float, default=1e-4
-        An improvement of the validation score by less than this is none.
+        An improvement of the validation score by less than this does not count.
     warm_start : bool, default=False
-        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+        Whether a further call of `fit` continues to train the network for another `max_iter` epochs.
     device : str or torch.device, default="auto"
-        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+        Device to compute on. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
         Type of the weights and of all computation; see `RNNTagger`.
     checkpoint : str or os.PathLike, optional
-        A file that `fit` writes while it trains, every 10 seconds or less often, and removes when it is done.
-        If it is there when `fit` begins, training was killed or interrupted: it goes on from the file and
-        ends as it would have without the interruption, bit by bit. `max_iter` may have grown, all else has to
-        be the same. A file belongs to one fit at a time. `partial_fit` takes no notice of it. Give a str if
-        the estimator is to be saved by skops.
+        A file that `fit` writes during training, at most every 10 seconds, and removes at the end. If it
+        exists when `fit` begins, training was killed or interrupted: it resumes from the file and ends as it
+        would have without the interruption, bit by bit. `max_iter` may be larger than before, everything else
+        must be the same. A file belongs to one fit at a time. `partial_fit` ignores it. Use a str if the
+        estimator should be saved by skops.
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
-        ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. Callbacks are copied, but not the objects that they hold;
+        the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.
     verbose : int, default=0
         1 shows a progress bar if training takes longer than a moment, with the tokens read so far and the
-        mean loss of the epoch in bits a token; 2 prints a line an epoch.
+        mean loss of the epoch in bits per token; 2 prints a line per epoch.
 
     Attributes
     ----------
     vocabulary_ : ndarray of shape (n_tokens,)
-        The distinct tokens that are known, sorted: those of training, or of `vocabulary`.
+        The distinct known tokens, sorted: those of training, or of `vocabulary`.
     condition_classes_ : ndarray of shape (n_classes,), or None
         Only if fitted with a condition: its distinct labels, sorted; None for vectors.
     condition_prior_ : ndarray of shape (n_classes,), or None
@@ -168,19 +170,20 @@ class RNNLanguageModel(BaseRNN):
     n_iter_ : int
         Number of epochs trained.
     loss_curve_ : list of float
-        Mean training loss of each epoch, in nats a token.
+        Mean training loss of each epoch, in nats per token.
     best_loss_ : float
         The smallest of `loss_curve_`.
     validation_scores_ : list of float or None
-        What `scoring` says of the validation set after each epoch: of `X_val`, or with `early_stopping`.
+        The score of the validation set after each epoch, by `scoring`. None if neither `X_val` nor
+        `early_stopping` is used.
     best_epoch_ : int
         The epoch with the best of `validation_scores_`, counted from 1; only with `early_stopping`.
     history_ : list of dict
-        All that was recorded in each epoch.
+        Everything recorded in each epoch.
     module_ : torch.nn.Module
         The trained network.
     net_ : skorch.NeuralNet
-        The net that trained it.
+        The skorch net that trained the network.
 
     See Also
     --------
@@ -205,7 +208,7 @@ class RNNLanguageModel(BaseRNN):
     >>> bool(model.perplexity("the dog sat on the mat. ") < 3)
     True
 
-    Texts of several kinds: a condition says which.
+    Texts of several kinds, with the kind as condition:
 
     >>> texts, kinds = ["tick", "tack", "tock", "moo", "mooo"] * 20, ["clock"] * 3 + ["cow"] * 2
     >>> model = RNNLanguageModel(hidden_size=32, max_iter=50, random_state=0)
@@ -215,7 +218,7 @@ class RNNLanguageModel(BaseRNN):
     >>> model.predict_condition(["tack", "mooo"])
     array(['clock', 'cow'], dtype='<U5')
 
-    Words, of which the rare ones are read as unknown:
+    Words, with rare ones read as unknown:
 
     >>> texts = [["a", "cat", "sat"], ["a", "dog", "sat"], ["a", "bat", "sat"]] * 3 + [["a", "gnu", "sat"]]
     >>> words = RNNLanguageModel(
@@ -227,7 +230,7 @@ class RNNLanguageModel(BaseRNN):
     (3,)
     """
 
-    # What the base asks of every estimator, and a language model has no choice in.
+    # Attributes that the base class needs, and that are not parameters of a language model.
     bidirectional = False
     pooling = None
     padding_value = None
@@ -236,7 +239,7 @@ class RNNLanguageModel(BaseRNN):
     _progress = TokenProgress
     _extra_rules = {"bptt_steps": CHUNK_STEPS, "condition_as": CONDITION_AS, "scoring": TEXT_SCORING}
     _trains_on_all = False
-    _condition_size = None  # width of what a text is conditioned on
+    _condition_size = None  # width of the condition of a text
     _has_unknown = False  # whether the unknown symbol is a token of the fitted network
 
     def __init__(
@@ -282,23 +285,23 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         X : str, Path, list of str, or token sequences
-            - str: one stream of characters; array, Series or tensor of integers, (n_steps,): one of codes;
+            - str: a stream of characters; array, Series or tensor of integers, (n_steps,): a stream of codes;
             - Path: a file in UTF-8, one stream of characters; it is read in parts and need not fit in memory.
               Line ends are those of the file, and a byte order mark is left out, so that the same text is
               ``path.read_bytes().decode("utf-8-sig")``;
-            - list of str: independent texts, a token a character;
+            - list of str: independent texts, one character per token;
             - list of lists of str, list of 1-D integer arrays, `Sequences`: independent sequences of tokens.
         y : None
             Ignored.
         condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
-            What each text of a list is conditioned on: a label (str, int or bool), or a vector of numbers;
-            floats with one axis are one number a text. All methods of a model that was fitted with a
-            condition need one.
+            Condition of each text of a list: a label (str, int or bool), or a vector of numbers; floats with
+            one axis are one number per text. If a model was fitted with a condition, all its methods require
+            one.
         X_val : like `X`, optional
-            Text to validate on: scored after each epoch, in `validation_scores_`, and what `early_stopping`
-            goes by instead of a part of `X`.
+            Validation text. It is scored after each epoch (see `validation_scores_`), and `early_stopping`
+            uses it instead of a part of `X`.
         condition_val : like `condition`, optional
-            What the texts of `X_val` are conditioned on.
+            Condition of the texts of `X_val`.
 
         Returns
         -------
@@ -308,16 +311,16 @@ class RNNLanguageModel(BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, `X` or a condition is not legal, or `checkpoint` is of another training; the
-            estimator is then as it was.
+            If a parameter, `X` or a condition is not valid, or `checkpoint` belongs to another training; the
+            estimator is then unchanged.
         OSError
-            If a file cannot be read, or `checkpoint` cannot be written; likewise.
+            If a file cannot be read, or `checkpoint` cannot be written; the estimator is then unchanged.
 
         Warns
         -----
         UserWarning
-            If unknown tokens are to be read, but training can hold none of which to learn about them; if all
-            texts are one token long, as those of ``list("a text")``.
+            If unknown tokens should be read, but training cannot contain any to learn from; if all texts are
+            one token long, like those of ``list("a text")``.
         """
         _refuse_iterator(X)
         return self._fit_text(
@@ -336,14 +339,15 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         X : str, Path, list of str, token sequences, or iterator of str or of codes
-            See :meth:`fit`. The first call says which tokens there are, if `vocabulary` does not. An
-            iterator, such as a generator, gives one stream in chunks of any lengths, of which only as many
-            are held as make a part that all lanes can read: at least ``batch_size * bptt_steps * 16`` steps.
-            The state begins anew with each part. In a first call the first part says which tokens there are.
+            See :meth:`fit`. The first call determines the vocabulary, unless `vocabulary` does. An iterator,
+            such as a generator, yields one stream in chunks of any length. They are read in parts that all
+            lanes can read, of at least ``batch_size * bptt_steps * 16`` steps, and only one part is held in
+            memory. The state is reset at the start of each part. In a first call the first part determines
+            the vocabulary.
         y : None
             Ignored.
         condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
-            See :meth:`fit`. The first call says which labels there are.
+            See :meth:`fit`. The first call determines the labels.
 
         Returns
         -------
@@ -374,7 +378,7 @@ class RNNLanguageModel(BaseRNN):
             if not is_stream and len(sequences) > 1 and sequences.lengths.max() == 1:
                 warnings.warn(
                     f"Each of the {len(sequences)} texts in X is one token long, and a model of them learns "
-                    "which tokens are frequent, not which follow each other. If X is one text, give it as "
+                    "which tokens are frequent, not which follow each other. If X is one text, pass it as "
                     "one: ''.join(X) of characters, [X] of words, np.asarray(X) of codes.",
                     stacklevel=find_caller(),
                 )
@@ -387,7 +391,7 @@ class RNNLanguageModel(BaseRNN):
                 condition_val = self._code_condition(condition_val, len(codes), "condition_val")
                 held_out = self._hold_out(self._make_dataset(codes, condition_val))
             elif condition_val is not None:
-                raise ValueError("condition_val belongs to X_val, which is not given.")
+                raise ValueError("condition_val belongs to X_val, which is not passed.")
             self._prepare(device, None, goes_on)
             dataset = self._as_stream(dataset) if is_stream else dataset
             given = Given(X if X_val is None else X_val)
@@ -395,7 +399,7 @@ class RNNLanguageModel(BaseRNN):
         return self
 
     def _read_source(self, X, *, reset, name="X"):
-        """As `_read_text`, but what need not fit in memory comes as a data set that reads it in parts."""
+        """Like `_read_text`, but return a data set that reads in parts if X need not fit in memory."""
         if isinstance(X, os.PathLike) and (name == "X" or self._is_stream):
             return self._read_file(X, reset=reset, name=name), True
         return self._read_text(X, reset=reset, name=name)
@@ -408,9 +412,9 @@ class RNNLanguageModel(BaseRNN):
         return FileDataset(text, codes.values, self.bptt_steps)
 
     def _read_chunks(self, chunks, *, reset):
-        """Read the first part of a text that comes in chunks; the others when it is their turn."""
+        """Return a data set of a text in chunks; its first part is read now, the others when needed."""
         if self.batch_size == "all":
-            raise ValueError("batch_size='all' needs the whole text, but X is an iterator; give a number.")
+            raise ValueError("batch_size='all' needs the whole text, but X is an iterator; pass a number.")
         parts = gather_parts(chunks, self.batch_size * self.bptt_steps * _CHUNKS_A_PART)
         first = next(parts, "")
         return PartsDataset(self._read_parts(self._read_text(first, reset=reset)[0], parts)), True
@@ -427,22 +431,22 @@ class RNNLanguageModel(BaseRNN):
             codes = self._read_text(part, reset=False, steps=steps)[0]
 
     def _read_text(self, X, *, reset, name="X", steps=None, counts=None):
-        """Give the tokens' numbers in the vocabulary, learnt if `reset`, and whether X is one stream.
+        """Return the indices of tokens in the vocabulary, learnt if `reset`, and whether X is one stream.
 
-        `steps` says where the tokens stand that are given, if not one after the other from 0 on, and `counts`
-        how often each comes, if not once.
+        `steps` holds the positions of the tokens, if not consecutive from 0, and `counts` how often each
+        token occurs, if not once.
         """
         sequences, is_stream = self._read_tokens(X, reset=reset, name=name, counts=counts)
         return self._number(sequences, is_stream, name, steps), is_stream
 
     def _read_tokens(self, X, *, reset, name, counts=None):
-        """Give the tokens as they are, and whether X is one stream."""
+        """Return the tokens as they are, and whether X is one stream."""
         _refuse_iterator(X, name)
         if isinstance(X, os.PathLike):
             X = TextFile(X, name).read_all()
         elif isinstance(X, str) and len(X) < 1000 and os.path.isfile(X):
             warnings.warn(
-                f"{name} is read as a text, but {X!r} is the name of a file, too. Its contents would be "
+                f"{name} is read as a text, but {X!r} is also the name of a file. Its contents would be "
                 f"pathlib.Path({name}).",
                 stacklevel=2,
             )
@@ -475,14 +479,14 @@ class RNNLanguageModel(BaseRNN):
         elif kind != self._kind:
             raise TypeError(
                 f"{name} holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
-                "give it the same form."
+                "pass the same form."
             )
         elif kind == "text tokens":
             check_unit(given, sequences, self.vocabulary_, self, name)
         return sequences, is_stream
 
     def _number(self, sequences, is_stream, name, steps=None):
-        """Turn tokens into their numbers: places in the vocabulary, behind which comes the unknown symbol."""
+        """Convert tokens to their indices in the vocabulary, the unknown symbol last."""
         codes = self._encode(sequences).values - 1
         if self._has_unknown and self.handle_unknown == "unknown":
             codes[codes < 0] = len(self.vocabulary_)
@@ -500,11 +504,11 @@ class RNNLanguageModel(BaseRNN):
         return self._n_tokens + 1
 
     def _check_vocabulary(self, goes_on):
-        """Check what the parameters that say which tokens are known demand of each other."""
+        """Check that the parameters of the vocabulary agree."""
         if self.min_frequency != 1 and self.vocabulary is not None:
             raise ValueError(
-                f"vocabulary says which tokens are known, and min_frequency={self.min_frequency!r} has no "
-                "say; leave one of them out."
+                f"vocabulary sets which tokens are known, and min_frequency={self.min_frequency!r} has no "
+                "effect; leave one of them out."
             )
         if self.min_frequency != 1 and self.handle_unknown == "error":
             raise ValueError(
@@ -526,14 +530,14 @@ class RNNLanguageModel(BaseRNN):
         elif self.handle_unknown == "unknown" and self.vocabulary is None and self.min_frequency == 1:
             warnings.warn(
                 "handle_unknown='unknown', but with min_frequency=1 every token of training is known, and "
-                "nothing is learnt about unknown ones; set min_frequency=2 or more, or name the vocabulary.",
+                "nothing is learnt about unknown ones; set min_frequency=2 or more, or pass a vocabulary.",
                 stacklevel=5,
             )
 
     def _check_all_known(self, sequences, codes, is_stream, name, steps=None):
-        """Report where tokens that are not in the vocabulary come first, if there are any."""
+        """Raise an error that names the first places of tokens that are not in the vocabulary, if any."""
         unknown, problems = np.flatnonzero(codes < 0), Problems(name)
-        is_seen = self.vocabulary is not None or self._has_unknown  # it may have been there, but is not known
+        is_seen = self.vocabulary is not None or self._has_unknown  # it may have occurred, but is not known
         why = "is not in the vocabulary" if is_seen else "training never saw"
         tokens, first = np.unique(sequences.values[unknown], return_index=True)
         for token, at in zip(tokens.tolist(), unknown[first], strict=True):
@@ -547,10 +551,10 @@ class RNNLanguageModel(BaseRNN):
         problems.raise_if_any()
 
     def _read_training_condition(self, condition, n_texts, *, reset):
-        """Learn what texts are conditioned on if `reset`, else check it; give one vector a text."""
+        """Learn the labels of conditions if `reset`, else check them; return one vector per text."""
         if condition is not None and self._is_stream:
             raise ValueError(
-                "condition holds an entry for each text of a list, but X is one stream. Give a list of texts."
+                "condition holds an entry for each text of a list, but X is one stream. Pass a list of texts."
             )
         if reset:
             for name in ("_condition_size", "_condition_counts", "condition_classes_", "condition_prior_"):
@@ -570,13 +574,13 @@ class RNNLanguageModel(BaseRNN):
         return coded
 
     def _code_condition(self, condition, n_texts=None, name="condition"):
-        """Give one vector a text, (n_texts, p); None for a model without a condition."""
+        """Return one vector per text, (n_texts, p); None for a model without a condition."""
         if condition is None and self._condition_size is None:
             return None
         if condition is None:
-            raise ValueError(f"{name} is missing: training had one; give {self._ask_for()}.")
+            raise ValueError(f"{name} is missing: training had one; pass {self._ask_for()}.")
         if self._condition_size is None:
-            raise ValueError(f"{name} is given, but training had none; leave it out.")
+            raise ValueError(f"{name} is passed, but training had none; leave it out.")
         values = read_condition(condition, name)
         coded = code_condition(values, self.condition_classes_, self._condition_size, self, name)
         if n_texts is not None and len(coded) != n_texts:
@@ -591,7 +595,7 @@ class RNNLanguageModel(BaseRNN):
         return f"a label for each text, such as {self.condition_classes_[0].item()!r}"
 
     def _make_dataset(self, sequences, condition=None):
-        """Pair what is read with what comes next; texts of a list begin, and end, with a symbol."""
+        """Return inputs and next tokens as a data set; texts of a list begin, and end, with a symbol."""
         if not isinstance(sequences, Sequences):
             return sequences  # a data set, see `_read_source`
         codes, n_tokens = sequences.values, self._n_tokens
@@ -604,7 +608,7 @@ class RNNLanguageModel(BaseRNN):
         return SequenceDataset(self._begin(sequences), targets, per_step=True, condition=condition)
 
     def _begin(self, sequences):
-        """Put the symbol before each sequence that all begin with."""
+        """Insert the start symbol before each sequence."""
         inputs = np.insert(sequences.values + 1, sequences.offsets[:-1], _START)
         return Sequences(inputs, sequences.offsets + np.arange(len(sequences.offsets)))
 
@@ -618,7 +622,7 @@ class RNNLanguageModel(BaseRNN):
             return dataset
         if dataset.n_steps < self.bptt_steps:
             raise ValueError(
-                f"X has {dataset.n_steps} steps, fewer than a chunk of bptt_steps={self.bptt_steps}; give "
+                f"X has {dataset.n_steps} steps, fewer than a chunk of bptt_steps={self.bptt_steps}; pass "
                 "more text, or a smaller bptt_steps."
             )
         if isinstance(dataset, FileDataset):
@@ -660,11 +664,11 @@ class RNNLanguageModel(BaseRNN):
         loss = self.net_.history[-1]["valid_loss"]  # has just been computed
         return -_COSTS[self.scoring](loss)
 
-    # What is known of a text
+    # Probabilities of a text
 
     @fair_threads()
     def _log_probabilities(self, X, condition):
-        """Give the log-probability of each target of X, laid end to end, and the sequences of targets."""
+        """Return the log-probability of each target of X, laid end to end, and the sequences of targets."""
         check_is_fitted(self, "module_")
         sequences = self._read_text(X, reset=False)[0]
         dataset = self._make_dataset(sequences, self._code_condition(condition, len(sequences)))
@@ -672,7 +676,7 @@ class RNNLanguageModel(BaseRNN):
 
     @fair_threads()
     def _score_file(self, path, condition):
-        """Give the mean log-probability of a file's characters, which is read and scored chunk by chunk."""
+        """Return the mean log-probability of a file's characters; it is read and scored chunk by chunk."""
         check_is_fitted(self, "module_")
         self._code_condition(condition)  # a stream has none
         dataset = self._hold_out(self._read_file(path, reset=False))
@@ -681,14 +685,14 @@ class RNNLanguageModel(BaseRNN):
             return math.fsum(log for part in parts for log in part.tolist()) / dataset.n_steps
 
     def score(self, X, y=None, *, condition=None):
-        """Give the mean log-probability of a token, in nats.
+        """Return the mean log-probability of a token, in nats.
 
         Parameters
         ----------
         X : str, Path, list of str, or token sequences
-            See :meth:`fit`. The ends of the texts of a list count as tokens. A token that is not known counts
-            with the probability of the unknown symbol, which stands for all of them: scores of models with
-            different vocabularies do not compare.
+            See :meth:`fit`. The ends of the texts of a list count as tokens. An unknown token counts with the
+            probability of the unknown symbol, which represents all unknown tokens: scores of models with
+            different vocabularies are not comparable.
         y : None
             Ignored.
         condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
@@ -705,7 +709,7 @@ class RNNLanguageModel(BaseRNN):
         return math.fsum(logs.tolist()) / len(logs)  # the same in any order, and chunk by chunk
 
     def perplexity(self, X, *, condition=None):
-        """Give the perplexity: among how many tokens, equally likely, one would have to guess.
+        """Return the perplexity: the number of equally likely tokens to guess among.
 
         Parameters
         ----------
@@ -722,7 +726,7 @@ class RNNLanguageModel(BaseRNN):
         return float(np.exp(-self.score(X, condition=condition)))
 
     def bits_per_token(self, X, *, condition=None):
-        """Give the mean number of bits that it takes to tell the next token.
+        """Return the mean number of bits needed to encode the next token.
 
         Parameters
         ----------
@@ -739,7 +743,7 @@ class RNNLanguageModel(BaseRNN):
         return -self.score(X, condition=condition) / np.log(2)
 
     def score_samples(self, X, *, condition=None):
-        """Give the log-probability of each text, in nats.
+        """Return the log-probability of each text, in nats.
 
         Parameters
         ----------
@@ -751,13 +755,13 @@ class RNNLanguageModel(BaseRNN):
         Returns
         -------
         ndarray of shape (n_sequences,)
-            Sums over the tokens; of a list, with the end of each text.
+            Sums over the tokens; for a list, the end of each text included.
         """
         logs, sequences = self._log_probabilities(X, condition)
         return np.add.reduceat(logs.astype(np.float64), sequences.offsets[:-1])
 
     def surprisal(self, X, *, condition=None):
-        """Give the surprisal of each token: its negative log-probability, given all before it, in nats.
+        """Return the surprisal of each token: its negative log-probability, given all before it, in nats.
 
         Parameters
         ----------
@@ -769,7 +773,7 @@ class RNNLanguageModel(BaseRNN):
         Returns
         -------
         object array of ndarray of shape (n_steps_i,)
-            One number a token; a single array for one stream.
+            One number per token; a single array for one stream.
         """
         logs, sequences = self._log_probabilities(X, condition)
         parts = np.split(-logs, sequences.offsets[1:-1])
@@ -777,7 +781,7 @@ class RNNLanguageModel(BaseRNN):
 
     @fair_threads()
     def predict_proba(self, X, *, condition=None):
-        """Give the probabilities of the next token after each step.
+        """Predict the probabilities of the next token after each step.
 
         Parameters
         ----------
@@ -789,9 +793,9 @@ class RNNLanguageModel(BaseRNN):
         Returns
         -------
         object array of ndarray of shape (n_steps_i, n_outputs)
-            Columns in the order of `vocabulary_`; behind them, with ``handle_unknown="unknown"``, that of the
-            unknown symbol; and the last one, of a model of texts, is that the text ends. A single array for
-            one stream.
+            Columns in the order of `vocabulary_`; then, with ``handle_unknown="unknown"``, that of the
+            unknown symbol; for a model of texts, the last one is the probability that the text ends. A single
+            array for one stream.
         """
         check_is_fitted(self, "module_")
         sequences = self._read_inputs(X)
@@ -801,14 +805,15 @@ class RNNLanguageModel(BaseRNN):
 
     @fair_threads()
     def hidden_states(self, X, *, per_step=None, condition=None):
-        """Give what the recurrent layers make of each step, or of each text: what the output layer reads.
+        """Return the hidden states of each step, or of each text: what the output layer reads.
 
         Parameters
         ----------
         X : str, list of str, or token sequences
             See :meth:`fit`.
         per_step : bool, optional
-            Whether to give one vector a step, which is the default, or one a text: that after its last step.
+            Whether to return one vector per step, which is the default, or one per text: that of its last
+            step.
         condition : array-like of shape (n_texts,) or (n_texts, n_features), optional
             See :meth:`fit`; for the texts of `X`, if the model was fitted with one.
 
@@ -828,19 +833,19 @@ class RNNLanguageModel(BaseRNN):
         return self._begin(self._read_text(X, reset=False)[0])
 
     def _cut(self, flat, sequences, X):
-        """Cut answers for all steps into one array a sequence, without that for the symbol at its begin."""
+        """Split predictions of all steps into one array per sequence, without that of the start symbol."""
         return self._give(X, [part[1:] for part in np.split(flat, sequences.offsets[1:-1])])
 
     def _give(self, X, parts):
         return parts[0] if _is_stream(X) else object_array(parts)
 
-    # What a text is conditioned on
+    # Prediction of conditions
 
     def predict_condition(self, X, *, prior=None):
-        """Give the label under which each text is most likely, by Bayes' rule.
+        """Predict the most likely label of each text, by Bayes' rule.
 
-        The model is then a generative classifier: p(c | x) is in proportion to p(x | c) p(c), where p(x | c)
-        is what `score_samples` gives for the condition c.
+        The model is then a generative classifier: p(c | x) is proportional to p(x | c) p(c), where p(x | c)
+        is the exponential of `score_samples` with the condition c.
 
         Parameters
         ----------
@@ -857,7 +862,7 @@ class RNNLanguageModel(BaseRNN):
         Raises
         ------
         ValueError
-            If the model was not fitted with labels as condition, or if `prior` is not legal.
+            If the model was not fitted with labels as condition, or if `prior` is not valid.
 
         References
         ----------
@@ -876,7 +881,7 @@ class RNNLanguageModel(BaseRNN):
         return self.condition_classes_[logs.argmax(axis=1)]
 
     def predict_condition_proba(self, X, *, prior=None):
-        """Give the probability of each label, given the text. See `predict_condition`.
+        """Predict the probability of each label, given the text. See `predict_condition`.
 
         Parameters
         ----------
@@ -899,7 +904,7 @@ class RNNLanguageModel(BaseRNN):
 
     @fair_threads()
     def _log_joint(self, X, prior):
-        """Give the logarithm of p(x | c) p(c) for each text and label, (n_sequences, n_classes)."""
+        """Return the logarithm of p(x | c) p(c) for each text and label, (n_sequences, n_classes)."""
         check_is_fitted(self, "module_")
         if self._condition_size is None or self.condition_classes_ is None:
             given = "without a condition" if self._condition_size is None else "with vectors as condition"
@@ -940,42 +945,42 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         n_samples : int, default=1
-            Number of texts; with several primes or conditions, of each.
+            Number of texts; with several primes or conditions, for each of them.
         max_length : int, default=200
             Largest number of tokens to draw.
         prime : str, sequence of tokens, or list of these, optional
-            What the text begins with. A list holds several, of any lengths.
+            Beginning of the text. A list holds several, of any lengths.
         condition : label, vector, or array-like of these, optional
-            If the model was fitted with one. One is for all texts; several are for one prime each, or, with
-            one prime or none, `n_samples` texts are drawn for each.
+            Condition, if the model was fitted with one. A single one applies to all texts; several apply to
+            one prime each, or, with one prime or none, `n_samples` texts are drawn for each.
         temperature : float, default=1.0
-            The scores are divided by it: below 1 likely tokens become more likely; 0 takes the most likely.
+            Divisor of the scores: below 1 likely tokens become more likely; 0 takes the most likely.
         top_k : int, optional
             Draw from the k most likely tokens only.
         top_p : float in (0, 1], optional
             Draw from the most likely tokens only that together have this probability (Holtzman et al., 2020).
         stop : token, optional
-            A token at which a text ends, and which is its last. A model of texts has learnt where they end.
+            A token at which a text ends, and which is its last token. A model of texts also learns where they
+            end.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a prime does not depend on the others, but for equal ones,
-            each of which has draws of its own.
+            Seed of the draw. The draws for a prime do not depend on the others, except equal ones, which have
+            different draws.
         return_log_proba : bool, default=False
-            Whether to give the log-probabilities as well.
+            Whether to return the log-probabilities as well.
 
         Returns
         -------
         samples : list
-            Texts as str if the model was fitted on texts, else lists of tokens; the prime included, those of
-            the first prime or condition first.
+            Texts as str if the model was fitted on texts, else lists of tokens; they include the prime, and
+            those of the first prime or condition come first.
         log_proba : ndarray of shape (n_texts,)
-            With `return_log_proba`: the log-probability of what was drawn, its end included, given the prime;
-            by the model as it is, at temperature 1 and with all tokens.
+            Only with `return_log_proba`: the log-probability of the drawn tokens, the end included, given the
+            prime; computed at temperature 1 and with all tokens.
 
         Raises
         ------
         ValueError, TypeError
-            If an option is not legal, or a prime has a token that is not known, and `handle_unknown` is
-            "error".
+            If an option is not valid, or a prime has an unknown token and `handle_unknown` is "error".
 
         References
         ----------
@@ -998,7 +1003,7 @@ class RNNLanguageModel(BaseRNN):
         steps = self._draw(starts, condition, max_length, temperature, top_k, top_p, stop, random_state)
         with threads_for(self.module_):
             drawn, logs, goes_on = (np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
-        n_drawn = 1 + goes_on[:, :-1].sum(axis=1)  # what ends a text included
+        n_drawn = 1 + goes_on[:, :-1].sum(axis=1)  # including what ends a text
         log_proba = np.where(np.arange(drawn.shape[1]) < n_drawn[:, np.newaxis], logs, 0).sum(
             axis=1, dtype=np.float64
         )
@@ -1025,9 +1030,9 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         prime : str or sequence of tokens, optional
-            What the text begins with; it is not given again.
+            Beginning of the text, which is not part of the output.
         condition : label or vector, optional
-            If the model was fitted with one.
+            Condition, if the model was fitted with one.
         max_length : int, optional
             Largest number of tokens to draw; by default there is no limit.
         temperature, top_k, top_p, stop, random_state
@@ -1036,12 +1041,12 @@ class RNNLanguageModel(BaseRNN):
         Returns
         -------
         iterator of str or int
-            Gives token after token, as they are drawn.
+            The tokens, one after another, as they are drawn.
 
         Raises
         ------
         ValueError, TypeError
-            As :meth:`sample`, at once.
+            As in :meth:`sample`, before the first token is drawn.
 
         Examples
         --------
@@ -1053,17 +1058,17 @@ class RNNLanguageModel(BaseRNN):
         """
         primes = self._read_primes(prime)
         if len(primes) > 1:
-            raise ValueError(f"stream draws one text, but {len(primes)} primes are given; see sample.")
+            raise ValueError(f"stream draws one text, but {len(primes)} primes are passed; see sample.")
         primes, condition = self._pair(primes, condition)
         if len(primes) > 1:
-            raise ValueError(f"stream draws one text, but {len(primes)} conditions are given; see sample.")
+            raise ValueError(f"stream draws one text, but {len(primes)} conditions are passed; see sample.")
         starts = [codes for codes, _ in primes]
         steps = self._draw(starts, condition, max_length, temperature, top_k, top_p, stop, random_state)
         tokens = self.vocabulary_.tolist()
         return (tokens[codes[0]] for codes, _, _ in steps if codes[0] < len(tokens))
 
     def _read_primes(self, prime):
-        """Give the codes of each prime, and each as a sample begins with it."""
+        """Return the codes of each prime, and each prime in the form of a sample."""
         check_is_fitted(self, "module_")
         nothing = np.zeros(0, dtype=np.int64), self._spell(self.vocabulary_[:0])
         if prime is None:
@@ -1075,25 +1080,25 @@ class RNNLanguageModel(BaseRNN):
             )
         with reading("prime"):
             primes = [prime] if self._is_one(prime) else list(prime)
-        is_filled = [not hasattr(p, "__len__") or len(p) > 0 for p in primes]  # nothing is legal here
+        is_filled = [not hasattr(p, "__len__") or len(p) > 0 for p in primes]  # an empty prime is valid
         filled = [p for p, is_any in zip(primes, is_filled, strict=True) if is_any]
-        given = prime if _is_stream(prime) else filled  # of one text, messages speak without an index
+        given = prime if _is_stream(prime) else filled  # messages about one text have no index
         found = iter(())
         if filled:
             tokens, is_stream = self._read_tokens(given, reset=False, name="prime")
             codes = self._number(tokens, is_stream, "prime")
-            found = zip(codes, map(self._spell, tokens), strict=True)  # unknown tokens as they were given
+            found = zip(codes, map(self._spell, tokens), strict=True)  # unknown tokens as they were passed
         return [next(found) if is_any else nothing for is_any in is_filled]
 
     def _pair(self, primes, condition):
-        """Give as many primes as conditions, (k, p); one of either goes with all of the other."""
+        """Return as many primes as conditions, (k, p); a single one of either is repeated."""
         condition = self._code_condition(condition)
         if condition is None:
             return primes, None
         n_primes, k = len(primes), len(condition)
         if n_primes > 1 and k > 1 and n_primes != k:
             raise ValueError(
-                f"condition has {k} entries, but there are {n_primes} primes; give one for all, or one "
+                f"condition has {k} entries, but there are {n_primes} primes; pass one for all, or one "
                 "for each."
             )
         n = max(n_primes, k)
@@ -1103,7 +1108,7 @@ class RNNLanguageModel(BaseRNN):
         )
 
     def _is_one(self, prime):
-        """Whether a prime is one sequence of tokens, and not a list of several."""
+        """Return whether a prime is one sequence of tokens, and not a list of several."""
         if isinstance(prime, (str, bytes)) or len(prime) == 0:
             return True
         first = next(iter(prime))
@@ -1112,23 +1117,23 @@ class RNNLanguageModel(BaseRNN):
 
     @property
     def _joins(self):
-        """Whether a text is a str, a token a character; `as_sequences` makes objects of all other tokens."""
+        """Whether texts are str of one character per token; `as_sequences` makes objects of other tokens."""
         return self.vocabulary_.dtype == "<U1"
 
     def _spell(self, tokens):
         return "".join(tokens.tolist()) if self._joins else tokens.tolist()
 
     def _draw(self, starts, condition, max_length, temperature, top_k, top_p, stop, random_state):
-        """Draw tokens for all texts at once, step by step.
+        """Yield tokens drawn for all texts at once, step by step.
 
         Yields
         ------
         codes : ndarray of int of shape (n_texts,)
-            The tokens; what stands for a text that has ended means nothing.
+            The tokens; those of a text that has ended have no meaning.
         logs : ndarray of shape (n_texts,)
-            Their log-probabilities.
+            Log-probabilities of the tokens.
         alive : ndarray of bool of shape (n_texts,)
-            Which texts go on.
+            Which texts continue.
         """
         check_sampling(temperature, top_k, top_p)
         if max_length is not None:
@@ -1171,7 +1176,7 @@ class RNNLanguageModel(BaseRNN):
             n_drawn += 1
             if n_drawn == max_length or (can_end and not alive.any()):
                 return
-            # The end has no code of its own among the inputs; what comes after it is not looked at.
+            # The end has no separate code among the inputs; what comes after it is ignored.
             inputs = torch.from_numpy((codes + 1) % (n_tokens + 1)).to(like.device)
             if network.input.embedding is not None or network.joins_condition:
                 inputs = network.read(inputs, condition).detach()
@@ -1179,7 +1184,7 @@ class RNNLanguageModel(BaseRNN):
             logs = _log_softmax(read_out(outputs))
 
     def _read_starts(self, starts, condition):
-        """Read the primes; give the log-probabilities of the next tokens and the state, in their order."""
+        """Read the primes; return the log-probabilities of the next tokens and the state, in their order."""
         network = self.module_
         lengths = np.array([len(start) + 1 for start in starts])
         order = np.argsort(-lengths, kind="stable")
@@ -1206,7 +1211,7 @@ class RNNLanguageModel(BaseRNN):
 
 
 def _is_stream(X):
-    """Whether X is one sequence of tokens, and not a list of several."""
+    """Return whether X is one sequence of tokens, and not a list of several."""
     if isinstance(X, (str, os.PathLike)):
         return True
     X = as_codes(X)
@@ -1216,18 +1221,18 @@ def _is_stream(X):
 def _refuse_iterator(X, name="X"):
     if hasattr(X, "__next__"):
         raise TypeError(
-            f"{name} is an iterator, which can be read only once. Give the text as a str or as the Path of a "
+            f"{name} is an iterator, which can be read only once. Pass the text as a str or as the Path of a "
             "file, or train with partial_fit, which reads an iterator once."
         )
 
 
 def _make_read_out(head):
-    """Make what computes the scores in sampling: a single call, where modules do no more than that."""
+    """Return a function for the scores in sampling: a single call, if modules do no more than that."""
     output = head.output
     is_plain = type(head) is SoftmaxHead and type(output) in (Linear, TiedLinear)
     if not is_plain or output.bias is None:
         return torch.inference_mode()(head)
-    weight, bias = output.weight.detach(), output.bias.detach()  # made once, where they are tied
+    weight, bias = output.weight.detach(), output.bias.detach()  # made once, if they are tied
     return torch.inference_mode()(lambda outputs: linear(outputs, weight, bias))
 
 

@@ -1,4 +1,4 @@
-"""What each constructor parameter may be, as a table; checked when `fit` starts."""
+"""A table of the valid values of each constructor parameter, which `fit` checks at its start."""
 
 import difflib
 import numbers
@@ -20,18 +20,18 @@ from sklearn_rnn.training import OPTIMIZERS
 
 
 class Rule:
-    """A type, a condition and words for both.
+    """A type, a condition and a description of both.
 
     Parameters
     ----------
     types : type or tuple of type
         What the value must be an instance of.
     condition : callable
-        ``condition(value)`` says whether a value of this type is legal.
+        ``condition(value)`` returns whether a value of this type is valid.
     expected : str
-        What is legal, in words.
+        Description of the valid values.
     names : collection of str, default=()
-        Strings that are legal besides; the nearest is proposed for a misspelt one.
+        Strings that are valid as well; the error for a misspelt one suggests the nearest.
     """
 
     def __init__(self, types, condition, expected, names=()):
@@ -41,7 +41,7 @@ class Rule:
         self.names = tuple(names)
 
     def check(self, name, value):
-        """Raise a ValueError or TypeError that says what is wrong with a value."""
+        """Raise a ValueError or TypeError if a value is not valid."""
         if isinstance(value, str) and self.names:
             if value in self.names:
                 return
@@ -63,12 +63,12 @@ def _as_tuple(types):
 
 
 class Optional(Rule):
-    """A rule that allows None besides.
+    """A rule that also allows None.
 
     Parameters
     ----------
     rule : Rule
-        The rule for all else.
+        The rule for all other values.
     """
 
     def __init__(self, rule):
@@ -91,7 +91,7 @@ class Scoring(Rule):
         """See `Rule.check`."""
         if isinstance(value, str):
             if value != "loss":
-                get_scorer(value)  # which knows the names
+                get_scorer(value)  # raises an error for unknown names
         elif value is not None:
             super().check(name, value)
 
@@ -123,18 +123,18 @@ def _real(minimum, *, open_below=False, below=float("inf")):
 
 def _subclass(base):
     def holds(v):
-        v = v.func if type(v) is partial else v  # whatever else has a `func` may do anything when called
+        v = v.func if type(v) is partial else v  # any other object with a `func` may do anything when called
         return isinstance(v, type) and issubclass(v, base)
 
     return holds
 
 
 def _is_optimizer(v):
-    """Whether v is a class of optimizers, with any option but the step size bound to it."""
+    """Return whether v is a class of optimizers, with any options but the step size bound to it."""
     return _subclass(torch.optim.Optimizer)(v) and "lr" not in getattr(v, "keywords", {})
 
 
-# What a network and its optimizer are made of: the classes that are called for it.
+# The classes that are called to make a network and its optimizer.
 _BASES = {
     "cell": Cell,
     "decoder_cell": Cell,
@@ -145,7 +145,7 @@ _BASES = {
 
 
 def check_classes(parts):
-    """Check that a stored description of a network names nothing that may not be called to make it.
+    """Check that a stored description of a network names only classes that may be called to make it.
 
     Parameters
     ----------
@@ -155,9 +155,9 @@ def check_classes(parts):
     Raises
     ------
     TypeError
-        If one that is called is neither a name nor a class made for that purpose.
+        If one that is called is neither a name nor a class of that kind.
     ValueError
-        If a name is not known.
+        If a name is unknown.
     """
     for name, base in _BASES.items():
         value = parts.get(name)
@@ -173,12 +173,12 @@ def check_classes(parts):
 
 
 def _are_callbacks(values):
-    """Whether each is a callback, or a pair of a name and a callback."""
+    """Return whether each value is a callback, or a pair of a name and a callback."""
     return all(hasattr(v[-1] if isinstance(v, tuple) and v else v, "on_epoch_end") for v in values)
 
 
 def are_levels(values):
-    """Whether values are numbers between 0 and 1, at least one."""
+    """Return whether values are numbers between 0 and 1, at least one."""
     return len(values) > 0 and all(isinstance(v, numbers.Real) and 0 < v < 1 for v in values)
 
 
@@ -233,7 +233,7 @@ RULES = {
 }
 
 CHUNK_STEPS = _whole(1)
-# The other names stand for metrics that compare predictions with targets.
+# The other names are of metrics that compare predictions with targets.
 TEXT_SCORING = Optional(
     _one_of(
         ("loss", "neg_log_loss", "neg_bits_per_token", "neg_perplexity"),

@@ -24,16 +24,16 @@ from sklearn_rnn.nn.native.library import fair_threads
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):
-    """Recurrent network that gives each sequence, or each of its steps, one or several numbers.
+    """Recurrent network that predicts one or several numbers for each sequence, or for each of its steps.
 
-    What `y` holds decides: a numeric array with one or two axes is many to one; a list or object array of
-    number sequences (or an array with three axes) is many to many, T_x = T_y. Targets are brought to mean 0
-    and variance 1 for training, and predictions are brought back.
+    The form of `y` decides: a numeric array with one or two axes is many to one; a list or object array of
+    sequences of numbers (or an array with three axes) is many to many, T_x = T_y. Targets are scaled to mean
+    0 and variance 1 for training, and predictions are scaled back.
 
     Parameters
     ----------
     cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="gru"
-        The recurrence. A class derived from `sklearn_rnn.nn.Cell` is used as it is.
+        Type of the recurrent cell. A class derived from `sklearn_rnn.nn.Cell` is used unchanged.
     hidden_size : int, default=64
         Width H of the recurrent state.
     num_layers : int, default=1
@@ -41,23 +41,22 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     bidirectional : bool, default=False
         Whether each layer also reads the sequence from its end.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+        Activation function of the hidden layer, for cells that take one: Elman's and Jordan's.
     dropout : float in [0, 1), default=0.0
-        Probability with which, in training, a number that goes from one layer to the next (embedding,
-        recurrent layers, output layer) is set to zero.
+        Probability with which a number passed from one layer to the next (embedding, recurrent layers, output
+        layer) is set to zero in training.
     embedding_size : int, optional
-        Width of the learnt vectors that stand for tokens. By default tokens are one-hot (computed by
-        index, never as a wide array). Without effect on numeric sequences.
+        Width of the learnt vectors that represent tokens. By default tokens are one-hot (computed by index,
+        never as a wide array). No effect on numeric sequences.
     pooling : {"last", "mean", "max", "attention"}, default="last"
-        How the outputs of a sequence's steps become one vector. Without effect if `y` holds numbers
-        for each step.
+        How the outputs of a sequence's steps become one vector. No effect if `y` holds numbers for each step.
     head : "auto" or Head subclass, default="auto"
-        The output layer and its loss; a class derived from `sklearn_rnn.nn.Head` replaces the one that
-        fits the target.
+        The output layer and its loss. By default they are chosen by the type of the target; a class derived
+        from `sklearn_rnn.nn.Head` replaces them.
     max_iter : int, default=50
         Number of epochs.
     batch_size : int or "all", default=32
-        Number of sequences in a batch. Batches hold sequences of similar length, drawn anew each epoch.
+        Number of sequences in a batch. Batches hold sequences of similar length, drawn again in each epoch.
     learning_rate : float, default=0.003
         Step size of the optimizer.
     optimizer : {"adam", "adamw", "nadam", "radam", "adagrad", "rmsprop", "sgd"} or callable, default="adam"
@@ -72,41 +71,42 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         multiples of it. The state is carried on.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the sequences aside and to stop when `scoring` on them has not
-        improved by `tol` for `n_iter_no_change` epochs. The network is then trained again, from the beginning
-        and on all sequences, as far as was best: up to the last epoch that was nearly as good as the best,
-        and until the training loss is as small as it was then; see the user guide. With `X_val`, or with
-        `callbacks` that do more than look on, it gets the weights of the best epoch, `best_epoch_`, instead.
-        A single epoch is trained on everything.
+        improved by `tol` for `n_iter_no_change` epochs. The network is then trained again from scratch on all
+        sequences, up to the last epoch that was nearly as good as the best, and until the training loss is as
+        small as it was then; see the user guide. With `X_val`, or with `callbacks` that do more than observe,
+        the weights of the best epoch, `best_epoch_`, are restored instead. A single epoch is trained on all
+        sequences.
     scoring : str, callable or None, default="loss"
-        What `early_stopping` goes by and `validation_scores_` holds: "loss", the negative loss; the name of a
-        scorer (see `sklearn_rnn.metrics.get_scorer_names`); a callable ``scorer(estimator, X, y)``, of which
-        larger values are better; or None, the estimator's own `score`.
+        The score that `early_stopping` monitors and `validation_scores_` holds: "loss", the negative loss;
+        the name of a scorer (see `sklearn_rnn.metrics.get_scorer_names`); a callable
+        ``scorer(estimator, X, y)``, for which larger values are better; or None, the estimator's own `score`.
     validation_fraction : float in (0, 1), default=0.1
         Share of the sequences set aside by `early_stopping`.
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which `early_stopping` stops; on little data there are as
-        many more as 300 updates of the weights take.
+        Number of epochs without improvement after which `early_stopping` stops. On small data sets it also
+        waits for 300 updates of the weights without improvement.
     tol : float, default=1e-4
-        An improvement of the validation score by less than this is none.
+        An improvement of the validation score by less than this does not count.
     warm_start : bool, default=False
-        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+        Whether a further call of `fit` continues to train the network for another `max_iter` epochs.
     padding_value : float or str, optional
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
         str is the padding of text: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
-        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+        Device to compute on. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
-        Type of the weights and of all computation. "float64" is slower; it serves comparisons. "bfloat16" is
-        mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
-        that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
+        Type of the weights and of all computation. "float64" is slower and meant for comparisons. "bfloat16"
+        is mixed precision on a GPU: the recurrent kernels compute with 16 bits, everything else with 32.
+        "auto" is "bfloat16" on a GPU with hardware support for it, else "float32". `X` is read as float32 in
+        any case.
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
-        ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. Callbacks are copied, but not the objects that they hold;
+        the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.
     verbose : int, default=0
-        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+        1 shows a progress bar if training takes longer than a moment, 2 prints a line per epoch.
 
     Attributes
     ----------
@@ -115,26 +115,27 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     n_features_in_ : int
         Number of features d; the number of columns if X was a 2-D array or a DataFrame; 1 for tokens.
     feature_names_in_ : ndarray of str
-        Names of the features, or of the columns of a 2-D table. Only after a fit on a DataFrame, on a list of
-        DataFrames or on `Sequences` with names, all of which are str.
+        Names of the features, or of the columns of a 2-D table. Defined only after a fit on a DataFrame, a
+        list of DataFrames or `Sequences` with names, if all names are str.
     vocabulary_ : ndarray of shape (n_tokens,)
         The distinct tokens seen in training, sorted; only if X held tokens.
     n_iter_ : int
-        Number of epochs trained; with `early_stopping`, before training on everything.
+        Number of epochs trained; with `early_stopping`, those before training on all sequences.
     loss_curve_ : list of float
         Mean training loss of each epoch.
     best_loss_ : float
         The smallest of `loss_curve_`.
     validation_scores_ : list of float or None
-        What `scoring` says of the validation set after each epoch: of `X_val`, or with `early_stopping`.
+        The score of the validation set after each epoch, by `scoring`. None if neither `X_val` nor
+        `early_stopping` is used.
     best_epoch_ : int
         The epoch with the best of `validation_scores_`, counted from 1; only with `early_stopping`.
     history_ : list of dict
-        All that was recorded in each epoch. A file keeps losses, scores and what callbacks wrote.
+        Everything recorded in each epoch. A saved estimator keeps losses, scores and what callbacks recorded.
     module_ : torch.nn.Module
         The trained network.
     net_ : skorch.NeuralNet
-        The net that trained it.
+        The skorch net that trained the network.
 
     See Also
     --------
@@ -209,8 +210,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             - list, tuple or object array of float arrays (n_steps_i, n_features), or (n_steps_i,);
             - float array (n_sequences, n_steps, n_features);
             - 2-D numeric array or DataFrame (n_sequences, n_steps): series of one feature;
-            - list of str: tokens, one character a step;
-            - list of lists of str, list of 1-D integer arrays: tokens, one word or code a step;
+            - list of str: tokens, one character per step;
+            - list of lists of str, list of 1-D integer arrays: tokens, one word or code per step;
             - `Sequences`; masked arrays, whose trailing masked steps are padding.
         y : array of shape (n_sequences,) or (n_sequences, n_outputs), or ragged
             Numbers of the sequences; or a list or object array of arrays of shape (n_steps_i,) or
@@ -218,11 +219,11 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         sample_weight : array of shape (n_sequences,), or ragged list, optional
             Weights of the sequences (or, for numbers of steps, of the steps).
         X_val, y_val : like `X` and `y`, optional
-            Data to validate on: scored after each epoch, in `validation_scores_`, and what `early_stopping`
-            goes by instead of a part of `X`.
+            Validation data. They are scored after each epoch (see `validation_scores_`), and `early_stopping`
+            uses them instead of a part of `X`.
         validation_groups : array of shape (n_sequences,), optional
-            Where each sequence comes from (a patient, a machine). What `early_stopping` sets aside of `X` to
-            validate on is then all that comes from some of these, near `validation_fraction` in number.
+            Group of each sequence, such as a patient or a machine. `early_stopping` then sets whole groups
+            aside, with about `validation_fraction` of the sequences.
 
         Returns
         -------
@@ -232,7 +233,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, `X` or `y` is not legal; the estimator is then as it was.
+            If a parameter, `X` or `y` is not valid; the estimator is then unchanged.
         """
         validation = X_val, y_val, validation_groups
         return self._fit(X, y, sample_weight, validation, goes_on=self.warm_start, epochs=self.max_iter)
@@ -261,7 +262,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             try:
                 y = flatten_steps(y, sequences.lengths, padded_steps=padded)
             except ValueError as error:
-                hint = "For several numbers a sequence, give an array: np.asarray(y, dtype=float).\n"
+                hint = "For several numbers a sequence, pass an array: np.asarray(y, dtype=float).\n"
                 raise ValueError(f"{hint if _is_table(y, len(sequences)) else ''}{error}") from error
         else:
             check_not_masked(y, "y")
@@ -270,7 +271,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             if y.ndim == 2 and y.shape[1] > 1 and padded is not None and np.all(y.shape[1] == padded):
                 warnings.warn(
                     f"y has {y.shape[1]} numbers for each sequence, as many as X has steps, and is read as "
-                    "several numbers a sequence. If each step has its number, give list(y), or a third axis: "
+                    "several numbers a sequence. If each step has its number, pass list(y), or a third axis: "
                     "np.asarray(y)[:, :, np.newaxis].",
                     stacklevel=find_caller(),
                 )
@@ -306,7 +307,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         return ("linear" if isinstance(self.head, str) else self.head), len(self.target_mean_)
 
     def predict(self, X):
-        """Give the numbers of each sequence, or of each step.
+        """Predict the numbers of each sequence, or of each step.
 
         Parameters
         ----------
@@ -330,7 +331,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
 
     @fair_threads()
     def score(self, X, y, sample_weight=None):
-        """Give the coefficient of determination R^2, over all sequences or all steps.
+        """Return the coefficient of determination R^2, over all sequences or all steps.
 
         Parameters
         ----------
@@ -344,7 +345,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         Returns
         -------
         float
-            1 at best; 0 for always predicting the mean.
+            At most 1; 0 for a constant prediction of the mean.
         """
         numbers, sequences = self._predict_flat(X)
         targets, per_step = self._flatten_target(y, X, sequences)
@@ -361,7 +362,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
 
 
 def _is_table(y, n_rows):
-    """Whether y has as many rows, all of the same length."""
+    """Return whether y has `n_rows` rows, all of the same length."""
     try:
         return len(y) == n_rows and len({np.shape(row) for row in y}) == 1
     except (RuntimeError, ValueError):  # rows that have no shape, such as nested tensors
@@ -369,13 +370,13 @@ def _is_table(y, n_rows):
 
 
 def _is_stacked(y, lengths):
-    """Whether y is sequences of one length, that of those in X, which NumPy made one array of objects of."""
+    """Return whether y is one object array of sequences, all as long as those in X, as NumPy makes it."""
     is_stacked = isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 2
     return is_stacked and bool((lengths == y.shape[1]).all())
 
 
 def _check_finite(y, offsets):
-    """Refuse NaN and infinity in y (n, ...); `offsets` tell sequences apart if it holds targets of steps."""
+    """Raise an error for NaN and infinity in y (n, ...); `offsets` are those of the sequences, for steps."""
     values = y.reshape(len(y), -1)
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
     rows = bad if offsets is None else np.searchsorted(offsets, bad, side="right") - 1

@@ -1,4 +1,4 @@
-"""Drawing tokens from log-probabilities, and the options of that."""
+"""Sampling of tokens from log-probabilities, and its options."""
 
 import hashlib
 import math
@@ -11,20 +11,20 @@ import numpy as np
 from sklearn_rnn.data.parameters import check_count, check_size
 from sklearn_rnn.data.random_state import check_random_state
 
-_BLOCK = 32  # numbers that are drawn at once
+_BLOCK = 32  # numbers drawn at once
 
 
 class Streams:
-    """Random numbers for each of some rows, whoever else is drawn for.
+    """Random numbers for each of several rows, independent of the other rows.
 
-    What a row gets depends on the seed, on its key, and on how many rows before it have the same key.
+    The numbers of a row depend on the seed, on its key, and on how many rows before it have the same key.
 
     Parameters
     ----------
     random_state : int, RandomState or None
         The seed.
     keys : iterable of bytes
-        What each row is drawn for.
+        Key of each row.
     """
 
     def __init__(self, random_state, keys):
@@ -37,7 +37,7 @@ class Streams:
         self._n_drawn = np.zeros(len(self._names), dtype=np.int64)
 
     def draw(self, rows):
-        """Draw the next number in [0, 1) of each of `rows`, an array of their places."""
+        """Draw the next number in [0, 1) of each of `rows`, an array of indices."""
         block, place = np.divmod(self._n_drawn[rows], _BLOCK)
         for i in np.flatnonzero(place == 0):
             self._block[rows[i]] = _draw(self._names[rows[i]] + int(block[i]).to_bytes(8, "big"), _BLOCK)
@@ -50,13 +50,13 @@ class Streams:
 
 
 def make_key(values):
-    """Return bytes that stand for an array, whatever the precision of its numbers."""
+    """Return bytes that identify an array, independent of the precision of its numbers."""
     values = np.asarray(values)
     return (values.astype(np.float64) + 0.0 if values.dtype.kind == "f" else values).tobytes()
 
 
 def _draw(name, n):
-    """Return n numbers in [0, 1) that depend on a name alone."""
+    """Return n numbers in [0, 1) that depend only on a name."""
     bits = np.frombuffer(hashlib.shake_256(name).digest(8 * n), dtype="<u8")
     return (bits >> np.uint64(11)) * 2.0**-53
 
@@ -69,7 +69,7 @@ def choose(logs, temperature, top_k, top_p, uniform):
         weights = np.exp(logs, dtype=np.float64)
     else:
         behind = logs.astype(np.float64) - logs.max(axis=1, keepdims=True)
-        weights = np.exp(behind / max(temperature, 1e-200))  # below that all others are infinitely far behind
+        weights = np.exp(behind / max(temperature, 1e-200))  # with less all others have weight 0
     if top_k is not None and top_k < logs.shape[1]:
         np.put_along_axis(weights, np.argpartition(-weights, top_k, axis=1)[:, top_k:], 0, axis=1)
     if top_p is not None and top_p < 1:
@@ -83,7 +83,7 @@ def choose(logs, temperature, top_k, top_p, uniform):
 
 
 def check_sampling(temperature, top_k, top_p):
-    """Raise an error that says which option is wrong, if one is."""
+    """Raise an error for an invalid option."""
     if not isinstance(temperature, numbers.Real) or isinstance(temperature, bool):
         raise TypeError(f"temperature must be a number, but it is {temperature!r}.")
     check_size("temperature", temperature)

@@ -1,4 +1,4 @@
-"""Means and standard deviations of what a network is to predict."""
+"""Means and standard deviations of the targets of a network."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ def measure(columns, weights=None, name="y"):
     columns : ndarray of shape (n, K)
         Numbers.
     weights : ndarray of shape (n,), optional
-        Of the rows.
+        Weights of the rows.
     name : str, default="y"
-        What error messages call them.
+        Name of the numbers in error messages.
 
     Returns
     -------
@@ -43,9 +43,9 @@ def measure(columns, weights=None, name="y"):
 
 
 def measure_prefixes(values, lengths):
-    """Give the mean and the standard deviation of the first steps of a series, for several numbers of steps.
+    """Return the mean and the standard deviation of the first steps of a series, for several prefixes.
 
-    Nothing behind a prefix has any part in what is said of it.
+    The values of a prefix do not depend on the steps after it.
 
     Parameters
     ----------
@@ -76,6 +76,6 @@ def measure_prefixes(values, lengths):
 
 
 def _take_root(mean, variance):
-    # The spread of a constant is what rounding makes of it; small numbers spread little, too.
+    # The spread of a constant is due to rounding; small numbers can have a small spread as well.
     is_constant = np.sqrt(variance) <= 4 * np.finfo(np.float64).eps * np.abs(mean)
     return np.where(is_constant, 1.0, np.sqrt(variance))

@@ -1,4 +1,4 @@
-"""What training is validated by: the loss, the estimator's own score, or a scorer."""
+"""Scores for validation in training: the loss, the estimator's own score, or a scorer."""
 
 import math
 import numbers
@@ -12,16 +12,16 @@ from sklearn_rnn.metrics import get_scorer
 
 
 class Given:
-    """Sequences and targets in a form that the user could have given, which scorers take.
+    """Sequences and targets in a form that scorers take, as a user could pass them.
 
     Parameters
     ----------
     X, y : any form that `fit` takes
         Sequences and their targets.
     sample_weight : array or ragged list, optional
-        Their weights.
+        Weights of the sequences, or of the steps.
     rows : ndarray of int, optional
-        Which of them are trained on. By default all.
+        Indices of the sequences that are trained on. By default all.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Given:
         self.rows = rows
 
     def select(self, rows):
-        """Return some of the rows that are trained on; of a text, which has no rows, a slice."""
+        """Return some of the rows that are trained on, or a slice of a text, which has no rows."""
         if isinstance(self.X, str):
             return Given(self.X[rows])
         if not hasattr(self.X, "__len__"):
@@ -58,12 +58,12 @@ class Given:
 
 
 def apply_scorer(scoring, estimator, given):
-    """Score an estimator on what it was not trained on.
+    """Score an estimator on data that it was not trained on.
 
     Parameters
     ----------
     scoring : str, callable or None
-        A name that `metrics.get_scorer` knows, a scorer, or None for the `score` of the estimator.
+        A name for `metrics.get_scorer`, a scorer, or None for the `score` of the estimator.
     estimator : estimator
         Called with `X` of `given`.
     given : Given
@@ -77,7 +77,7 @@ def apply_scorer(scoring, estimator, given):
     Raises
     ------
     ValueError
-        If the score is no number, or NaN.
+        If the score is not a number, or NaN.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def apply_scorer(scoring, estimator, given):
     weights = {} if given.sample_weight is None else {"sample_weight": given.sample_weight}
     scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as that the network has not learnt much yet
+        warnings.simplefilter("ignore")  # for example that the network has not learnt much yet
         if scoring is None:
             return estimator.score(given.X, given.y, **weights)
         try:
@@ -96,8 +96,8 @@ def apply_scorer(scoring, estimator, given):
         except (AttributeError, TypeError, ValueError) as error:
             reason = str(error).rstrip(".")
             raise ValueError(
-                f"scoring={scoring!r} fails on what is validated on: {reason}. It must be called as "
-                "scorer(estimator, X, y) and suit what the estimator answers; a metric becomes a scorer by "
+                f"scoring={scoring!r} fails on the validation data: {reason}. It must be called as "
+                "scorer(estimator, X, y) and suit what the estimator predicts; a metric becomes a scorer by "
                 "sklearn.metrics.make_scorer, or has a name in sklearn_rnn.metrics.get_scorer_names()."
             ) from error
     try:
@@ -106,7 +106,7 @@ def apply_scorer(scoring, estimator, given):
         value = math.nan
     if math.isnan(value):
         raise ValueError(
-            f"scoring={scoring!r} must return a number, got {score!r} on what is validated on. Validate on "
+            f"scoring={scoring!r} must return a number, got {score!r} on the validation data. Validate on "
             "more (validation_fraction, X_val), or choose another scoring."
         )
     return value

@@ -1,4 +1,4 @@
-"""Sequence to sequence: targets that are as long as they need to be."""
+"""Sequence to sequence: targets of any length."""
 
 import numbers
 import warnings
@@ -40,64 +40,64 @@ from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.nn.rows import log_softmax, softmax
 from sklearn_rnn.training import Progress, TokenProgress, resolve_device
 
-_ROWS = 512  # sources, or beginnings of targets, that are decoded at once
+_ROWS = 512  # sources, or hypotheses of the beam search, that are decoded at once
 
 
 class RNNSeq2Seq(BaseRNN):
     """Sequence to sequence: an encoder reads the source, a decoder writes a target of another length.
 
-    A target is a sequence of tokens, or of numbers that end where the network says so. With a vector for each
-    source instead of a sequence it is one to many: the decoder alone, which writes what the vector stands
-    for.
+    A target is a sequence of tokens, or of numbers; the network predicts where it ends. With vectors instead
+    of sequences as sources the model is one to many: a decoder alone, which starts from the vector.
 
     Parameters
     ----------
     cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, default="lstm"
-        The encoder's recurrence; see `RNNClassifier`.
+        Recurrent cell of the encoder; see `RNNClassifier`.
     hidden_size : int, default=128
-        Width H of its state.
+        Width H of the recurrent state of the encoder.
     num_layers : int, default=1
-        Number of its layers, stacked.
+        Number of recurrent layers of the encoder, stacked.
     bidirectional : bool, default=True
-        Whether it reads the source from its end as well.
+        Whether the encoder also reads the source from its end.
     decoder_cell : {"elman", "jordan", "lstm", "gru"} or Cell subclass, optional
-        The decoder's recurrence; by default the encoder's. A Jordan cell feeds back an output of width H.
+        Recurrent cell of the decoder; by default that of the encoder. A Jordan cell feeds back an output of
+        width H.
     decoder_hidden_size : int, optional
-        Width of its state; by default the encoder's.
+        Width of the recurrent state of the decoder; by default that of the encoder.
     decoder_num_layers : int, optional
-        Number of its layers; by default the encoder's.
+        Number of recurrent layers of the decoder; by default that of the encoder.
     attention : {"dot", "additive"}, Attention subclass or None, default="dot"
-        How the decoder looks back at the steps of the source: by a dot product with a learnt projection of
-        each (Luong et al., 2015), or by a small network (Bahdanau et al., 2015); or in a way of your own, see
-        `sklearn_rnn.nn.Attention`. None for not at all: all it knows is what the encoder ended with. Vectors
-        have no steps to look back at.
+        How the decoder attends to the steps of the source: by a dot product with a learnt projection of each
+        (Luong et al., 2015), by a small network (Bahdanau et al., 2015), or by your own class, see
+        `sklearn_rnn.nn.Attention`. Without attention (None) the decoder reads only the last state of the
+        encoder. No effect on vectors, which have no steps.
     copy : bool, default=False
-        Whether the decoder can copy tokens of the source to the target, besides those of
-        `target_vocabulary_`, also tokens that training never saw: attention says which (pointer-generator,
-        See et al., 2017). Source and target must hold tokens of one kind: both characters, both words, or
-        both integers. After a copied token that is not in the vocabulary the decoder goes on as after an
-        unknown one.
+        Whether the decoder can copy tokens of the source to the target, in addition to those of
+        `target_vocabulary_`, also tokens that did not occur in training: attention selects them
+        (pointer-generator, See et al., 2017). Source and target must hold tokens of one kind: both
+        characters, both words, or both integers. After a copied token that is not in the vocabulary the
+        decoder continues as after an unknown one.
     nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
-        The hidden layer's function in the cells that leave it open: Elman's and Jordan's.
+        Activation function of the hidden layer, for cells that take one: Elman's and Jordan's.
     dropout : float in [0, 1), default=0.0
-        Probability with which, in training, a number that goes from one layer to the next (embedding,
-        recurrent layers, output layer) is set to zero.
+        Probability with which a number passed from one layer to the next (embedding, recurrent layers, output
+        layer) is set to zero in training.
     embedding_size : int or None, default=64
-        Width of the learnt vectors that stand for tokens, of the source and of the target. None for one-hot.
+        Width of the learnt vectors that represent tokens, of the source and of the target. None for one-hot.
     scheduled_sampling : float in [0, 1], default=0.0
-        Probability with which, in training, the decoder is given its own guess of the last token, or its own
-        last numbers, instead of the true ones. The guesses come from a first pass with the true ones. Numbers
-        mostly gain by it: small errors add up where none were seen in training.
+        Probability with which the decoder reads its own prediction of the last token, or of the last numbers,
+        instead of the true ones in training. The predictions come from a first pass with the true ones. It
+        mostly improves the prediction of numbers, where small errors add up if there were none in training.
     beam_size : int, default=1
-        Number of beginnings of a target that are kept while it is searched for. 1 takes the most likely token
-        at each step (greedy). Numbers are not searched for.
+        Number of hypotheses that the beam search keeps at each step. 1 takes the most likely token at each
+        step (greedy search). Must be 1 for targets of numbers.
     length_penalty : float, default=0.0
-        Beginnings are ranked by their log-probability, divided by their length to this power: more than 0
-        prefers longer targets.
+        Hypotheses are ranked by their log-probability, divided by their length to this power: a value greater
+        than 0 prefers longer targets.
     max_length : int, optional
-        Largest number of steps of a predicted target. By default that of the longest target in training, or
-        the largest number of them that training had for a step of a source times its number of steps,
-        whichever is larger.
+        Largest number of steps of a predicted target. By default the length of the longest target in
+        training, or the largest ratio of target length to source length in training times the number of steps
+        of the source, whichever is larger.
     max_iter : int, default=50
         Number of epochs.
     batch_size : int or "all", default=32
@@ -113,61 +113,62 @@ class RNNSeq2Seq(BaseRNN):
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the pairs aside and to stop when `scoring` on them has not
-        improved by `tol` for `n_iter_no_change` epochs. The network is then trained again, from the beginning
-        and on all pairs, as far as was best: up to the last epoch that was nearly as good as the best, and
-        until the training loss is as small as it was then; see the user guide. With `X_val`, or with
-        `callbacks` that do more than look on, it gets the weights of the best epoch, `best_epoch_`, instead.
-        A single epoch is trained on everything.
+        improved by `tol` for `n_iter_no_change` epochs. The network is then trained again from scratch on all
+        pairs, up to the last epoch that was nearly as good as the best, and until the training loss is as
+        small as it was then; see the user guide. With `X_val`, or with `callbacks` that do more than observe,
+        the weights of the best epoch, `best_epoch_`, are restored instead. A single epoch is trained on all
+        pairs.
     scoring : str, callable or None, default="loss"
-        What `early_stopping` goes by and `validation_scores_` holds: "loss", the mean log-probability of a
-        token of the true target (of numbers, the negative loss); the name of a scorer (see
-        `sklearn_rnn.metrics.get_scorer_names`), such as "exact_match", which is 0 in the first epochs, for
-        which `n_iter_no_change` has to leave room; a callable ``scorer(estimator, X, y)``, of which larger
-        values are better; or None, the estimator's own `score`.
+        The score that `early_stopping` monitors and `validation_scores_` holds: "loss", the mean
+        log-probability of a token of the true target (of numbers, the negative loss); the name of a scorer
+        (see `sklearn_rnn.metrics.get_scorer_names`), such as "exact_match", which is 0 in the first epochs,
+        so that `n_iter_no_change` must be large enough; a callable ``scorer(estimator, X, y)``, for which
+        larger values are better; or None, the estimator's own `score`.
     validation_fraction : float in (0, 1), default=0.1
         Share of the sequences set aside by `early_stopping`.
     n_iter_no_change : int, default=10
-        Number of epochs without improvement after which `early_stopping` stops; on little data there are as
-        many more as 300 updates of the weights take.
+        Number of epochs without improvement after which `early_stopping` stops. On small data sets it also
+        waits for 300 updates of the weights without improvement.
     tol : float, default=1e-4
-        An improvement of the validation score by less than this is none.
+        An improvement of the validation score by less than this does not count.
     warm_start : bool, default=False
-        Whether a further `fit` goes on with the trained network for another `max_iter` epochs.
+        Whether a further call of `fit` continues to train the network for another `max_iter` epochs.
     padding_value : float or str, optional
         Trailing steps in which every feature has this value (it may be NaN) are padding and are dropped. A
         str is the padding of text: a word such as "<pad>", or a character.
     device : str or torch.device, default="auto"
-        Where to compute. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
+        Device to compute on. "auto" is a GPU if there is one and this is not a worker process, else the CPU.
     dtype : {"float32", "float64", "bfloat16", "auto"}, default="float32"
-        Type of the weights and of all computation. "float64" is slower; it serves comparisons. "bfloat16" is
-        mixed precision on a GPU: the recurrent kernels compute with 16 bits, all else with 32. "auto" is
-        that on a GPU that is made for it, else "float32". `X` is read as float32 in any case.
+        Type of the weights and of all computation. "float64" is slower and meant for comparisons. "bfloat16"
+        is mixed precision on a GPU: the recurrent kernels compute with 16 bits, everything else with 32.
+        "auto" is "bfloat16" on a GPU with hardware support for it, else "float32". `X` is read as float32 in
+        any case.
     callbacks : list of skorch.callbacks.Callback, optional
-        For example `skorch.callbacks.LRScheduler`. They are copied, what they hold is not; the copies are in
-        ``net_.callbacks_``.
+        For example `skorch.callbacks.LRScheduler`. Callbacks are copied, but not the objects that they hold;
+        the copies are in ``net_.callbacks_``.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random: weights, dropout, the order of batches, the validation split. The
         global random states are neither read nor changed.
     verbose : int, default=0
-        1 shows a progress bar if training takes longer than a moment, 2 prints a line an epoch.
+        1 shows a progress bar if training takes longer than a moment, 2 prints a line per epoch.
 
     Attributes
     ----------
     target_vocabulary_ : ndarray of shape (n_tokens,)
-        The distinct tokens of the targets of training, sorted; only if targets hold tokens.
+        The distinct tokens of the training targets, sorted; only if targets hold tokens.
     target_mean_, target_scale_ : ndarray of shape (n_outputs,)
         Mean and standard deviation of the targets, if they hold numbers.
     vocabulary_ : ndarray of shape (n_source_tokens,)
-        Those of the sources, if they hold tokens.
+        The distinct tokens of the sources, sorted; only if sources hold tokens.
     source_labels_ : ndarray of shape (n_labels,)
-        The distinct labels, if each source is one.
+        The distinct labels, sorted; only if each source is a label.
     n_features_in_ : int
         Number of features of a source.
     feature_names_in_ : ndarray of str
-        Their names, if they have any.
+        Names of the features, if they have any.
     n_iter_, loss_curve_, best_loss_, validation_scores_, history_, module_, net_
-        See `RNNClassifier`. Losses are in nats a token; of numbers, the squared error in units of the
-        targets' variance plus the nats of ending or not, a step.
+        See `RNNClassifier`. Losses are in nats per token; of numbers, the squared error in units of the
+        targets' variance plus the nats of ending or not, per step.
 
     See Also
     --------
@@ -176,9 +177,9 @@ class RNNSeq2Seq(BaseRNN):
 
     Notes
     -----
-    A token of a source that training never saw is read as unknown, which is learnt from tokens that came
-    once: these are read as unknown now and then (Lample et al., 2016). A target can hold no token that
-    training never saw, unless ``copy=True`` and its source holds it.
+    A token of a source that did not occur in training is read as unknown, which is learnt from tokens that
+    occur once: these are sometimes read as unknown in training (Lample et al., 2016). A target cannot hold a
+    token that did not occur in training, unless ``copy=True`` and its source holds it.
 
     References
     ----------
@@ -195,7 +196,7 @@ class RNNSeq2Seq(BaseRNN):
 
     Examples
     --------
-    Words to their plurals:
+    Plurals of words:
 
     >>> from sklearn_rnn import RNNSeq2Seq
     >>> X = ["cat", "dog", "bus", "box", "hat", "fox", "cup", "gas"]
@@ -206,7 +207,7 @@ class RNNSeq2Seq(BaseRNN):
     >>> model.score(X, y)
     1.0
 
-    From a number to a countdown, one to many:
+    A countdown from a number, one to many:
 
     >>> import numpy as np
     >>> n = np.repeat(np.arange(2, 9), 4)
@@ -269,17 +270,18 @@ class RNNSeq2Seq(BaseRNN):
         ----------
         X : sequences in any form, or array of shape (n_pairs, n_features) or (n_pairs,)
             The sources: numbers or tokens; see `RNNClassifier`. One to many: an array of numbers (or a
-            DataFrame), one vector a row; or of integers with one axis, each of which is a label. An array
-            with two axes holds sequences of one feature if it is masked, or `padding_value` is a number.
+            DataFrame), one vector per row; or an array of integers with one axis, each of which is a label.
+            An array with two axes holds sequences of one feature if it is masked, or `padding_value` is a
+            number.
         y : list of str, list of lists of str, list of arrays, or Sequences
-            The targets, of any lengths, also empty: a token a character, a word or a code (1-D integer
-            arrays); or numbers, float arrays of shape (n_steps_i,) or (n_steps_i, n_outputs). A
-            `padding_value` that is a str is cut off text here, too.
+            The targets, of any length, also empty: tokens (characters, words, or codes as 1-D integer
+            arrays), or numbers, float arrays of shape (n_steps_i,) or (n_steps_i, n_outputs). A
+            `padding_value` that is a str is removed from the end of text here as well.
         sample_weight : array of shape (n_pairs,), optional
             Weights of the pairs.
         X_val, y_val : like `X` and `y`, optional
-            Pairs to validate on: scored after each epoch, in `validation_scores_`, and what `early_stopping`
-            goes by instead of a part of `X`.
+            Validation pairs. They are scored after each epoch (see `validation_scores_`), and
+            `early_stopping` uses them instead of a part of `X`.
 
         Returns
         -------
@@ -289,7 +291,7 @@ class RNNSeq2Seq(BaseRNN):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, `X`, `y` or a weight is not legal; the estimator is then as it was.
+            If a parameter, `X`, `y` or a weight is not valid; the estimator is then unchanged.
         """
         return self._fit_pairs(
             X, y, sample_weight, (X_val, y_val), goes_on=self.warm_start, epochs=self.max_iter
@@ -301,7 +303,7 @@ class RNNSeq2Seq(BaseRNN):
         Parameters
         ----------
         X, y, sample_weight
-            See :meth:`fit`. The first call says which tokens there are, and how numbers are scaled.
+            See :meth:`fit`. The first call determines the vocabularies, and the scale of numbers.
 
         Returns
         -------
@@ -319,7 +321,7 @@ class RNNSeq2Seq(BaseRNN):
             sources, targets = self._read_pairs(X, y, reset=not goes_on)
             weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
             rows = np.arange(len(targets))
-            if weights is not None and not weights.all():  # as if these had not been given
+            if weights is not None and not weights.all():  # as if these had not been passed
                 rows = np.flatnonzero(weights)
                 sources, targets, weights = sources[rows], targets[rows], weights[rows]
             rare = None if goes_on else self._learn(sources, targets, weights, X, y)
@@ -334,7 +336,7 @@ class RNNSeq2Seq(BaseRNN):
     # Reading
 
     def _read_pairs(self, X, y, *, reset, names=("X", "y")):
-        """Give sources, as they are read, and targets, whose tokens are not coded yet."""
+        """Return sources and targets; their tokens are not coded yet."""
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
@@ -346,7 +348,7 @@ class RNNSeq2Seq(BaseRNN):
                 f"{names[1]} holds a number for each source, but {type(self).__name__} writes sequences. "
                 "RNNRegressor predicts numbers, RNNClassifier labels; a sequence of one number is [number]."
             )
-        padding = self.padding_value if isinstance(self.padding_value, str) else None  # text, in both
+        padding = self.padding_value if isinstance(self.padding_value, str) else None  # of text, in both
         targets = as_sequences(y, padding_value=padding, allow_empty=True, name=names[1], dtype=None)
         check_same_number(targets, sources, names[1])
         kind = "numbers"
@@ -364,7 +366,7 @@ class RNNSeq2Seq(BaseRNN):
         elif kind != self._target_kind:
             raise TypeError(
                 f"{names[1]} holds {kind}, but {type(self).__name__} was fitted on {self._target_kind}; "
-                "give it the same form."
+                "pass the same form."
             )
         elif kind == "text tokens":
             known = self.target_vocabulary_
@@ -378,7 +380,7 @@ class RNNSeq2Seq(BaseRNN):
         return sources, targets
 
     def _read_sources(self, X, *, reset):
-        """Give sequences, or one vector a row (one to many)."""
+        """Return sequences, or one vector per row (one to many)."""
         shape, is_frame = array_shape(X), hasattr(X, "columns")
         is_text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "T", "O")
         is_table = shape is not None and len(shape) == 2 and (is_frame or not is_text)
@@ -392,11 +394,11 @@ class RNNSeq2Seq(BaseRNN):
                 self.__dict__.pop(name, None)  # of another form of X
         elif (is_sequence, labels is not None) != (self._is_sequence, self._has_labels):
             if is_sequence:
-                as_sequences(X)  # which tells of what is neither
+                as_sequences(X)  # raises an error for other forms
             forms = {(True, False): "sequences", (False, False): "vectors", (False, True): "labels"}
             raise TypeError(
                 f"X holds {forms[is_sequence, labels is not None]}, but {type(self).__name__} was fitted on "
-                f"{forms[self._is_sequence, self._has_labels]}; give it the same form."
+                f"{forms[self._is_sequence, self._has_labels]}; pass the same form."
             )
         if is_sequence:
             return self._read(X, reset=reset)
@@ -423,7 +425,7 @@ class RNNSeq2Seq(BaseRNN):
         return np.eye(len(self.source_labels_), dtype=np.float32)[codes]
 
     def _check_copies(self, sources, targets):
-        """Refuse copy=True where nothing can be copied."""
+        """Raise an error for copy=True if nothing can be copied."""
         if self.attention is None:
             raise ValueError(
                 "copy=True needs attention, which says what is copied, but attention=None. Choose another, "
@@ -437,12 +439,12 @@ class RNNSeq2Seq(BaseRNN):
             differ = max(map(len, [*sources.values, *targets.values])) > 1
         if differ:
             raise TypeError(
-                f"copy=True copies tokens of X to y, which takes tokens of one kind, but X holds {of_X} and "
-                f"y holds {of_y}. Bring both into one form, or set copy=False."
+                f"copy=True copies tokens of X to y, which requires tokens of one kind, but X holds {of_X} "
+                f"and y holds {of_y}. Bring both into one form, or set copy=False."
             )
 
     def _learn(self, sources, targets, weights, X, y):
-        """Learn the vocabularies, and the scale of numbers; give which codes are rare, of both networks."""
+        """Learn the vocabularies and the scale of numbers; return masks of rare codes of both networks."""
         self._copies = bool(self.copy)
         if self._copies:
             self._check_copies(sources, targets)
@@ -466,10 +468,10 @@ class RNNSeq2Seq(BaseRNN):
         return self._target_kind == "numbers"
 
     def _make_dataset(self, sources, targets=None, weights=None, name="y"):
-        """Pair sources with what a decoder reads and is to write; `targets` as they were read."""
+        """Return sources with the inputs and outputs of the decoder; `targets` are as they were read."""
         at_begin, at_end = targets.offsets[:-1], targets.offsets[1:]
         if self._writes_numbers:
-            values = targets.values.reshape(-1, len(self.target_mean_))  # also where all are empty
+            values = targets.values.reshape(-1, len(self.target_mean_))  # also if all are empty
             values = ((values - self.target_mean_) / self.target_scale_).astype(np.float32)
             inputs = np.insert(np.pad(values, ((0, 0), (1, 0))), at_begin, self._begin, axis=0)
             written = np.insert(np.pad(values, ((0, 0), (0, 1))), at_end, self._begin[::-1], axis=0)
@@ -480,11 +482,11 @@ class RNNSeq2Seq(BaseRNN):
         offsets = targets.offsets + np.arange(len(targets.offsets))
         if weights is not None:
             weights = np.repeat(weights, np.diff(offsets))
-            weights = weights / weights.mean()  # what counts is how they compare
+            weights = weights / weights.mean()  # only their ratios count
         return PairDataset(self._code_sources(sources), Sequences(inputs, offsets), written, weights)
 
     def _code_targets(self, sources, targets, name):
-        """Give the codes of tokens as they are read, and as they are written."""
+        """Return the codes of tokens as they are read, and as they are written."""
         codes = code_tokens(targets.values, self.target_vocabulary_)
         to_write = codes - 1
         problems = Problems(name)
@@ -513,9 +515,9 @@ class RNNSeq2Seq(BaseRNN):
 
     @property
     def _begin(self):
-        """What a target begins with: a code; or a row of numbers that says that there are none yet.
+        """The start of a target: a code, or a row of numbers that marks the start.
 
-        The codes of tokens follow from 1; where there are copies, 0 is that of an unknown one.
+        Codes of tokens start at 1; with copies, 0 is the code of an unknown token.
         """
         if not self._writes_numbers:
             return self._end + 1 if self._copies else 0
@@ -523,7 +525,7 @@ class RNNSeq2Seq(BaseRNN):
 
     @property
     def _end(self):
-        """The code of the end of a target among what the decoder writes."""
+        """The code of the end of a target in the output of the decoder."""
         return len(self.target_vocabulary_)
 
     def _read_held_out(self, X, y):
@@ -531,14 +533,14 @@ class RNNSeq2Seq(BaseRNN):
         return self._make_dataset(*pairs, name="y_val")
 
     def _note_lengths(self, sources, targets, *, reset):
-        """Learn how long targets are, for the limit of those that are predicted."""
+        """Learn the lengths of targets, which limit those of predictions."""
         longest = int(targets.lengths.max())
         steps = sources.lengths if self._is_sequence else 1
         ratio = float((targets.lengths / steps).max())
         before = (0, 0.0) if reset else self._lengths
         self._lengths = max(longest, before[0]), max(ratio, before[1])
 
-    # What the base asks for
+    # Methods of the base class
 
     def _describe_architecture(self):
         decoder = {
@@ -576,10 +578,10 @@ class RNNSeq2Seq(BaseRNN):
     # Prediction
 
     def _decode_all(self, sources, run, width=1):
-        """Run something over batches of sources; put its answers back in the user's order.
+        """Call a function on batches of sources; return its results in the user's order.
 
-        ``run(loop, limits, members)`` returns lists with one entry a source, for each of which it has `width`
-        rows.
+        ``run(loop, limits, members)`` returns lists with one entry per source, and decodes `width` rows for
+        each source.
         """
         network = self.module_
         n = len(sources)
@@ -636,7 +638,7 @@ class RNNSeq2Seq(BaseRNN):
 
     @fair_threads()
     def predict(self, X):
-        """Write the target of each source.
+        """Predict the target of each source.
 
         Parameters
         ----------
@@ -651,7 +653,7 @@ class RNNSeq2Seq(BaseRNN):
         Warns
         -----
         UserWarning
-            If a target did not come to its end before its largest length, and so was cut there.
+            If a target did not end within its largest length, and so was cut there.
         """
         sources, coded = self._read_and_code(X)
         if self._writes_numbers:
@@ -729,14 +731,15 @@ class RNNSeq2Seq(BaseRNN):
         X : sequences in any form, or vectors
             See :meth:`fit`.
         k : int, default=5
-            How many; the beam is at least as wide.
+            Number of targets; the beam is at least as wide.
 
         Returns
         -------
         targets : object array of shape (n_sources,)
-            A list for each source, the best first. There may be fewer than k.
+            A list for each source, the best target first. It may hold fewer than k.
         log_proba : object array of ndarray
-            Their log-probabilities, the ends included. With a `length_penalty` these need not fall.
+            Log-probabilities of the targets, the ends included. With a `length_penalty` they may not be in
+            decreasing order.
 
         Warns
         -----
@@ -759,12 +762,12 @@ class RNNSeq2Seq(BaseRNN):
         X : sequences in any form, or vectors
             See :meth:`fit`.
         n_samples : int, default=1
-            How many, of each source.
+            Number of targets for each source.
         temperature, top_k, top_p
             See `RNNLanguageModel.sample`.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. What is drawn for a source does not depend on the others, but for equal ones,
-            each of which has draws of its own.
+            Seed of the draw. The draws for a source do not depend on the others, except equal ones, which
+            have different draws.
 
         Returns
         -------
@@ -800,7 +803,7 @@ class RNNSeq2Seq(BaseRNN):
 
     @fair_threads()
     def score(self, X, y, sample_weight=None):
-        """Give the share of sources whose predicted target is right in every token; of numbers, R^2.
+        """Return the share of sources whose predicted target is correct in every token; for numbers, R^2.
 
         Parameters
         ----------
@@ -812,8 +815,8 @@ class RNNSeq2Seq(BaseRNN):
         Returns
         -------
         float
-            From 0 to 1. Of numbers, the coefficient of determination over all steps: where one of the two
-            sequences is shorter, the mean of the targets of training stands for what it lacks.
+            From 0 to 1. For numbers, the coefficient of determination over all steps: if one of the two
+            sequences is shorter, it is filled up with the mean of the training targets.
         """
         predicted = self.predict(X)
         if not self._writes_numbers:
@@ -823,16 +826,16 @@ class RNNSeq2Seq(BaseRNN):
         predicted = [np.reshape(part, (-1, len(self.target_mean_))) for part in predicted]
         lengths = np.maximum(targets.lengths, [len(part) for part in predicted])
         rows = (self.target_mean_, lengths)
-        true = targets.values.reshape(-1, len(self.target_mean_))  # also where all are empty
+        true = targets.values.reshape(-1, len(self.target_mean_))  # also if all are empty
         true = _fill_up(np.split(true, targets.offsets[1:-1]), *rows)
         weights = None if weights is None else np.repeat(weights, lengths)
         return r2_score(true, _fill_up(predicted, *rows), sample_weight=weights)
 
-    # Of given targets
+    # Evaluation of given targets
 
     @fair_threads()
     def _look_at(self, X, y, look):
-        """Ask about batches of pairs; give the answers for each in the user's order, and its steps."""
+        """Call `look` on batches of pairs; return its result for each pair, in the user's order."""
         check_is_fitted(self, "module_")
         self._check_parameters()
         dataset = self._make_dataset(*self._read_pairs(X, y, reset=False))
@@ -846,7 +849,7 @@ class RNNSeq2Seq(BaseRNN):
         return answers
 
     def _cut_steps(self, batch, packed):
-        """Cut answers for all steps of a batch into one array a row."""
+        """Split results for all steps of a batch into one array per row."""
         lengths = batch.packing.lengths
         order = np.lexsort((batch.packing.step_of, batch.packing.row_of))
         return np.split(packed.cpu().numpy()[order], np.cumsum(lengths)[:-1])
@@ -856,7 +859,7 @@ class RNNSeq2Seq(BaseRNN):
         return batch.source.packing.lengths[batch.source_row.cpu().numpy()]
 
     def predict_proba(self, X, y):
-        """Give the probabilities of the next token at each step of given targets.
+        """Predict the probabilities of the next token at each step of given targets.
 
         Parameters
         ----------
@@ -866,10 +869,10 @@ class RNNSeq2Seq(BaseRNN):
         Returns
         -------
         object array of ndarray of shape (n_steps_i + 1, n_tokens + 1)
-            Before each token of the target, and behind the last; columns in the order of
-            `target_vocabulary_`, the last one is that the target ends. With ``copy=True`` there is one more
-            for each step of the source: the probability of the token there, if it is not in the vocabulary,
-            at the step where it first stands; else 0.
+            Before each token of the target, and after the last; columns in the order of `target_vocabulary_`,
+            the last one is the probability that the target ends. With ``copy=True`` there is one more for
+            each step of the source: the probability of its token, if it is not in the vocabulary, at the step
+            of its first occurrence; otherwise 0.
         """
         self._check_tokens("predict_proba")
 
@@ -883,7 +886,7 @@ class RNNSeq2Seq(BaseRNN):
         return object_array(self._look_at(X, y, look))
 
     def score_samples(self, X, y):
-        """Give the log-probability of each given target, its end included.
+        """Return the log-probability of each given target, its end included.
 
         Parameters
         ----------
@@ -893,7 +896,7 @@ class RNNSeq2Seq(BaseRNN):
         Returns
         -------
         ndarray of shape (n_pairs,)
-            In nats.
+            Log-probabilities, in nats.
         """
         self._check_tokens("score_samples")
 
@@ -905,14 +908,14 @@ class RNNSeq2Seq(BaseRNN):
         return np.array(self._look_at(X, y, look))
 
     def attention_weights(self, X, y=None):
-        """Give where the decoder looked: the weights of the source's steps at each step of a target.
+        """Return the attention weights of the steps of the source at each step of a target.
 
         Parameters
         ----------
         X : sequences in any form
             See :meth:`fit`.
         y : like in `fit`, optional
-            The targets; by default those that are predicted.
+            The targets; by default the predicted ones.
 
         Returns
         -------
@@ -938,14 +941,14 @@ class RNNSeq2Seq(BaseRNN):
     def __sklearn_tags__(self):
         """Describe the estimator to scikit-learn."""
         tags = super().__sklearn_tags__()
-        # A table is one of vectors, each with a sequence as its target: scikit-learn's checks have no such y.
+        # A table holds vectors, each with a sequence as its target: scikit-learn's checks have no such y.
         tags.input_tags.two_d_array = False
         tags.target_tags.one_d_labels = False
         return tags
 
 
 def _are_flat(y):
-    """Whether sequences of numbers are given with one axis: a number a step."""
+    """Return whether sequences of numbers have one axis: one number per step."""
     if isinstance(y, Sequences):
         return False
     shape = array_shape(y)
@@ -955,7 +958,7 @@ def _are_flat(y):
 
 
 def _fill_up(parts, filling, lengths):
-    """Lay sequences (n_steps_i, K) end to end, each filled up to some length."""
+    """Return sequences (n_steps_i, K) laid end to end, each filled up to a length."""
     filled = [
         np.concatenate([part, np.tile(filling, (length - len(part), 1))])
         for part, length in zip(parts, lengths, strict=True)
@@ -964,7 +967,7 @@ def _fill_up(parts, filling, lengths):
 
 
 def _as_labels(X):
-    """Give labels as an array, if X holds integers (or bool) with one axis; else None."""
+    """Return labels as an array, if X holds integers (or bool) with one axis; else None."""
     if isinstance(X, (Sequences, str, dict)) or not hasattr(X, "__len__") or getattr(X, "is_nested", False):
         return None
     if has_no_axis(X) or len(X) == 0:

@@ -1,4 +1,4 @@
-"""Which tokens a model knows, and which it can copy."""
+"""The vocabulary of a model, and the tokens that it can copy."""
 
 import numbers
 
@@ -9,7 +9,7 @@ from sklearn_rnn.estimators.base import code_tokens
 
 
 def learn_vocabulary(sequences, min_frequency=1, counts=None):
-    """Find the tokens that come often enough.
+    """Find the tokens that occur often enough.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def learn_vocabulary(sequences, min_frequency=1, counts=None):
     min_frequency : int or float, default=1
         See `TokenEncoder`.
     counts : ndarray of int of shape (n_steps,), optional
-        How often each token comes, if `sequences` hold each of a text once.
+        How often each token occurs, if `sequences` hold each token of a text once.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def learn_vocabulary(sequences, min_frequency=1, counts=None):
     Raises
     ------
     ValueError
-        If none comes often enough.
+        If no token occurs often enough.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def learn_vocabulary(sequences, min_frequency=1, counts=None):
 
 
 def read_vocabulary(vocabulary, dtype):
-    """Read the tokens that a user names.
+    """Read the vocabulary that a user passes.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def read_vocabulary(vocabulary, dtype):
     Raises
     ------
     TypeError
-        If it is no collection, or its tokens are not of one kind, or not of the kind that is read.
+        If it is not a collection, or its tokens are not of one kind, or not of the kind that is read.
     ValueError
-        If it is empty, or a token comes twice.
+        If it is empty, or a token occurs twice.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def read_vocabulary(vocabulary, dtype):
         )
     tokens = vocabulary.tolist() if isinstance(vocabulary, np.ndarray) else list(vocabulary)
     if not tokens:
-        raise ValueError("vocabulary is empty; give at least one token, or None for those of training.")
+        raise ValueError("vocabulary is empty; pass at least one token, or None for those of training.")
     wanted, kind = (numbers.Integral, "integers") if dtype.kind == "i" else (str, "str")
     for place, token in enumerate(tokens):
         if not isinstance(token, wanted) or isinstance(token, (bool, np.bool_)):
@@ -91,7 +91,7 @@ def read_vocabulary(vocabulary, dtype):
         if dtype.kind == "U" and len(token) != 1:
             raise TypeError(
                 f"vocabulary holds {token!r} at place {place}, but X is read character by character. Split "
-                "each text into a list of words, or give single characters."
+                "each text into a list of words, or pass single characters."
             )
     found, counts = np.unique(np.array(tokens, dtype=dtype), return_counts=True)
     if len(found) < len(tokens):
@@ -100,20 +100,20 @@ def read_vocabulary(vocabulary, dtype):
 
 
 def code_copies(sources, vocabulary):
-    """Say what copying each step of a source writes.
+    """Return the code that copying each step of a source writes.
 
     Parameters
     ----------
     sources : Sequences
         Tokens.
     vocabulary : ndarray of shape (n_tokens,)
-        The tokens that are written, sorted.
+        The tokens that can be written without a copy, sorted.
 
     Returns
     -------
     ndarray of int64 of shape (n_steps_total,)
-        The place of each token in the vocabulary; of others the step where they first stand in their source,
-        counted from ``n_tokens + 1``, which leaves a code for the end.
+        The position of each token in the vocabulary; for other tokens the step of their first occurrence in
+        the source, counted from ``n_tokens + 1``, which leaves a code for the end.
 
     Examples
     --------
@@ -137,14 +137,14 @@ def find_in_sources(targets, where, sources):
     targets : Sequences
         Tokens.
     where : ndarray of int of shape (n,)
-        The steps to ask about, of all targets laid end to end.
+        The steps to look up, in all targets laid end to end.
     sources : Sequences
         Tokens of the same kind, a source for each target.
 
     Returns
     -------
     ndarray of int64 of shape (n,)
-        The first step of the source with this token; -1 if there is none.
+        The first step of the source with this token; -1 if it has none.
 
     Examples
     --------

@@ -559,7 +559,7 @@ BAD_CALLS = {
     "condition_val alone": (
         lambda m: m.fit(T, condition=L, condition_val=L),
         ValueError,
-        "condition_val belongs to X_val, which is not given",
+        "condition_val belongs to X_val, which is not passed",
     ),
     "condition_val unseen": (
         lambda m: m.fit(T, condition=L, X_val=["moo", "tick"], condition_val=["cow", "ox"]),
@@ -589,17 +589,17 @@ BAD_CALLS = {
     "of a stream": (
         lambda m: m.fit("moo", condition="cow"),
         ValueError,
-        r"condition holds an entry for each text of a list, but X is one stream. Give a list of texts",
+        r"condition holds an entry for each text of a list, but X is one stream. Pass a list of texts",
     ),
     "conditions and primes": (
         lambda m: m.sample(prime=["", "t", "m"], condition=["cow", "clock"]),
         ValueError,
-        "condition has 2 entries, but there are 3 primes; give one for all, or one for each",
+        "condition has 2 entries, but there are 3 primes; pass one for all, or one for each",
     ),
     "conditions to stream": (
         lambda m: m.stream(condition=["cow", "clock"]),
         ValueError,
-        "stream draws one text, but 2 conditions are given",
+        "stream draws one text, but 2 conditions are passed",
     ),
     "short prior": (
         lambda m: m.predict_condition(T, prior=[1]),
@@ -642,14 +642,14 @@ def test_a_model_without_a_condition_refuses_one(X):
     model = make().fit(X)
     assert not hasattr(model, "condition_classes_")
     for ask in (model.score, model.score_samples, model.surprisal, model.predict_proba, model.hidden_states):
-        with pytest.raises(ValueError, match="condition is given, but training had none"):
+        with pytest.raises(ValueError, match="condition is passed, but training had none"):
             ask(X, condition=LABELS)
     for draw in (model.sample, model.stream):
-        with pytest.raises(ValueError, match="condition is given, but training had none"):
+        with pytest.raises(ValueError, match="condition is passed, but training had none"):
             draw(condition="cow")
-    with pytest.raises(ValueError, match="condition is given, but training had none|X is one stream"):
+    with pytest.raises(ValueError, match="condition is passed, but training had none|X is one stream"):
         model.partial_fit(X, condition=LABELS)
-    with pytest.raises(ValueError, match="condition_val is given, but training had none"):
+    with pytest.raises(ValueError, match="condition_val is passed, but training had none"):
         model.fit(X, X_val=X, condition_val=LABELS)
     for predict in (model.predict_condition, model.predict_condition_proba):
         with pytest.raises(
@@ -669,7 +669,7 @@ def test_files(tmp_path, fitted):
     for train, X in ((make().fit, path), (make().partial_fit, iter(["tick tack "] * 9))):
         with pytest.raises(ValueError, match="X is one stream"):
             train(X, condition=["cow"])
-    with pytest.raises(ValueError, match="condition is given, but training had none"):
+    with pytest.raises(ValueError, match="condition is passed, but training had none"):
         make().fit(path).score(path, condition=["cow"])
 
 
@@ -685,7 +685,7 @@ def test_bad_conditions_for_vectors(of_vectors):
             TypeError,
             "condition holds labels, but RNNLanguageModel was fitted with vectors of width 3",
         ),
-        (None, ValueError, r"condition is missing: training had one; give a vector of 3 number\(s\)"),
+        (None, ValueError, r"condition is missing: training had one; pass a vector of 3 number\(s\)"),
         ([[1.0, NAN, 0.0]], ValueError, r"condition\[0\] is \[1.0, nan, 0.0\]"),
     ]:
         with pytest.raises(error, match=message):

@@ -201,7 +201,7 @@ def test_dates_increase_and_agree():
 
 def test_a_target_is_told_to_be_of_no_use():
     known = rng.randn(40, 1)
-    with pytest.warns(UserWarning, match="^y is given, but what is predicted is X itself"):
+    with pytest.warns(UserWarning, match="^y is passed, but X itself is predicted"):
         model = make().fit(ONE[:40], known)
     assert model.n_exogenous_in_ == 0
 

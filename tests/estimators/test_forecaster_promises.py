@@ -327,10 +327,10 @@ def test_backtests_that_are_refused():
     with pytest.raises(ValueError, match="X must be one series, .* For several see cross_val_score"):
         backtest(make(), MANY)
     for cv in (KFold(3), KFold(3, shuffle=True)):
-        with pytest.raises(ValueError, match="cv must give runs of steps .* TimeSeriesSplit"):
+        with pytest.raises(ValueError, match="cv must yield runs of steps .* TimeSeriesSplit"):
             backtest(make(), ONE, cv=cv)
     with pytest.raises(
-        ValueError, match=r"cv gives test parts of 5 step\(s\), too few for a forecast of 7; .*70"
+        ValueError, match=r"cv yields test parts of 5 step\(s\), too few for a forecast of 7; .*70"
     ):
         backtest(make(), ONE, n_steps=7, cv=TimeSeriesSplit(2, test_size=5))
     with pytest.raises(ValueError, match="^exogenous has 70 steps, but there must be 60 of the series"):
@@ -491,8 +491,8 @@ POINT, DIRECT = {}, {"strategy": "direct", "horizon": 3, "output": "quantile"}
 BAD_CALLS = {
     "0 steps": (POINT, lambda m: m.predict(0), ValueError, "n_steps must be"),
     "half a step": (POINT, lambda m: m.predict(2.5), TypeError, "X must be a series, or .* but it is 2.5"),
-    "two numbers": (POINT, lambda m: m.predict(2, 3), TypeError, "X must be a series if n_steps is given"),
-    "too far": (DIRECT, lambda m: m.predict(4), ValueError, "horizon=3 tells 3 .* at most, but n_steps is 4"),
+    "two numbers": (POINT, lambda m: m.predict(2, 3), TypeError, "X must be a series if n_steps is passed"),
+    "too far": (DIRECT, lambda m: m.predict(4), ValueError, "horizon=3 predicts 3 .* most, but n_steps is 4"),
     "other features": (POINT, lambda m: m.predict(TWO), ValueError, "X has 2 features, but RNNForecaster is"),
     "NaN": (POINT, lambda m: m.predict(NAN), ValueError, "^X has NaN at step 7"),
     "NaN in one": (POINT, lambda m: m.predict([ONE, NAN]), ValueError, r"^X\[1\] has NaN at step 7"),
@@ -500,13 +500,13 @@ BAD_CALLS = {
         POINT,
         lambda m: m.predict(2, exogenous=KNOWN),
         ValueError,
-        "^exogenous is given, but training had none",
+        "^exogenous is passed, but training had none",
     ),
     "paths of points": (
         POINT,
         lambda m: m.sample_paths(),
         ValueError,
-        "output='point' tells .* are no paths",
+        "output='point' predicts .* are no paths",
     ),
     "quantiles of points": (
         POINT,
@@ -518,7 +518,7 @@ BAD_CALLS = {
         DIRECT,
         lambda m: m.sample_paths(),
         ValueError,
-        "strategy='direct' tells the steps side by side.*Fit with strategy='recursive'",
+        "strategy='direct' predicts the steps side by side.*Fit with strategy='recursive'",
     ),
     "quantiles beyond": (
         DIRECT,
@@ -544,7 +544,7 @@ BAD_CALLS = {
         POINT,
         lambda m: m.predict_rolling(ONE[:5], 3, start=3),
         ValueError,
-        r"^X has 5 step\(s\), too few for a forecast of 3 after 3 known step\(s\); give more of the series",
+        r"^X has 5 step\(s\), too few for a forecast of 3 after 3 known step\(s\); pass more of the series",
     ),
     "rolling on by too little": (
         POINT,
@@ -645,7 +645,7 @@ def test_another_form_when_training_goes_on():
     model = make().fit(ONE)
     with pytest.raises(ValueError, match="X must be one series, or a list of series, as in the first fit"):
         model.partial_fit(MANY)
-    with pytest.raises(ValueError, match="exogenous is given, but training had none"):
+    with pytest.raises(ValueError, match="exogenous is passed, but training had none"):
         model.partial_fit(ONE, exogenous=KNOWN[:60])
 
 

@@ -921,7 +921,7 @@ BAD_CALLS = {
     "two primes": (
         lambda m: m.stream(["jo", "ma"]),
         ValueError,
-        "stream draws one text, but 2 primes are given",
+        "stream draws one text, but 2 primes are passed",
     ),
     "random_state": (
         lambda m: m.sample(random_state="x"),
@@ -1043,7 +1043,7 @@ def test_nul_is_refused():
 
 
 def test_a_text_shorter_than_a_chunk():
-    with pytest.raises(ValueError, match="X has 5 steps, fewer than a chunk of bptt_steps=6; give more text"):
+    with pytest.raises(ValueError, match="X has 5 steps, fewer than a chunk of bptt_steps=6; pass more text"):
         RNNLanguageModel(hidden_size=4, bptt_steps=6).fit("abcab")
     model = RNNLanguageModel(hidden_size=4, bptt_steps=5, max_iter=1).fit("abcab")
     assert np.isfinite(model.score("ab"))
@@ -1108,7 +1108,7 @@ def make_model(X, options):
 @pytest.mark.parametrize("X", [list("a text " * 5), [["a"], ["b"]] * 4, [np.array([1]), np.array([0])] * 4])
 def test_texts_of_one_token_each_are_warned_of(X):
     with pytest.warns(
-        UserWarning, match=f"Each of the {len(X)} texts in X is one token long.*give it as one"
+        UserWarning, match=f"Each of the {len(X)} texts in X is one token long.*pass it as one"
     ) as w:
         RNNLanguageModel(max_iter=1, hidden_size=4).fit(X)
     assert w[0].filename == __file__

@@ -347,7 +347,7 @@ def test_a_generator_that_gives_the_same_seed(path):
 
 def test_max_iter_may_grow(path):
     fit_until(13, make(checkpoint=path), TEXTS)
-    with pytest.raises(ValueError, match="is in epoch 3, but max_iter is 2. Give a larger max_iter"):
+    with pytest.raises(ValueError, match="is in epoch 3, but max_iter is 2. Set a larger max_iter"):
         make(checkpoint=path, max_iter=2).fit(TEXTS)
     assert_same(make(checkpoint=path, max_iter=5).fit(TEXTS), make(max_iter=5).fit(TEXTS))
 

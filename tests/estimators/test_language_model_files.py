@@ -138,7 +138,7 @@ def test_for_a_model_of_texts_a_file_is_a_text(path):
 def test_whatever_is_a_path_is_a_file(path):
     (entry,) = os.scandir(path.parent)
     assert_same(make().fit(entry), make().fit(TEXT))
-    with pytest.warns(UserWarning, match="is the name of a file, too"):
+    with pytest.warns(UserWarning, match="is also the name of a file"):
         assert make().fit(str(path)).vocabulary_.tolist() == sorted(set(str(path)))  # a str is a text
 
 
@@ -441,7 +441,7 @@ def test_the_bar_takes_paths(path, capsys):
 def test_the_name_of_a_file_as_a_text_is_told(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("to be or not to be " * 10, encoding="utf-8")
-    with pytest.warns(UserWarning, match=r"^X is read as a text, but '.*a.txt' is the name of a file, too"):
+    with pytest.warns(UserWarning, match=r"^X is read as a text, but '.*a.txt' is also the name of a file"):
         make().fit(str(path))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

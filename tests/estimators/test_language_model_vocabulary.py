@@ -129,7 +129,7 @@ def test_parts_of_a_text_none_of_which_has_all_tokens():
 
 
 BAD = {
-    "empty": (TEXTS, {"vocabulary": []}, ValueError, "vocabulary is empty; give at least one token, or None"),
+    "empty": (TEXTS, {"vocabulary": []}, ValueError, "vocabulary is empty; pass at least one token, or None"),
     "empty str": (TEXTS, {"vocabulary": ""}, ValueError, "vocabulary is empty"),
     "twice": (TEXTS, {"vocabulary": "jonahmrijxyz"}, ValueError, r"vocabulary holds \['j'\] more than once"),
     "a number": (
@@ -188,7 +188,7 @@ BAD = {
         TEXTS,
         {"vocabulary": "ab", **UNKNOWN},
         ValueError,
-        "min_frequency=2 has no say; leave one of them out",
+        "min_frequency=2 has no effect; leave one of them out",
     ),
     "none is frequent": (
         TEXTS,

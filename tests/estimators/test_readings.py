@@ -409,7 +409,7 @@ def test_an_embedding_of_numbers_is_warned_of():
 def test_as_many_numbers_as_steps_are_warned_of():
     X = np.random.RandomState(0).randn(6, 4, 2)
     y = X[:, :, 0].cumsum(axis=1)
-    model = one_warning(lambda: RNNRegressor(**FAST).fit(X, y), "y has 4 numbers for each.*give list")
+    model = one_warning(lambda: RNNRegressor(**FAST).fit(X, y), "y has 4 numbers for each.*pass list")
     assert model.predict(X).shape == (6, 4)
     assert RNNRegressor(**FAST).fit(X, list(y)).predict(X)[0].shape == (4,)
     RNNRegressor(**FAST).fit(X, y[:, :3])
@@ -603,7 +603,7 @@ REFUSED = {
     ),
     "the words of one sentence": (
         lambda: RNNTagger().fit(["Return", "the", "path"], ["V", "D", "N"]),
-        r"if X is one list of words, give \[X\] and \[y\]",
+        r"if X is one list of words, pass \[X\] and \[y\]",
     ),
     "a missing word": (
         lambda: RNNTagger().fit([["a", np.nan]], [[0, 1]]),
@@ -665,7 +665,7 @@ REFUSED = {
         lambda: RNNClassifier(early_stopping=True, scoring=fail, **FAST | {"max_iter": 2}).fit(
             list("abc") * 20, [0, 1, 2] * 20
         ),
-        r"fails on what is validated on: Not so\. It must be called as",
+        r"fails on the validation data: Not so\. It must be called as",
     ),
 }
 

@@ -63,7 +63,7 @@ def test_crf_refuses_weights_of_steps(data):
     X, _ = data
     y = [np.arange(len(x)) % 2 for x in X]
     weights = [np.arange(1.0, len(x) + 1) for x in X]
-    with pytest.raises(ValueError, match="rates whole sequences; give one weight a sequence"):
+    with pytest.raises(ValueError, match="rates whole sequences; pass one weight a sequence"):
         RNNTagger(head="crf", **FAST).fit(X, y, sample_weight=weights)
     RNNTagger(head="crf", **FAST).fit(X, y, sample_weight=[np.full(len(x), 2.0) for x in X])
 
@@ -321,7 +321,7 @@ def test_one_label_a_sequence_is_not_spelt(form):
 
 def test_one_series_that_is_not_in_a_list():
     weather = np.random.RandomState(0).randn(20, 3)
-    with pytest.warns(UserWarning, match=r"y holds 20 labels, one a sequence, .* give \[X\] and \[y\]"):
+    with pytest.warns(UserWarning, match=r"y holds 20 labels, one a sequence, .* pass \[X\] and \[y\]"):
         RNNTagger(**FAST).fit(weather, np.array(["sun", "rain"] * 10))
     with pytest.raises(ValueError, match=r"(?s)y\[0\] has 2 targets, .*read character by character: split"):
         RNNTagger(**FAST).fit(["Anna lives", "here"], [["PER", "O"], ["O"]])
@@ -365,7 +365,7 @@ def test_hints(data):
     with pytest.raises(ValueError, match=r"If X is one sequence, pass \[X\]"):
         model.predict(X[0].tolist())
     with pytest.raises(
-        ValueError, match=r"^For several numbers a sequence, give an array: np.asarray\(y, dtype=float\)"
+        ValueError, match=r"^For several numbers a sequence, pass an array: np.asarray\(y, dtype=float\)"
     ):
         RNNRegressor(**FAST).fit(X, [[1.0, 2.0]] * 12)
     with pytest.raises(ValueError, match="y holds None at place 0"):
@@ -389,7 +389,7 @@ def test_a_crf_in_any_form_rates_whole_sequences(data, head):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (pd.Series(["a", None] * 6), "at place 1, which is no label"),
+        (pd.Series(["a", None] * 6), "at place 1, which is not a label"),
         (pd.Series(["a", np.nan] * 6), "y holds nan at place 1"),
         (pd.Series(["a", None] * 6, dtype="string"), "y holds <NA> at place 1"),
         (["a", 1] * 6, "y holds str and others; make all labels of one type"),

@@ -221,7 +221,7 @@ def test_a_callable_needs_the_text_in_memory(tmp_path):
         (3, TypeError, "scoring must be 'loss', a name of .*, but it is 3 of type int"),
         (lambda e, X, y: "good", ValueError, "must return a number, got 'good'"),
         (lambda e, X, y: np.array([1.0, 2.0]), ValueError, "must return a number"),
-        (lambda e, X, y: e.nothing, ValueError, "fails on what is validated on: .*nothing"),
+        (lambda e, X, y: e.nothing, ValueError, "fails on the validation data: .*nothing"),
         (lambda e, X, y: math.nan, ValueError, "must return a number, got nan"),
     ],
 )

@@ -259,7 +259,7 @@ BAD = {
     "tokens": (
         lambda m: m.partial_fit(SOURCES, TEXTS),
         TypeError,
-        "^y holds text tokens, but RNNSeq2Seq was fitted on numbers; give it the same form",
+        "^y holds text tokens, but RNNSeq2Seq was fitted on numbers; pass the same form",
     ),
     "codes": (
         lambda m: m.attention_weights(SOURCES, [[1, 2]] * 16),

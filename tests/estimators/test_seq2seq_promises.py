@@ -417,7 +417,7 @@ BAD_FITS = {
     "one half of the validation": (
         (["a", "b"], ["a", "b"], None, ["a"]),
         ValueError,
-        "X_val and y_val belong together, but only one of them is given",
+        "X_val and y_val belong together, but only one of them is passed",
     ),
     "a new token to validate on": (
         (["a", "b"], ["a", "b"], None, ["a"], ["ax"]),

@@ -109,7 +109,7 @@ def test_groups_have_no_effect_without_early_stopping(vowels):
     [
         ({"X_val": [[[1.0]]]}, "X_val and y_val belong together"),
         ({"y_val": [1]}, "X_val and y_val belong together"),
-        ({"X_val": [[[1.0]]], "y_val": [1]}, "hold a single target; to score it takes at least 2"),
+        ({"X_val": [[[1.0]]], "y_val": [1]}, "hold a single target; scoring requires at least 2"),
         (
             {"X_val": [[[1.0, 2.0]]] * 2, "y_val": [0, 1]},
             "For X_val and y_val: .*2 features",
@@ -131,7 +131,7 @@ def test_groups_have_no_effect_without_early_stopping(vowels):
         ),
         (
             {"X_val": [[[1.0]]] * 2, "y_val": [0, 1], "validation_groups": [0, 0, 1, 1]},
-            "Give X_val and y_val, or validation_groups .* not both",
+            "Pass X_val and y_val, or validation_groups .* not both",
         ),
     ],
 )
