@@ -443,9 +443,14 @@ def threads_for(network, n_rows=32):
     cells = [cell for module in network.modules() if isinstance(module, Recurrence) for cell in module.cells]
     if all(map(has_native, cells)):
         return native.lend_threads()
-    if any(cell.weight_ih.device.type != "cpu" for cell in cells):
+    if any(weight.device.type != "cpu" for weight in network.parameters()):
         return native.torch_threads()
-    return native.torch_threads(n_rows * max(cell.n_gates * cell.hidden_size**2 for cell in cells))
+    # The inputs are projected at once; in a step, each other weight is multiplied once for each row.
+    return native.torch_threads(n_rows * max(_count_weights(cell) for cell in cells))
+
+
+def _count_weights(cell):
+    return sum(weight.numel() for name, weight in cell.named_parameters() if name != "weight_ih")
 
 
 def _parameter_names(cell):
