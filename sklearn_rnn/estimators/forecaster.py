@@ -25,7 +25,7 @@ from sklearn_rnn.data.validation import (
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.parameters import FORECAST, are_levels
 from sklearn_rnn.estimators.sampling import Streams, make_key
-from sklearn_rnn.estimators.scaling import measure, measure_prefixes
+from sklearn_rnn.encoding.numbers import measure, measure_prefixes
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.recurrent import threads_for

@@ -33,7 +33,7 @@ from sklearn_rnn.data.validation import (
     warn_of_padding,
 )
 from sklearn_rnn.estimators.base import BaseRNN
-from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
+from sklearn_rnn.encoding.condition import check_prior, code_condition, read_condition
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS, TEXT_SCORING
 from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose, make_key
 from sklearn_rnn.estimators.scoring import Given

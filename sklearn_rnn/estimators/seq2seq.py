@@ -29,7 +29,7 @@ from sklearn_rnn.data.validation import (
 from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
 from sklearn_rnn.estimators.parameters import DECODER
 from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose, make_key
-from sklearn_rnn.estimators.scaling import measure
+from sklearn_rnn.encoding.numbers import measure
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.estimators.vocabulary import code_copies, find_in_sources
 from sklearn_rnn.metrics.edit import exact_match_score

@@ -6,7 +6,7 @@ import numpy as np
 
 from sklearn_rnn.data.validation import check_sample_weight, flatten_steps, is_ragged, warn_of_padding
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
-from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
+from sklearn_rnn.encoding.labels import balance, check_classes, check_labels, code_labels, read_classes
 from sklearn_rnn.estimators.parameters import STEP_HEAD
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.native.library import fair_threads

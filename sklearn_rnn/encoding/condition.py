@@ -4,7 +4,7 @@ import numpy as np
 
 from sklearn_rnn.data.sequences import reading
 from sklearn_rnn.data.validation import Problems, check_not_masked
-from sklearn_rnn.estimators.labels import check_labels
+from sklearn_rnn.encoding.labels import check_labels
 
 
 def read_condition(condition, name="condition"):
@@ -31,7 +31,7 @@ def read_condition(condition, name="condition"):
 
     Examples
     --------
-    >>> from sklearn_rnn.estimators.condition import read_condition
+    >>> from sklearn_rnn.encoding.condition import read_condition
     >>> read_condition(["en", "it"])
     array(['en', 'it'], dtype='<U2')
     >>> read_condition([0.5, 1.0]).shape
@@ -101,7 +101,7 @@ def code_condition(values, classes, n_features, owner, name="condition"):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_rnn.estimators.condition import code_condition
+    >>> from sklearn_rnn.encoding.condition import code_condition
     >>> code_condition(np.array(["it", "en"]), np.array(["en", "fr", "it"]), 3, None)
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
@@ -166,7 +166,7 @@ def check_prior(prior, n_classes):
 
     Examples
     --------
-    >>> from sklearn_rnn.estimators.condition import check_prior
+    >>> from sklearn_rnn.encoding.condition import check_prior
     >>> check_prior([1, 0], 2)
     array([  0., -inf])
     """
