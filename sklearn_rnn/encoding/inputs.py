@@ -4,22 +4,19 @@ import warnings
 
 import numpy as np
 
-from sklearn_rnn.data.scale import warn_of_scale
-from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import (
-    array_shape,
-    as_sequences,
-    check_columns,
-    check_names,
-    check_unit,
-    check_width,
-    find_caller,
-    object_array,
+from sklearn_rnn.data.arrays import object_array
+from sklearn_rnn.data.checks import check_columns, check_names, check_unit, check_width
+from sklearn_rnn.data.hints import (
     warn_of_feature_names,
+    warn_of_integers,
     warn_of_numbers_as_text,
     warn_of_padding,
     warn_of_padding_before,
+    warn_of_scale,
 )
+from sklearn_rnn.data.problems import find_caller
+from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.encoding.vocabulary import Vocabulary, learn_tokens, read_tokens
 
 KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}

@@ -8,16 +8,10 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_rnn.data.sequences import is_missing, reading
-from sklearn_rnn.data.validation import (
-    bound_weights,
-    check_not_masked,
-    check_same_number,
-    find_caller,
-    flatten_steps,
-    is_ragged,
-    warn_of_padding,
-)
+from sklearn_rnn.data.arrays import is_missing
+from sklearn_rnn.data.hints import warn_of_padding
+from sklearn_rnn.data.problems import check_not_masked, check_same_number, find_caller, reading
+from sklearn_rnn.data.targets import bound_weights, flatten_steps, is_ragged
 from sklearn_rnn.encoding.inputs import count_padded_steps
 
 

@@ -4,16 +4,9 @@ import warnings
 
 import numpy as np
 
-from sklearn_rnn.data.sequences import reading
-from sklearn_rnn.data.validation import (
-    Problems,
-    check_not_masked,
-    check_same_number,
-    find_caller,
-    flatten_steps,
-    is_ragged,
-    warn_of_float32,
-)
+from sklearn_rnn.data.hints import warn_of_float32
+from sklearn_rnn.data.problems import Problems, check_not_masked, check_same_number, find_caller, reading
+from sklearn_rnn.data.targets import flatten_steps, is_ragged
 from sklearn_rnn.encoding.inputs import count_padded_steps
 
 

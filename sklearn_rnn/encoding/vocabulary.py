@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from sklearn_rnn.data.validation import Problems
+from sklearn_rnn.data.problems import Problems
 
 _LONGEST = 100  # characters; longer tokens would need too much memory in arrays of one width
 
@@ -166,9 +166,7 @@ class Vocabulary:
         unknown = np.flatnonzero(ids == 0)
         if len(unknown) and (handle_unknown == "error" or self.unknown_id is None):
             why = "training never saw" if self.is_complete else "is not in the vocabulary"
-            advice = (
-                "a fit with handle_unknown='unknown' lets such tokens pass, and vocabulary= can name it."
-            )
+            advice = "a fit with handle_unknown='unknown' lets such tokens pass, and vocabulary= can name it."
             refuse_tokens(sequences, unknown, name, f"{why}; {advice}", is_one=is_one, steps=steps)
         ids[unknown] = self.unknown_id or 0
         return sequences.with_values(ids)

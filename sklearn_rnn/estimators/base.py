@@ -2,7 +2,6 @@
 
 import copy
 import sys
-import warnings
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import NamedTuple
@@ -13,32 +12,15 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.arrays import is_missing
 from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.data.problems import Problems, check_same_number, reading
 from sklearn_rnn.data.random_state import check_random_state
-from sklearn_rnn.data.scale import warn_of_scale
-from sklearn_rnn.data.sequences import Sequences, is_missing, reading
-from sklearn_rnn.data.validation import (
-    Problems,
-    array_shape,
-    as_sequences,
-    check_columns,
-    check_names,
-    check_same_number,
-    check_sample_weight,
-    check_unit,
-    check_width,
-    find_caller,
-    object_array,
-    warn_of_feature_names,
-    warn_of_numbers_as_text,
-    warn_of_padding,
-    warn_of_padding_before,
-)
 from sklearn_rnn.encoding.labels import UnseenLabelsError
 from sklearn_rnn.estimators.parameters import FIXED, RULES, check_classes
-from sklearn_rnn.estimators.scoring import Given, apply_scorer
+from sklearn_rnn.estimators.scoring import apply_scorer
 from sklearn_rnn.nn.drawing import FirstWeights, is_own_class
-from sklearn_rnn.nn.inference import answer, hidden_states
+from sklearn_rnn.nn.inference import hidden_states
 from sklearn_rnn.nn.native.library import fair_threads
 from sklearn_rnn.nn.native.torch_threads import compute_on
 from sklearn_rnn.nn.network import RecurrentNetwork
@@ -293,9 +275,7 @@ class BaseRNN(Versioned, BaseEstimator):
             sizes = ", ".join(f"{name}={size}" for name, size in sizes.items() if size is not None)
             raise ValueError(f"A network of {sizes} cannot be made: {error}") from error
 
-    def _train(
-        self, dataset, validation, groups, given, everything, epochs, checkpoint=None, save=None
-    ):
+    def _train(self, dataset, validation, groups, given, everything, epochs, checkpoint=None, save=None):
         """Train the network; with early stopping, first find the number of epochs.
 
         Parameters

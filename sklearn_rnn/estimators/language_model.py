@@ -9,6 +9,7 @@ import torch
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.arrays import as_codes, object_array
 from sklearn_rnn.data.batching import (
     Carry,
     FileDataset,
@@ -19,21 +20,15 @@ from sklearn_rnn.data.batching import (
     SequenceDataset,
     StreamDataset,
 )
+from sklearn_rnn.data.checks import check_unit
+from sklearn_rnn.data.hints import warn_of_padding
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.sequences import Sequences, reading
+from sklearn_rnn.data.problems import Problems, find_caller, has_no_axis, reading
+from sklearn_rnn.data.reading import as_sequences
+from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
-from sklearn_rnn.data.validation import (
-    Problems,
-    as_codes,
-    as_sequences,
-    check_unit,
-    find_caller,
-    has_no_axis,
-    object_array,
-    warn_of_padding,
-)
-from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.encoding.condition import check_prior, code_condition, read_condition
+from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS, TEXT_SCORING
 from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose, make_key
 from sklearn_rnn.estimators.scoring import Given

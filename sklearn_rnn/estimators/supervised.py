@@ -3,8 +3,9 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.batching import SequenceDataset
-from sklearn_rnn.data.validation import check_sample_weight, object_array
+from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.inputs import InputEncoder, restore
 from sklearn_rnn.estimators.base import BaseRNN, TrainingData, check_groups, read_validation
 from sklearn_rnn.estimators.scoring import Given
@@ -48,9 +49,7 @@ class SupervisedRNN(BaseRNN):
 
     # Training
 
-    def _encode_training(
-        self, X, y, sample_weight, validation=(None,) * 3, *, reset, epochs, classes=None
-    ):
+    def _encode_training(self, X, y, sample_weight, validation=(None,) * 3, *, reset, epochs, classes=None):
         """Learn the form of the data if `reset`, else check it, and return data sets; see `fit`."""
         if reset:
             self.input_encoder_, self.target_encoder_ = InputEncoder(), self._target_encoder_class()
