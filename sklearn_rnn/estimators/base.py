@@ -175,6 +175,17 @@ class BaseRNN(Versioned, BaseEstimator):
         for name, value in self.get_params(deep=False).items():
             if name in rules:  # a subclass may have more parameters
                 rules[name].check(name, value)
+        min_frequency = getattr(self, "min_frequency", 1)
+        if min_frequency != 1 and self.vocabulary is not None:
+            raise ValueError(
+                f"vocabulary sets which tokens are known, and min_frequency={min_frequency!r} has no effect; "
+                "leave one of them out."
+            )
+        if min_frequency != 1 and self.handle_unknown == "error":
+            raise ValueError(
+                f"min_frequency={min_frequency!r} makes rare tokens of training unknown, which "
+                "handle_unknown='error' refuses; set handle_unknown='unknown'."
+            )
 
     @fair_threads(lends=True)
     def _fit(self, *given, goes_on, epochs, checkpoint=None, save=None, **options):
@@ -431,6 +442,16 @@ class BaseRNN(Versioned, BaseEstimator):
 
     # Prediction
 
+    def _learnt(self, encoder, name):
+        """Return what an encoder has learnt; raise an AttributeError if there is no such thing."""
+        value = getattr(vars(self).get(encoder), name, None)
+        if value is None:
+            raise AttributeError(
+                f"This {type(self).__name__} has not learnt any {name}: it is not fitted, or on another form "
+                "of data."
+            )
+        return value
+
     @fair_threads()
     def hidden_states(self, X, *, per_step=None):
         """Return the hidden states of each sequence, or of each step: what the output layer reads.
@@ -473,14 +494,13 @@ class BaseRNN(Versioned, BaseEstimator):
         """
         return self._hidden_states(X, per_step)
 
-    def _hidden_states(self, X, per_step, condition=None):
+    def _hidden_states(self, X, per_step, encode_condition=lambda n_sequences: None):
         check_is_fitted(self, "module_")
         if not (per_step is None or isinstance(per_step, (bool, np.bool_))):
             raise TypeError(f"per_step must be True, False or None, but it is {per_step!r}.")
         per_step = self._per_step if per_step is None else per_step
         sequences = self._read_inputs(X)
-        coded = self._code_condition(condition, len(sequences))
-        dataset = SequenceDataset(sequences, per_step=per_step, condition=coded)
+        dataset = SequenceDataset(sequences, per_step=per_step, condition=encode_condition(len(sequences)))
         states = hidden_states(self.module_, dataset)
         return self._restore(states, sequences, X) if per_step else states
 

@@ -42,10 +42,7 @@ class SupervisedRNN(BaseRNN):
     @property
     def vocabulary_(self):
         """The tokens of training, sorted."""
-        encoder = getattr(self, "input_encoder_", None)
-        if encoder is None or encoder.vocabulary is None:
-            raise AttributeError(f"{type(self).__name__} has no vocabulary_: it was not fitted on tokens.")
-        return encoder.vocabulary.tokens
+        return self._learnt("input_encoder_", "vocabulary").tokens
 
     # Training
 
@@ -77,7 +74,7 @@ class SupervisedRNN(BaseRNN):
             weights = weights / weights.mean()  # only their ratios count
         if reset:
             encoder.learn(X, sequences, self)
-        sequences = encoder.encode(sequences)
+        sequences = encoder.encode(sequences, handle_unknown=self.handle_unknown)
         held_out = read_validation(*validation, self._read_held_out)
         given = None
         if self.scoring != "loss":
@@ -104,7 +101,8 @@ class SupervisedRNN(BaseRNN):
         if per_step != self._per_step:
             raise ValueError("y must hold one target a step, or one a sequence, as y in training.")
         codes = self.target_encoder_.encode(targets)
-        return SequenceDataset(self.input_encoder_.encode(sequences), codes, per_step=per_step)
+        inputs = self.input_encoder_.encode(sequences, handle_unknown=self.handle_unknown)
+        return SequenceDataset(inputs, codes, per_step=per_step)
 
     def _weigh_classes(self, codes, weights, lengths):
         return weights
@@ -135,7 +133,7 @@ class SupervisedRNN(BaseRNN):
 
     def _read_inputs(self, X):
         encoder = self.input_encoder_
-        return encoder.encode(encoder.read(X, self, reset=False))
+        return encoder.encode(encoder.read(X, self, reset=False), handle_unknown=self.handle_unknown)
 
     def _restore(self, flat, sequences, X):
         return restore(flat, sequences, X, self.padding_value)
