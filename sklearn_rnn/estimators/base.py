@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, is_missing, reading

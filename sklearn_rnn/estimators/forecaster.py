@@ -9,7 +9,8 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.batching import WindowDataset, plan_prediction
+from sklearn_rnn.batches.datasets import WindowDataset
+from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, reading, step_positions

@@ -8,7 +8,8 @@ import torch
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
+from sklearn_rnn.batches.datasets import PairDataset, gather_sources
+from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.scale import warn_of_scale
 from sklearn_rnn.data.sequences import Sequences, reading
