@@ -12,8 +12,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.arrays import is_missing
-from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.problems import Problems, check_same_number, reading
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.encoding.labels import UnseenLabelsError

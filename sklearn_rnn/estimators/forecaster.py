@@ -9,8 +9,9 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.batches.datasets import WindowDataset
+from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.data.arrays import object_array
-from sklearn_rnn.data.batching import WindowDataset, plan_prediction
 from sklearn_rnn.data.hints import warn_of_float32, warn_of_scale
 from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.problems import Problems, find_caller, reading

@@ -10,17 +10,10 @@ import torch
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.batches.datasets import SequenceDataset
+from sklearn_rnn.batches.packing import Carry, PackedBatch, Packing
+from sklearn_rnn.batches.streams import FileDataset, HeldOutDataset, PartsDataset, StreamDataset
 from sklearn_rnn.data.arrays import object_array
-from sklearn_rnn.data.batching import (
-    Carry,
-    FileDataset,
-    HeldOutDataset,
-    PackedBatch,
-    Packing,
-    PartsDataset,
-    SequenceDataset,
-    StreamDataset,
-)
 from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.problems import find_caller, has_no_axis, reading
 from sklearn_rnn.data.sequences import Sequences

@@ -7,8 +7,9 @@ import torch
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.batches.datasets import PairDataset, gather_sources
+from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.data.arrays import object_array
-from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
 from sklearn_rnn.data.hints import warn_of_padding
 from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.problems import find_caller

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.arrays import object_array
-from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.inputs import InputEncoder, restore
 from sklearn_rnn.estimators.base import BaseRNN, TrainingData, check_groups, read_validation
