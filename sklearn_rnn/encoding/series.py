@@ -35,8 +35,6 @@ class SeriesEncoder:
         Means and standard deviations over all training series.
     means, scales : ndarray of shape (n_series, n_features)
         What is subtracted from the values of each training series, and what they are then divided by.
-    recent, recent_known : Sequences, or None
-        The ends of the training series.
 
     Examples
     --------
@@ -179,8 +177,19 @@ class SeriesEncoder:
     def remember(self, series, known):
         """Store the scales and the ends of the training series, which forecasts continue."""
         self.means, self.scales = self.find_scales(series)
-        self.recent = _last_steps(series, self.context_length)
-        self.recent_known = None if known is None else _last_steps(known, self.context_length)
+        ends = _last_steps(series, self.context_length)
+        self._ends, self._end_lengths = ends.values, ends.lengths
+        self._known_ends = None if known is None else _last_steps(known, self.context_length).values
+
+    @property
+    def recent(self):
+        """The ends of the training series."""
+        return Sequences.from_lengths(self._ends, self._end_lengths)
+
+    @property
+    def recent_known(self):
+        """What was known ahead at the ends of the training series; None without any."""
+        return None if self._known_ends is None else self.recent.with_values(self._known_ends)
 
     def encode_known(self, known):
         """Return what is known ahead as a network reads it, (n_steps_total, n_known); None without any."""

@@ -16,6 +16,7 @@ from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.arrays import is_missing
 from sklearn_rnn.data.problems import Problems, check_same_number, reading
 from sklearn_rnn.data.random_state import check_random_state
+from sklearn_rnn.encoding.inputs import restore
 from sklearn_rnn.encoding.labels import UnseenLabelsError
 from sklearn_rnn.estimators.parameters import FIXED, RULES, check_classes
 from sklearn_rnn.estimators.scoring import apply_scorer
@@ -217,13 +218,17 @@ class BaseRNN(Versioned, BaseEstimator):
     def _begin(self, goes_on):
         """Store the parameters that cannot change once training began, or check that they have not."""
         now = {name: _freeze(value) for name, value in self.get_params(deep=False).items() if name in FIXED}
+        if hasattr(now.get("vocabulary"), "__iter__"):  # in any order
+            now["vocabulary"] = tuple(sorted(now["vocabulary"], key=str))
         if not goes_on:
             self._begun = now
         for name, value in now.items():
-            if name not in self._free and not _are_same(value, self._begun[name]):
+            if name in self._free or (name == "vocabulary" and value is None):  # the same as before
+                continue
+            if not _are_same(value, self._begun[name]):
                 raise ValueError(
-                    f"{name} was {self._begun[name]!r} when training began and is now {value!r}; training "
-                    "can only go on with the same."
+                    f"{name} was {self._begun[name]!r:.200} when training began and is now {value!r:.200}; "
+                    "training can only go on with the same."
                 )
 
     def _prepare(self, device, goes_on):
@@ -441,6 +446,10 @@ class BaseRNN(Versioned, BaseEstimator):
         self.validation_scores_ = [e["valid_score"] for e in self.history_ if "valid_score" in e] or None
 
     # Prediction
+
+    def _restore(self, flat, sequences, X):
+        """Bring answers for all steps into the form of X."""
+        return restore(flat, sequences, X, self.padding_value)
 
     def _learnt(self, encoder, name):
         """Return what an encoder has learnt; raise an AttributeError if there is no such thing."""

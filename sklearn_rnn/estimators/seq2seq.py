@@ -327,7 +327,7 @@ class RNNSeq2Seq(BaseRNN):
             rows = np.flatnonzero(weights)
             sources, targets, weights = sources[rows], targets[rows], weights[rows]
         if reset:
-            if self.target_encoder_.copies:
+            if self.copy:
                 self._check_copies(sources, targets)
             warn_of_padding(targets, "y")
             self.target_encoder_.learn(targets, y, weights)

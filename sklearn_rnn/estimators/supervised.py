@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.targets import check_sample_weight
-from sklearn_rnn.encoding.inputs import InputEncoder, restore
+from sklearn_rnn.encoding.inputs import InputEncoder
 from sklearn_rnn.estimators.base import BaseRNN, TrainingData, check_groups, read_validation
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.nn.inference import answer
@@ -134,9 +134,6 @@ class SupervisedRNN(BaseRNN):
     def _read_inputs(self, X):
         encoder = self.input_encoder_
         return encoder.encode(encoder.read(X, self, reset=False), handle_unknown=self.handle_unknown)
-
-    def _restore(self, flat, sequences, X):
-        return restore(flat, sequences, X, self.padding_value)
 
 
 def _drop_weightless(sequences, targets, weights, index, per_step):
