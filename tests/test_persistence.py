@@ -405,12 +405,14 @@ def test_a_state_is_left_as_it_was(name):
 
 
 def test_the_trusted_types_are_those_that_are_needed():
+    models = [model for name, (unfitted, _, _) in MODELS.items() for model in (unfitted, fit(name))]
+    models.append(RNNLanguageModel(**quick).fit(WORDS, condition=LABELS))
+    models.append(RNNSeq2Seq(**quick).fit(WORDS, NUMBERS_A_STEP))
     needed = set()
-    for name, (unfitted, _, _) in MODELS.items():
-        for model in (unfitted, fit(name)):
-            types = skops.io.get_untrusted_types(data=skops.io.dumps(model))
-            assert set(types) <= set(TRUSTED_TYPES)
-            needed.update(types)
+    for model in models:
+        types = skops.io.get_untrusted_types(data=skops.io.dumps(model))
+        assert set(types) <= set(TRUSTED_TYPES)
+        needed.update(types)
     assert needed == set(TRUSTED_TYPES)  # and no more
     encoders = {name for name in TRUSTED_TYPES if name.startswith("sklearn_rnn.encoding.")}
     assert len(TRUSTED_TYPES) == len(needed) == len(OURS) + len(encoders) + 2
