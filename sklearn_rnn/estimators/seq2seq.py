@@ -841,7 +841,7 @@ class RNNSeq2Seq(BaseRNN):
         self._check_parameters()
         dataset = self._make_dataset(*self._read_pairs(X, y, reset=False))
         answers = [None] * len(dataset)
-        for members in plan_prediction(dataset.written.lengths):
+        for members in plan_prediction(dataset.lengths):
             for first in range(0, len(members), _ROWS):
                 part = members[first : first + _ROWS]
                 with torch.inference_mode(), threads_for(self.module_):
