@@ -26,7 +26,7 @@ from skorch.callbacks import (
 )
 from torch import nn
 
-from sklearn_rnn.data.validation import find_caller
+from sklearn_rnn.data.problems import find_caller
 from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
 from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.nn.heads import SoftmaxHead
