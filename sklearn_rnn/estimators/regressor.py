@@ -12,7 +12,7 @@ from sklearn_rnn.data.targets import check_sample_weight, flatten_steps, is_ragg
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
 from sklearn_rnn.estimators.scaling import measure
-from sklearn_rnn.nn.native.library import fair_threads
+from sklearn_rnn.nn.kernels.native.library import fair_threads
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):
