@@ -563,8 +563,9 @@ class RNNSeq2Seq(BaseRNN):
             "rare_inputs": rare_inputs,
         }
 
+    @property
     def _progress(self):
-        return Progress() if self._writes_numbers else TokenProgress()
+        return Progress if self._writes_numbers else TokenProgress
 
     # Prediction
 

@@ -6,6 +6,7 @@ import io
 import math
 import os
 import shutil
+import sys
 import time
 import warnings
 from contextlib import contextmanager
@@ -49,6 +50,40 @@ _IN_EPOCH |= {f"{part}_batch_count": int for part in ("train", "valid")}
 _IN_EPOCH |= {f"{part}_loss": float for part in ("train", "valid")}
 _IN_EPOCH |= {f"{part}_loss_best": bool for part in ("train", "valid")}
 _ARRAY = "ndarray"  # marks an array among plain Python
+
+
+def open_checkpoint(path, identity, seed, device, *, takes_seed, epochs, verbose):
+    """Open the checkpoint from which training resumes, if it exists and belongs to this training.
+
+    Parameters
+    ----------
+    path, identity, seed, device, takes_seed
+        See `Checkpoint`.
+    epochs : int
+        Number of epochs to train for.
+    verbose : int
+        Whether to print where training resumes.
+
+    Returns
+    -------
+    Checkpoint
+        The checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If there are as many epochs in the file.
+    """
+    checkpoint = Checkpoint(path, identity, seed, device, takes_seed=takes_seed)
+    epoch, batch = checkpoint.n_epochs + 1, checkpoint.n_batches + 1
+    if epoch > epochs:
+        raise ValueError(
+            f"checkpoint {str(path)!r} is in epoch {epoch}, but max_iter is {epochs}. "
+            "Set a larger max_iter, or delete the file to start from scratch."
+        )
+    if checkpoint.goes_on and verbose:
+        print(f"going on from {path}: epoch {epoch}, batch {batch}", file=sys.stderr)
+    return checkpoint
 
 
 class Checkpoint:

@@ -31,14 +31,23 @@ from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
 from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.recurrent import threads_for
-from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProgress
+from sklearn_rnn.training.callbacks import BestEpoch, Progress, StopAtLoss, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
 from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step, has_hooks
 
 # A step of these, and of torch's own, needs one gradient, and treats each number alike.
 _PLAIN = frozenset(OPTIMIZERS.values()) | {cls.__base__ for cls in OPTIMIZERS.values()}
 # Callbacks that do not change the network.
-_HARMLESS = (AsFar, BestEpoch, EpochTimer, EarlyStopping, LRScheduler, PrintLog, Progress, TokenProgress)
+_PASSIVE_CALLBACKS = (
+    BestEpoch,
+    EarlyStopping,
+    EpochTimer,
+    LRScheduler,
+    PrintLog,
+    Progress,
+    StopAtLoss,
+    TokenProgress,
+)
 
 # What is written into the history of an epoch if there is a validation set.
 _OF_VALIDATION = ("valid_loss", "valid_loss_best", "valid_score", "valid_score_best")
@@ -102,7 +111,6 @@ class SequenceNet(NeuralNet):
         self.stream = stream
         self.clip_norm = clip_norm
         self.title = title
-        self.epochs_to_come = self.epochs_done = self.terms_done = 0  # done before, see `checkpoint`
         self.checkpoint = None
         self.score_validation = None
         self.schedules = {}
@@ -137,15 +145,13 @@ class SequenceNet(NeuralNet):
         epochs : int
             Number of epochs.
         score_validation : callable, optional
-            ``score_validation(module)`` returns the score on the validation set, larger being better. It is
-            written into the history as "valid_score".
+            ``score_validation(loss)`` returns the score on the validation set, where the loss is this; larger
+            is better. It is written into the history as "valid_score".
         checkpoint : Checkpoint, optional
             The file that training resumes from, if it exists, and that is written meanwhile.
         """
-        self.checkpoint, self.epochs_to_come = checkpoint, epochs
-        self.epochs_done, self.terms_done = (
-            (0, 0) if checkpoint is None else (checkpoint.n_epochs, checkpoint.n_terms)
-        )
+        self.checkpoint = checkpoint
+        n_done = 0 if checkpoint is None else checkpoint.n_epochs
         self.score_validation = score_validation
         self._first_loss = None
         self._datasets = dataset, validation
@@ -156,7 +162,8 @@ class SequenceNet(NeuralNet):
             if all(getattr(type(c), method) is getattr(Callback, method) for _, c in self.callbacks_)
         }
         self._is_watched = any(
-            type(c) not in _HARMLESS or callable(getattr(c, "monitor", None)) for _, c in self.callbacks_
+            type(c) not in _PASSIVE_CALLBACKS or callable(getattr(c, "monitor", None))
+            for _, c in self.callbacks_
         )
         self._set_training(True)
         self._check_callbacks()
@@ -168,7 +175,7 @@ class SequenceNet(NeuralNet):
             threads = threads_for(self.module_, self.batch_size)
             with self.stream.active(), threads, one as self._flat:
                 self._chain_rule = ChainRule(self.module_) if by_hand else None
-                self.partial_fit(dataset, epochs=epochs - self.epochs_done)
+                self.partial_fit(dataset, epochs=epochs - n_done)
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:
             if checkpoint is None:
                 raise
@@ -281,9 +288,6 @@ class SequenceNet(NeuralNet):
                 "callbacks",
                 "callbacks_",
                 "checkpoint",
-                "epochs_to_come",
-                "epochs_done",
-                "terms_done",
                 "_n_batches",
                 "_first_loss",
             )
@@ -345,7 +349,7 @@ class SequenceNet(NeuralNet):
             self._stop_if_exploded(loss, losses[0])
         if not training and self.score_validation is not None:
             with self._lending():
-                score = float(self.score_validation(self.module_))
+                score = float(self.score_validation(loss))
             best = max((e["valid_score"] for e in self.history if "valid_score" in e), default=-math.inf)
             self.history.record("valid_score", score)
             self.history.record("valid_score_best", score > best)
