@@ -33,7 +33,8 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_sequence
 
 from sklearn_rnn import RNNClassifier
-from sklearn_rnn.data.batching import Packing, plan_training
+from sklearn_rnn.batches.packing import Packing
+from sklearn_rnn.batches.planning import plan_training
 from sklearn_rnn.datasets import load_japanese_vowels
 from sklearn_rnn.nn import CELLS, Recurrence, Stepper
 from sklearn_rnn.nn.native import library

@@ -245,7 +245,7 @@ def test_prediction_in_several_batches(monkeypatch):
     X, y = make_data("label")
     model = make("label").fit(X, y)
     together = answers(model, X)
-    monkeypatch.setattr("sklearn_rnn.data.batching._PREDICTION_STEPS", 8)
+    monkeypatch.setattr("sklearn_rnn.batches.planning._PREDICTION_STEPS", 8)
     tolerance = {"rtol": 0, "atol": 1e-5} if library.get() is None else {}
     assert_same(answers(model, X), together, **tolerance)
 

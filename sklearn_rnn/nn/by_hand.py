@@ -102,7 +102,7 @@ class ChainRule:
     --------
     >>> import numpy as np, torch
     >>> from sklearn_rnn import Sequences
-    >>> from sklearn_rnn.data.batching import SequenceDataset
+    >>> from sklearn_rnn.batches.datasets import SequenceDataset
     >>> from sklearn_rnn.nn import RecurrentNetwork
     >>> from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
     >>> network = RecurrentNetwork(

@@ -2,7 +2,7 @@
 
 import torch
 
-from sklearn_rnn.data.batching import PackedBatch
+from sklearn_rnn.batches.packing import PackedBatch
 from sklearn_rnn.nn.attention import ATTENTIONS, Memory
 from sklearn_rnn.nn.drawing import Dropout, get_generator
 from sklearn_rnn.nn.heads import HEADS

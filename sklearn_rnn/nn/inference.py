@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 import torch
 
-from sklearn_rnn.data.batching import Carry, PackedBatch, Packing, plan_prediction
+from sklearn_rnn.batches.packing import Carry, PackedBatch, Packing
+from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.nn.pooling import AttentionPooling, LastPooling, MaxPooling
 from sklearn_rnn.nn.recurrent import threads_for
 from sklearn_rnn.nn.rows import exp_of_negative

@@ -57,7 +57,7 @@ class Recurrence(nn.Module):
     Examples
     --------
     >>> import numpy as np, torch
-    >>> from sklearn_rnn.data.batching import Packing
+    >>> from sklearn_rnn.batches import Packing
     >>> from sklearn_rnn.nn import GRUCell, Recurrence
     >>> recurrence = Recurrence(lambda size, is_top: GRUCell(size, 8), 3, num_layers=2, bidirectional=True)
     >>> outputs, state = recurrence(torch.zeros(6, 3), Packing(np.array([4, 2])))

@@ -2,7 +2,7 @@
 
 import torch
 
-from sklearn_rnn.data.batching import Carry
+from sklearn_rnn.batches.packing import Carry
 from sklearn_rnn.nn.recurrent import Stepper
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from skorch.callbacks import EpochTimer, PrintLog
 
-from sklearn_rnn.data.batching import digest
+from sklearn_rnn.batches.digest import digest
 from sklearn_rnn.persistence import replacing
 from sklearn_rnn.training.callbacks import Progress
 

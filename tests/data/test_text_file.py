@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from sklearn_rnn.batches.streams import FileDataset, StreamDataset
 from sklearn_rnn.data import text_file
-from sklearn_rnn.data.batching import FileDataset, StreamDataset
 from sklearn_rnn.data.text_file import TextFile, gather_parts
 
 TEXTS = {
@@ -129,7 +129,7 @@ def test_a_file_that_changes(content, tmp_path):
 @pytest.mark.parametrize("chunk", [1, 2, 7])
 def test_batches_are_those_of_the_text(chunk, n_lanes, ahead, tmp_path, monkeypatch):
     monkeypatch.setattr(text_file, "_BLOCK", 8)
-    monkeypatch.setattr("sklearn_rnn.data.batching._AHEAD", ahead)
+    monkeypatch.setattr("sklearn_rnn.batches.streams._AHEAD", ahead)
     letters = "aä☃😀"
     for n_steps in (1, 2, 3, 7, 20, 45):
         codes = np.random.RandomState(n_steps).randint(4, size=n_steps)
@@ -156,7 +156,7 @@ def test_batches_are_those_of_the_text(chunk, n_lanes, ahead, tmp_path, monkeypa
 def test_no_more_is_read_than_asked_for(tmp_path, monkeypatch):
     """However large the file, the largest window is that of some blocks."""
     monkeypatch.setattr(text_file, "_BLOCK", 64)
-    monkeypatch.setattr("sklearn_rnn.data.batching._AHEAD", 40)
+    monkeypatch.setattr("sklearn_rnn.batches.streams._AHEAD", 40)
     path, sizes = write(tmp_path, "to be or not " * 1000), []
     map_bytes = TextFile._map
     monkeypatch.setattr(TextFile, "_map", lambda file, a, b: sizes.append(b - a) or map_bytes(file, a, b))

@@ -188,7 +188,7 @@ def test_answers_do_not_hang_on_others(way, fitted, monkeypatch):
     np.testing.assert_allclose(
         model.score_samples(shuffled[0], condition=shuffled[1]), together[order], rtol=0, atol=1e-5
     )
-    monkeypatch.setattr("sklearn_rnn.data.batching._PREDICTION_STEPS", 5)
+    monkeypatch.setattr("sklearn_rnn.batches.planning._PREDICTION_STEPS", 5)
     np.testing.assert_allclose(model.score_samples(TEXTS, condition=LABELS), together, rtol=0, atol=1e-5)
     states = model.hidden_states(TEXTS, condition=LABELS)
     for text, label, h in zip(TEXTS, LABELS, states, strict=True):
@@ -206,7 +206,7 @@ def test_long_texts_are_read_in_chunks(way, fitted, monkeypatch):
     expected = model.score_samples(TEXTS, condition=LABELS)
     validated = make(condition_as=way).fit(TEXTS, condition=LABELS, X_val=TEXTS, condition_val=LABELS)
     monkeypatch.setattr("sklearn_rnn.nn.inference._CHUNK", 2)
-    monkeypatch.setattr("sklearn_rnn.data.batching._LONGEST", 2)
+    monkeypatch.setattr("sklearn_rnn.batches.streams._LONGEST", 2)
     np.testing.assert_allclose(model.score_samples(TEXTS, condition=LABELS), expected, rtol=0, atol=1e-5)
     in_chunks = make(condition_as=way).fit(TEXTS, condition=LABELS, X_val=TEXTS, condition_val=LABELS)
     np.testing.assert_allclose(in_chunks.validation_scores_, validated.validation_scores_, atol=1e-5)

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNForecaster, Sequences
-from sklearn_rnn.data.batching import WindowDataset
+from sklearn_rnn.batches.datasets import WindowDataset
 from sklearn_rnn.data.series import read_series
 from sklearn_rnn.nn import CELLS, Cell, use_native
 
@@ -291,7 +291,7 @@ def test_each_forecast_is_by_itself(name, has_known, monkeypatch):
             k = None if known is None else [known[i][: stop + 4]]
             alone = model.predict([x[:stop]], 4, k)[0]
             np.testing.assert_allclose(rolling[i][row], alone, atol=1e-5, rtol=1e-5)
-    monkeypatch.setattr("sklearn_rnn.data.batching._PREDICTION_STEPS", 7)
+    monkeypatch.setattr("sklearn_rnn.batches.planning._PREDICTION_STEPS", 7)
     again = model.predict_rolling(MANY, 4, cut(known, MANY), start=2)
     for some, others in zip(again, rolling, strict=True):
         np.testing.assert_allclose(some, others, atol=1e-5, rtol=1e-6)
@@ -427,7 +427,7 @@ def test_draws_do_not_hang_on_batches(monkeypatch):
     model = make(output="gaussian").fit(MANY)
     X = [ONE[:3], ONE[:9], ONE[:6]]  # not in the order of their lengths, in which they are read
     paths = model.sample_paths(X, 3, n_samples=9, random_state=0)
-    monkeypatch.setattr("sklearn_rnn.data.batching._PREDICTION_STEPS", 7)
+    monkeypatch.setattr("sklearn_rnn.batches.planning._PREDICTION_STEPS", 7)
     again = model.sample_paths(X, 3, n_samples=9, random_state=0)
     np.testing.assert_allclose(again, paths, atol=1e-4, rtol=1e-6)
 

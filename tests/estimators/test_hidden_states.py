@@ -9,8 +9,8 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data import as_sequences
-from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.nn import CELLS
 from sklearn_rnn.nn.pooling import POOLINGS
 
@@ -112,7 +112,7 @@ def test_they_depend_on_their_own_sequence(cell, task, num_layers, bidirectional
     assert_same(backward[::-1], together, rtol=0, atol=1e-5)
     longer = 100 * np.random.RandomState(2).randn(60, d)
     assert_same(model.hidden_states([longer, *X], per_step=per_step)[1:], together, rtol=0, atol=1e-5)
-    monkeypatch.setattr("sklearn_rnn.data.batching._PREDICTION_STEPS", 8)
+    monkeypatch.setattr("sklearn_rnn.batches.planning._PREDICTION_STEPS", 8)
     assert_same(model.hidden_states(X, per_step=per_step), together, rtol=0, atol=1e-5)
 
 

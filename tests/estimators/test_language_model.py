@@ -23,7 +23,7 @@ from skorch.callbacks import Callback
 from torch.nn import functional as F
 
 from sklearn_rnn import RNNLanguageModel, Sequences
-from sklearn_rnn.data.batching import StreamDataset
+from sklearn_rnn.batches.streams import StreamDataset
 from sklearn_rnn.estimators.sampling import choose
 from sklearn_rnn.nn import use_native
 from sklearn_rnn.nn.by_hand import ChainRule
@@ -356,7 +356,7 @@ def test_scores_do_not_hang_on_others(form, fitted, monkeypatch):
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
     order = np.random.RandomState(0).permutation(len(X))
     np.testing.assert_allclose(model.score_samples([X[i] for i in order]), together[order], atol=1e-5)
-    monkeypatch.setattr("sklearn_rnn.data.batching._PREDICTION_STEPS", 5)
+    monkeypatch.setattr("sklearn_rnn.batches.planning._PREDICTION_STEPS", 5)
     np.testing.assert_allclose(model.score_samples(X), together, rtol=0, atol=1e-5)
 
 
@@ -500,7 +500,7 @@ def test_text_to_validate_on(form, impatient):
 
 @pytest.mark.parametrize("form", ["stream", "texts"])
 def test_long_text_to_validate_on_is_read_in_parts(form, monkeypatch):
-    monkeypatch.setattr("sklearn_rnn.data.batching._LONGEST", 4)
+    monkeypatch.setattr("sklearn_rnn.batches.streams._LONGEST", 4)
     sizes = []
     step = training.SequenceNet.validation_step
     monkeypatch.setattr(

@@ -19,7 +19,7 @@ from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 
 from sklearn_rnn import RNNLanguageModel
-from sklearn_rnn.data import batching
+from sklearn_rnn.batches import streams
 from sklearn_rnn.nn import use_native
 from sklearn_rnn.nn.native import library
 from sklearn_rnn.persistence import TRUSTED_TYPES
@@ -126,7 +126,7 @@ def test_training_goes_on_from_every_batch(path, form, options):
 
 
 def test_a_file_goes_on_from_every_batch(path, tmp_path_factory, monkeypatch):
-    monkeypatch.setattr(batching, "_AHEAD", 50)
+    monkeypatch.setattr(streams, "_AHEAD", 50)
     X = tmp_path_factory.mktemp("texts") / "text.txt"
     X.write_text(STREAM * 2, encoding="utf8")
     whole = make(**EARLY)

@@ -39,7 +39,7 @@ def make(**parameters):
 def small_windows(monkeypatch):
     """Read a small text as a large one is read: in many blocks and windows."""
     monkeypatch.setattr(text_file, "_BLOCK", 16)
-    monkeypatch.setattr("sklearn_rnn.data.batching._AHEAD", 100)
+    monkeypatch.setattr("sklearn_rnn.batches.streams._AHEAD", 100)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_validation_on_a_file(path, tmp_path, monkeypatch):
     model = make().fit(TEXT, X_val=other)
     assert_same(make().fit(path, X_val=other_path), model)
     assert_same(make().fit(TEXT, X_val=other_path), model)
-    monkeypatch.setattr("sklearn_rnn.data.batching._LONGEST", 20)
+    monkeypatch.setattr("sklearn_rnn.batches.streams._LONGEST", 20)
     assert_same(make().fit(path, X_val=other_path), make().fit(TEXT, X_val=other))
 
 
@@ -104,7 +104,7 @@ def test_a_file_in_parts_of_training(path):
 
 @pytest.mark.parametrize("longest", [20, 16384])
 def test_scores_of_a_file(longest, path, monkeypatch):
-    monkeypatch.setattr("sklearn_rnn.data.batching._LONGEST", longest)
+    monkeypatch.setattr("sklearn_rnn.batches.streams._LONGEST", longest)
     model = make().fit(TEXT)
     for method in ("score", "perplexity", "bits_per_token"):
         assert getattr(model, method)(path) == pytest.approx(getattr(model, method)(TEXT), rel=1e-6)
@@ -112,7 +112,7 @@ def test_scores_of_a_file(longest, path, monkeypatch):
 
 def test_to_score_a_file_it_is_never_held_as_a_whole(path, monkeypatch):
     model = make().fit(TEXT)
-    monkeypatch.setattr("sklearn_rnn.data.batching._LONGEST", 20)
+    monkeypatch.setattr("sklearn_rnn.batches.streams._LONGEST", 20)
     monkeypatch.setattr(text_file.TextFile, "read_all", None)
     read, sizes = text_file.TextFile.read, []
     monkeypatch.setattr(
@@ -464,6 +464,6 @@ def test_a_score_is_the_same_in_chunks_of_any_length(tmp_path, monkeypatch):
     model, text = make(max_iter=40, learning_rate=0.05).fit("ab" * 200), "ab" * 999 + "ba" * 999
     path, expected, surprisal = write(tmp_path / "long.txt", text), model.score(text), model.surprisal(text)
     for chunk in (5, 70, 999):
-        monkeypatch.setattr("sklearn_rnn.data.batching._LONGEST", chunk)
+        monkeypatch.setattr("sklearn_rnn.batches.streams._LONGEST", chunk)
         assert model.score(path) == model.score(text) == expected
         np.testing.assert_array_equal(model.surprisal(text), surprisal)

@@ -15,7 +15,7 @@ from skorch.callbacks import Callback
 from torch.nn import functional as F
 
 from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNTagger
-from sklearn_rnn.data.batching import StreamDataset
+from sklearn_rnn.batches.streams import StreamDataset
 from sklearn_rnn.nn import ElmanCell, JordanCell, SoftmaxHead
 from sklearn_rnn.nn.network import RecurrentNetwork
 from sklearn_rnn.persistence import TRUSTED_TYPES

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from sklearn_rnn import RNNSeq2Seq, Sequences
+from sklearn_rnn.batches.datasets import PairDataset
 from sklearn_rnn.data.arrays import object_array
-from sklearn_rnn.data.batching import PairDataset
 from sklearn_rnn.metrics import exact_match_score
 from sklearn_rnn.nn import Attention, Cell
 from sklearn_rnn.preprocessing import OneHotSequenceEncoder, TokenEncoder

@@ -113,7 +113,7 @@ def test_answers_do_not_hang_on_others(kind, monkeypatch):
         more = answers(model, [*X, "abc" * 20], [*TARGETS, "ab" * 30])
         assert_close((more[0][:-1], more[1][:-1]), together)
     monkeypatch.setattr("sklearn_rnn.estimators.seq2seq._ROWS", 5)
-    monkeypatch.setattr("sklearn_rnn.data.batching._PREDICTION_STEPS", 7)
+    monkeypatch.setattr("sklearn_rnn.batches.planning._PREDICTION_STEPS", 7)
     assert_close(answers(model, X), together)
 
 

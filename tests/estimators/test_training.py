@@ -12,8 +12,8 @@ from sklearn.metrics import log_loss
 from skorch.callbacks import Callback, EpochScoring, LRScheduler, PrintLog
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data import as_sequences
-from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.datasets import load_japanese_vowels, make_person_sentences
 from sklearn_rnn.training import OPTIMIZERS, callbacks, resolve_device, resolve_dtype
 

@@ -12,8 +12,8 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
+from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data import Sequences
-from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.nn import CRFHead, SoftmaxHead, use_native
 from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
 from sklearn_rnn.nn.heads.tied import TiedLinear

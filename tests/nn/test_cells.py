@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
-from sklearn_rnn.data.batching import Packing
+from sklearn_rnn.batches.packing import Packing
 from sklearn_rnn.nn import CELLS, ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence
 
 

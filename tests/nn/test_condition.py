@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sklearn_rnn import Sequences
-from sklearn_rnn.data.batching import SequenceDataset
+from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.nn import CELLS, RecurrentNetwork
 from sklearn_rnn.nn.by_hand import can_differentiate
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from sklearn_rnn.data.batching import PackedBatch, Packing
+from sklearn_rnn.batches.packing import PackedBatch, Packing
 from sklearn_rnn.nn import (
     HEADS,
     CRFHead,

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from sklearn_rnn import RNNClassifier, RNNTagger, show_versions
-from sklearn_rnn.data.batching import Packing
+from sklearn_rnn.batches.packing import Packing
 from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, Stepper, use_native
 from sklearn_rnn.nn import recurrent as recurrent_module
 from sklearn_rnn.nn.native import functions, library, memory

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_rnn.data.batching import Packing
+from sklearn_rnn.batches.packing import Packing
 from sklearn_rnn.nn.pooling import POOLINGS
 
 

@@ -30,7 +30,7 @@ class CRFHead(Head):
     Examples
     --------
     >>> import numpy as np, torch
-    >>> from sklearn_rnn.data.batching import Packing
+    >>> from sklearn_rnn.batches import Packing
     >>> from sklearn_rnn.nn import CRFHead
     >>> head = CRFHead(input_size=4, n_outputs=3, per_step=True)
     >>> packing = Packing(np.array([2, 1]))

@@ -8,8 +8,10 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_sequence
 
 from sklearn_rnn import Sequences
-from sklearn_rnn.data import batching
-from sklearn_rnn.data.batching import Packing, SequenceDataset, plan_prediction, plan_training
+from sklearn_rnn.batches import planning
+from sklearn_rnn.batches.datasets import SequenceDataset
+from sklearn_rnn.batches.packing import Packing
+from sklearn_rnn.batches.planning import plan_prediction, plan_training
 
 LENGTHS = [[1], [5], [3, 3, 3], [4, 2, 2, 1], [1, 1], [9, 8, 1], [7, 7, 2, 2, 2, 1, 1]]
 FLOAT32 = torch.zeros(0)
@@ -235,7 +237,7 @@ def test_batches_do_not_come_in_the_order_of_length():
 @pytest.mark.parametrize("n", [1, 5, 400])
 @pytest.mark.parametrize("limit", [1, 100, 10_000])
 def test_plan_prediction(n, limit, monkeypatch, global_random_seed):
-    monkeypatch.setattr(batching, "_PREDICTION_STEPS", limit)
+    monkeypatch.setattr(planning, "_PREDICTION_STEPS", limit)
     lengths = np.random.RandomState(global_random_seed).randint(1, 300, n)
     plan = list(plan_prediction(lengths))
     check_plan(plan, lengths)
