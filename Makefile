@@ -4,7 +4,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 CONSTRAINTS := constraints.txt
-NATIVE := sklearn_rnn/nn/native
+NATIVE := sklearn_rnn/nn/kernels/native
 IN_PARALLEL := --numprocesses auto --maxprocesses 4 --dist worksteal
 # Calling the environment's own programs by path makes it irrelevant which environment is active.
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-FOLDER = "sklearn_rnn/nn/native"
+FOLDER = "sklearn_rnn/nn/kernels/native"
 SOURCES = sorted([*Path(FOLDER).glob("*.c"), *Path(FOLDER).glob("*.h")])
-# What the library says it was built from; sklearn_rnn/nn/native/library.py compares.
+# What the library says it was built from; sklearn_rnn/nn/kernels/native/library.py compares.
 DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
 
 
@@ -25,7 +25,7 @@ setup(
     cmdclass={"build_ext": BuildLoops},
     ext_modules=[
         Extension(
-            "sklearn_rnn.nn.native._loops",
+            "sklearn_rnn.nn.kernels.native._loops",
             [f"{FOLDER}/{name}.c" for name in ("recurrence", "team", "avx512", "avx2", "neon")],
             libraries=[] if sys.platform == "win32" else ["m", "pthread"],
             depends=[f"{FOLDER}/{name}.h" for name in ("recurrence", "team", "loops")],

@@ -20,7 +20,7 @@ from sklearn_rnn import (
     RNNSeq2Seq,
     RNNTagger,
 )
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 
 N = 24
 

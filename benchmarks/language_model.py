@@ -39,7 +39,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from sklearn_rnn import RNNLanguageModel
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.preprocessing import TokenEncoder
 
 LANES, STEPS, HIDDEN, LAYERS, RATE, CLIP = 32, 64, 128, 2, 0.003, 1.0

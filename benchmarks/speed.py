@@ -37,7 +37,7 @@ from sklearn_rnn.batches.packing import Packing
 from sklearn_rnn.batches.planning import plan_training
 from sklearn_rnn.datasets import load_japanese_vowels
 from sklearn_rnn.nn import CELLS, Recurrence, Stepper
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 
 HIDDEN, BATCH, RATE, CLIP = 64, 32, 0.003, 1.0
 TORCH_CELLS = {"elman": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}

@@ -23,7 +23,7 @@ from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.data.text_file import TextFile
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 
 BAR = 300  # MB above an idle process
 MODELS = {

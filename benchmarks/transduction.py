@@ -38,7 +38,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from sklearn_rnn import RNNSeq2Seq
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 
 # Data: each reader gives X, y and X_test, y_test, or what stands for the test if is_dev.
 

@@ -17,7 +17,7 @@ def show_versions():
     import torch
 
     from sklearn_rnn import __version__
-    from sklearn_rnn.nn.native import library
+    from sklearn_rnn.nn.kernels.native import library
 
     facts = {"sklearn_rnn": __version__, "Python": sys.version.split()[0], "platform": platform.platform()}
     for name in ("torch", "skorch", "scikit-learn", "numpy", "scipy", "joblib"):

@@ -27,7 +27,7 @@ from sklearn_rnn.nn import (
     QuantileHead,
     use_native,
 )
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.nn.pooling import POOLINGS
 from sklearn_rnn.training.net import SequenceNet
 

@@ -28,9 +28,9 @@ from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stream_log_probabilities
-from sklearn_rnn.nn.native.library import fair_threads
-from sklearn_rnn.nn.recurrent import Stepper, threads_for
-from sklearn_rnn.nn.rows import Linear, linear
+from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.rows import Linear, linear
+from sklearn_rnn.nn.recurrence import Stepper, threads_for
 from sklearn_rnn.training import TokenProgress
 
 # Functions of the mean loss of a token for `scoring`; smaller is better.

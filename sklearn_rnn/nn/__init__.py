@@ -22,10 +22,10 @@ from sklearn_rnn.nn.heads import QuantileHead as QuantileHead
 from sklearn_rnn.nn.heads import SigmoidHead as SigmoidHead
 from sklearn_rnn.nn.heads import SoftmaxHead as SoftmaxHead
 from sklearn_rnn.nn.heads import StoppingHead as StoppingHead
-from sklearn_rnn.nn.native.library import use_native as use_native
+from sklearn_rnn.nn.kernels.native.library import use_native as use_native
 from sklearn_rnn.nn.network import RecurrentNetwork as RecurrentNetwork
-from sklearn_rnn.nn.recurrent import Recurrence as Recurrence
-from sklearn_rnn.nn.recurrent import Stepper as Stepper
+from sklearn_rnn.nn.recurrence import Recurrence as Recurrence
+from sklearn_rnn.nn.recurrence import Stepper as Stepper
 
 __all__ = [
     "ATTENTIONS",

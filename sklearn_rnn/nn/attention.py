@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from sklearn_rnn.nn.rows import Linear, mix, products, softmax, tanh
+from sklearn_rnn.nn.kernels.rows import Linear, mix, products, softmax, tanh
 
 
 class Memory:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_rnn.nn.rows import Linear
+from sklearn_rnn.nn.kernels.rows import Linear
 
 
 class InitialState(nn.Module):

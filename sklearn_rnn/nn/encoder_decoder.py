@@ -6,11 +6,11 @@ from sklearn_rnn.batches.packing import PackedBatch
 from sklearn_rnn.nn.attention import ATTENTIONS, Memory
 from sklearn_rnn.nn.drawing import Dropout, get_generator
 from sklearn_rnn.nn.heads import HEADS
+from sklearn_rnn.nn.kernels.rows import log_softmax
 from sklearn_rnn.nn.network import Network, RecurrentLayers
 from sklearn_rnn.nn.pointer import Pointer
 from sklearn_rnn.nn.pooling import LastPooling
-from sklearn_rnn.nn.recurrent import Stepper
-from sklearn_rnn.nn.rows import log_softmax
+from sklearn_rnn.nn.recurrence import Stepper
 
 
 class EncoderDecoder(Network):

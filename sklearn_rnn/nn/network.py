@@ -11,7 +11,7 @@ from sklearn_rnn.nn.drawing import Dropout, NoWeights, get_generator, is_own_cla
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.pooling import POOLINGS
-from sklearn_rnn.nn.recurrent import Recurrence
+from sklearn_rnn.nn.recurrence import Recurrence
 
 
 class TokenInput(nn.Module):

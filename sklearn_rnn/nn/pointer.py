@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from sklearn_rnn.nn.rows import (
+from sklearn_rnn.nn.kernels.rows import (
     Linear,
     exp_of_negative,
     log,

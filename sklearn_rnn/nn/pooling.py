@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from sklearn_rnn.nn.rows import Linear, dot, exp_of_negative, tanh
+from sklearn_rnn.nn.kernels.rows import Linear, dot, exp_of_negative, tanh
 
 
 class LastPooling(nn.Module):

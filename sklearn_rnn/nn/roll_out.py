@@ -3,7 +3,7 @@
 import torch
 
 from sklearn_rnn.batches.packing import Carry
-from sklearn_rnn.nn.recurrent import Stepper
+from sklearn_rnn.nn.recurrence import Stepper
 
 
 def roll_out(network, batch, ahead, n_steps, choose, n_samples=1):

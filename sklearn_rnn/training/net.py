@@ -27,10 +27,10 @@ from skorch.callbacks import (
 from torch import nn
 
 from sklearn_rnn.data.problems import find_caller
-from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
 from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.nn.heads import SoftmaxHead
-from sklearn_rnn.nn.recurrent import threads_for
+from sklearn_rnn.nn.kernels.chain_rule import ChainRule, can_differentiate
+from sklearn_rnn.nn.recurrence import threads_for
 from sklearn_rnn.training.callbacks import BestEpoch, Progress, StopAtLoss, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
 from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step, has_hooks

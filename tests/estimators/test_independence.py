@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_rnn import RNNForecaster, RNNLanguageModel, RNNSeq2Seq
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 
 pytestmark = [
     pytest.mark.skipif(library.get() is None, reason="needs the compiled loops"),

@@ -26,8 +26,8 @@ from sklearn_rnn import RNNLanguageModel, Sequences
 from sklearn_rnn.batches.streams import StreamDataset
 from sklearn_rnn.estimators.sampling import choose
 from sklearn_rnn.nn import use_native
-from sklearn_rnn.nn.by_hand import ChainRule
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.chain_rule import ChainRule
+from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import SequenceFeatures, SequenceTruncator, TokenEncoder
 from sklearn_rnn.training import net as training

@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import CyclicLR, OneCycleLR, ReduceLROnPlateau
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.batches import streams
 from sklearn_rnn.nn import use_native
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.training import SequenceNet, callbacks, checkpoint
 

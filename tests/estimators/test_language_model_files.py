@@ -14,8 +14,8 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.data import text_file
-from sklearn_rnn.nn.by_hand import ChainRule
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.chain_rule import ChainRule
+from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.training import callbacks
 from sklearn_rnn.training import net as training
 

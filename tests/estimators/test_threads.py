@@ -16,7 +16,7 @@ from sklearn_rnn import (
     RNNSeq2Seq,
     RNNTagger,
 )
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.training import OPTIMIZERS
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="needs the compiled loops")
@@ -98,7 +98,7 @@ import faulthandler, os, signal, threading, time, warnings
 import numpy as np
 import torch
 from sklearn_rnn import RNNClassifier
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks
 library._count_cores, library._LEAST_WORK = lambda: 64, 1

@@ -162,7 +162,7 @@ def test_a_thread_of_joblib_uses_one_core_and_a_fit_alone_all():
         from joblib import parallel_config
         from sklearn.model_selection import cross_val_score
         from sklearn_rnn import RNNClassifier
-        from sklearn_rnn.nn.native import library
+        from sklearn_rnn.nn.kernels.native import library
 
         def count(model, X, y):
             model.predict(X)

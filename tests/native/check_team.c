@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../sklearn_rnn/nn/native/team.h"
+#include "../../sklearn_rnn/nn/kernels/native/team.h"
 
 enum { ASKERS = 4, JOBS = 3000, MOST_PARTS = 16, CHILDREN = 30 };
 

@@ -7,7 +7,7 @@ import torch
 from sklearn_rnn import Sequences
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.nn import CELLS, RecurrentNetwork
-from sklearn_rnn.nn.by_hand import can_differentiate
+from sklearn_rnn.nn.kernels.chain_rule import can_differentiate
 
 ARCHITECTURE = {
     "rare": None,

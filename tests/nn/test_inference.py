@@ -8,7 +8,7 @@ import torch
 
 from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNTagger
 from sklearn_rnn.nn import CELLS, Cell, use_native
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 
 rng = np.random.default_rng(0)
 X = {

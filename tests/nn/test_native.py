@@ -22,11 +22,11 @@ from torch import nn
 from sklearn_rnn import RNNClassifier, RNNTagger, show_versions
 from sklearn_rnn.batches.packing import Packing
 from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, Stepper, use_native
-from sklearn_rnn.nn import recurrent as recurrent_module
-from sklearn_rnn.nn.native import functions, library, memory
-from sklearn_rnn.nn.native.functions import ReadOut, sum_by_code
-from sklearn_rnn.nn.native.layer import _project, address
-from sklearn_rnn.nn.recurrent import _plan_native, _run, _run_plain, threads_for
+from sklearn_rnn.nn import recurrence as recurrence_module
+from sklearn_rnn.nn.kernels.native import functions, library, memory
+from sklearn_rnn.nn.kernels.native.functions import ReadOut, sum_by_code
+from sklearn_rnn.nn.kernels.native.layer import _project, address
+from sklearn_rnn.nn.recurrence import _plan_native, _run, _run_plain, threads_for
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = [name for name in library.INSTRUCTION_SETS if library.load(name) is not None]
@@ -453,7 +453,7 @@ def test_switched_off():
     assert plan(GRUCell(3, 4)) is not None
 
 
-REPORT = "from sklearn_rnn.nn.native import library; print(library.describe())"
+REPORT = "from sklearn_rnn.nn.kernels.native import library; print(library.describe())"
 
 
 def run_python(code, **environment):
@@ -526,7 +526,7 @@ def test_without_the_compiled_loops(monkeypatch):
 @needs_loops
 @pytest.mark.parametrize("change", [None, "a source", "no sources"])
 def test_loops_that_were_built_from_other_sources_are_not_used(change, tmp_path, monkeypatch):
-    built = Path(importlib.util.find_spec("sklearn_rnn.nn.native._loops").origin)
+    built = Path(importlib.util.find_spec("sklearn_rnn.nn.kernels.native._loops").origin)
     for path in [built, *built.parent.glob("*.c"), *built.parent.glob("*.h")]:
         if path == built or change != "no sources":
             shutil.copy(path, tmp_path)
@@ -689,10 +689,10 @@ def test_threads_that_begin_meanwhile_have_the_number_of_the_process():
 
 
 def test_the_seam_is_one():
-    """Outside nn/recurrent.py and the package itself nobody runs the loops."""
-    package = Path(recurrent_module.__file__).parents[1]
+    """Outside nn/recurrence.py and the package itself nobody runs the loops."""
+    package = Path(recurrence_module.__file__).parents[1]
     for path in package.rglob("*.py"):
-        if path.name != "recurrent.py" and path.parent.name != "native":
+        if path.name != "recurrence.py" and path.parent.name != "native":
             assert "native.functions" not in path.read_text(encoding="utf-8"), path
 
 

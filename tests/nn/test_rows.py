@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from sklearn_rnn.batches.packing import Packing
-from sklearn_rnn.nn import CRFHead, rows, use_native
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn import CRFHead, use_native
+from sklearn_rnn.nn.kernels import rows
+from sklearn_rnn.nn.kernels.native import library
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="needs the compiled loops")
 

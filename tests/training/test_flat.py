@@ -11,7 +11,7 @@ from torch import nn
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.datasets import load_japanese_vowels
 from sklearn_rnn.nn import use_native
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.training import OPTIMIZERS, flat, net
 from sklearn_rnn.training.flat import flattened, join_memory
 

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from sklearn_rnn import RNNClassifier, RNNForecaster, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
 from sklearn_rnn.nn import Cell, LSTMCell
-from sklearn_rnn.nn.rows import Linear
+from sklearn_rnn.nn.kernels.rows import Linear
 
 rng = np.random.RandomState(0)
 X = [rng.randn(n, 3).astype(np.float32) for n in rng.randint(2, 6, size=12)]

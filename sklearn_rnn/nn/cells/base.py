@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_rnn.nn.rows import linear, sigmoid, tanh
+from sklearn_rnn.nn.kernels.rows import linear, sigmoid, tanh
 
 NONLINEARITIES = {"tanh": tanh, "relu": torch.relu, "sigmoid": sigmoid}
 

@@ -1,7 +1,7 @@
 """The simple recurrent network of Elman (1990)."""
 
 from sklearn_rnn.nn.cells.base import NONLINEARITIES, Cell, recurrent_parameters
-from sklearn_rnn.nn.rows import linear
+from sklearn_rnn.nn.kernels.rows import linear
 
 
 class ElmanCell(Cell):

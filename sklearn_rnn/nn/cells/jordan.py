@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from sklearn_rnn.nn.cells.base import NONLINEARITIES, Cell
-from sklearn_rnn.nn.rows import Linear, linear
+from sklearn_rnn.nn.kernels.rows import Linear, linear
 
 
 class JordanCell(Cell):

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from sklearn_rnn.nn.rows import Linear
+from sklearn_rnn.nn.kernels.rows import Linear
 
 
 class Head(nn.Module):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from sklearn_rnn.nn.heads.base import Head
-from sklearn_rnn.nn.rows import marginals
+from sklearn_rnn.nn.kernels.rows import marginals
 
 
 class CRFHead(Head):

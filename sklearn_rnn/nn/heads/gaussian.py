@@ -3,12 +3,12 @@
 import torch
 
 from sklearn_rnn.nn.heads.base import Head
+from sklearn_rnn.nn.kernels.rows import softplus
 from sklearn_rnn.nn.losses import (
     gaussian_error,
     gaussian_error_with_gradient,
     gaussian_parameters,
 )
-from sklearn_rnn.nn.rows import softplus
 
 
 class GaussianHead(Head):

@@ -3,8 +3,8 @@
 from torch import nn
 
 from sklearn_rnn.nn.heads.base import Head
+from sklearn_rnn.nn.kernels.rows import sigmoid
 from sklearn_rnn.nn.losses import binary_cross_entropy, binary_cross_entropy_with_gradient
-from sklearn_rnn.nn.rows import sigmoid
 
 
 class SigmoidHead(Head):

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_rnn.nn.rows import linear
+from sklearn_rnn.nn.kernels.rows import linear
 
 
 class TiedLinear(nn.Module):

@@ -12,7 +12,7 @@ step `t`. The letters are those of the cells' equations.
 import torch
 from torch.autograd import Function
 
-from sklearn_rnn.nn.second_order import twice_differentiable
+from sklearn_rnn.nn.kernels.second_order import twice_differentiable
 
 
 class Options:

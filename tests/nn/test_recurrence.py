@@ -18,10 +18,10 @@ from sklearn_rnn.nn import (
     LSTMCell,
     Recurrence,
     RecurrentNetwork,
-    bptt,
 )
+from sklearn_rnn.nn.kernels import manual_bptt
 from sklearn_rnn.nn.pooling import POOLINGS
-from sklearn_rnn.nn.recurrent import _known_kind, _run_by_hand, _run_cudnn, _run_dense, _run_plain
+from sklearn_rnn.nn.recurrence import _known_kind, _run_by_hand, _run_cudnn, _run_dense, _run_plain
 
 RAGGED = [5, 4, 4, 1]
 EQUAL = [4, 4, 4]
@@ -63,7 +63,7 @@ def gradients(total, *tensors):
 
 
 def way(lengths, **options):
-    return bptt.Options(Packing(np.array(lengths)).batch_sizes, replay=None, **options)
+    return manual_bptt.Options(Packing(np.array(lengths)).batch_sizes, replay=None, **options)
 
 
 def close(ours, theirs):
@@ -169,7 +169,7 @@ def test_gradient_of_elman(lengths, is_relu, is_given):
     B, H = len(lengths), 3
     h0 = noise(B, H, seed=2).requires_grad_() if is_given else noise(B, H) * 0
     arguments = [noise(sum(lengths), H).requires_grad_(), noise(H, H, seed=1).requires_grad_(), h0]
-    assert gradcheck(bptt.Elman.apply, (way(lengths, is_relu=is_relu), *arguments))
+    assert gradcheck(manual_bptt.Elman.apply, (way(lengths, is_relu=is_relu), *arguments))
 
 
 @pytest.mark.parametrize("is_given", [False, True], ids=["zero state", "given state"])
@@ -179,7 +179,7 @@ def test_gradient_of_gru(lengths, is_given):
     h0 = noise(B, H, seed=3).requires_grad_() if is_given else noise(B, H) * 0
     arguments = [noise(sum(lengths), 3 * H), noise(3 * H, H, seed=1), noise(3 * H, seed=2)]
     arguments = [a.requires_grad_() for a in arguments]
-    assert gradcheck(bptt.GRU.apply, (way(lengths), *arguments, h0))
+    assert gradcheck(manual_bptt.GRU.apply, (way(lengths), *arguments, h0))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_gradient_of_lstm(lengths, learnt):
     for name, s in zip("hc", state, strict=True):
         s.requires_grad_(name in learnt)
     arguments = [noise(sum(lengths), 4 * H).requires_grad_(), noise(4 * H, H, seed=1).requires_grad_()]
-    assert gradcheck(bptt.LSTM.apply, (way(lengths), *arguments, *state))
+    assert gradcheck(manual_bptt.LSTM.apply, (way(lengths), *arguments, *state))
 
 
 N_OUTPUTS = {"multi_softmax": [2, 3]}  # by default 3

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_rnn.nn.native import library as native
-from sklearn_rnn.nn.native.memory import Scratch
+from sklearn_rnn.nn.kernels.native import library as native
+from sklearn_rnn.nn.kernels.native.memory import Scratch
 
 
 def _find_loops(*tensors):
@@ -44,7 +44,7 @@ def linear(x, weight, bias=None, out=None):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_rnn.nn.rows import linear
+    >>> from sklearn_rnn.nn.kernels.rows import linear
     >>> linear(torch.ones(2, 3), torch.ones(1, 3))
     tensor([[3.],
             [3.]])
@@ -83,7 +83,7 @@ def products(x, y):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_rnn.nn.rows import products
+    >>> from sklearn_rnn.nn.kernels.rows import products
     >>> products(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[3.0, 4.0], [5.0, 6.0]]]))
     tensor([[[11., 17.]]])
     """
@@ -120,7 +120,7 @@ def mix(weights, values):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_rnn.nn.rows import mix
+    >>> from sklearn_rnn.nn.kernels.rows import mix
     >>> mix(torch.tensor([[[0.5, 0.5]]]), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))
     tensor([[[2., 3.]]])
     """

@@ -1,7 +1,7 @@
 """Layers, directions and the time loop.
 
 How the loop over steps is run is decided in this file alone (`_run`): compiled (`native`), by a kernel of
-torch, by a loop with back-propagation by hand (`bptt.py`), or by the plain loop that serves any cell.
+torch, by a loop with back-propagation by hand (`manual_bptt.py`), or by the plain loop that serves any cell.
 """
 
 import itertools
@@ -10,13 +10,13 @@ import warnings
 import torch
 from torch import nn
 
-from sklearn_rnn.nn import bptt
 from sklearn_rnn.nn.cells import NONLINEARITIES, ElmanCell, GRUCell, JordanCell, LSTMCell
 from sklearn_rnn.nn.drawing import Dropout
-from sklearn_rnn.nn.native import functions
-from sklearn_rnn.nn.native import library as native
-from sklearn_rnn.nn.native.layer import Layer
-from sklearn_rnn.nn.rows import Linear
+from sklearn_rnn.nn.kernels import manual_bptt
+from sklearn_rnn.nn.kernels.native import functions
+from sklearn_rnn.nn.kernels.native import library as native
+from sklearn_rnn.nn.kernels.native.layer import Layer
+from sklearn_rnn.nn.kernels.rows import Linear
 
 _NATIVE_CELLS = {ElmanCell: "elman", JordanCell: "jordan", LSTMCell: "lstm", GRUCell: "gru"}
 _HOOKS = [
@@ -347,7 +347,7 @@ class LayerByHand:
     --------
     >>> import torch
     >>> from sklearn_rnn.nn import ElmanCell
-    >>> from sklearn_rnn.nn.recurrent import LayerByHand, has_native
+    >>> from sklearn_rnn.nn.recurrence import LayerByHand, has_native
     >>> cell = ElmanCell(3, 4)
     >>> for weight in cell.parameters():
     ...     weight.grad = torch.empty_like(weight)
@@ -642,13 +642,13 @@ def _run_by_hand(cell, inputs, sizes, state):
     projected, weight = cell.project(inputs), cell.weight_hh
     names = ["weight_hh", "bias_hh"] if isinstance(cell, GRUCell) else ["weight_hh"]
     is_relu = isinstance(cell, ElmanCell) and cell.nonlinearity == "relu"
-    options = bptt.Options(sizes, _make_replay(cell, sizes, names), is_relu=is_relu)
+    options = manual_bptt.Options(sizes, _make_replay(cell, sizes, names), is_relu=is_relu)
     if isinstance(cell, GRUCell):
-        packed = (bptt.GRU.apply(options, projected, weight, cell.bias_hh, *state),)
+        packed = (manual_bptt.GRU.apply(options, projected, weight, cell.bias_hh, *state),)
     elif isinstance(cell, LSTMCell):
-        packed = bptt.LSTM.apply(options, projected + cell.bias_hh, weight, *state)
+        packed = manual_bptt.LSTM.apply(options, projected + cell.bias_hh, weight, *state)
     else:
-        packed = (bptt.Elman.apply(options, projected + cell.bias_hh, weight, *state),)
+        packed = (manual_bptt.Elman.apply(options, projected + cell.bias_hh, weight, *state),)
     return packed[0], tuple(_last_rows(p, sizes) for p in packed)
 
 

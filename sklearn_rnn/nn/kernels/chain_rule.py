@@ -18,12 +18,12 @@ from sklearn_rnn.nn.heads import (
     SoftmaxHead,
 )
 from sklearn_rnn.nn.heads.tied import TiedLinear
-from sklearn_rnn.nn.native import functions
-from sklearn_rnn.nn.native import library as native
+from sklearn_rnn.nn.kernels.native import functions
+from sklearn_rnn.nn.kernels.native import library as native
+from sklearn_rnn.nn.kernels.rows import Linear
 from sklearn_rnn.nn.network import RecurrentNetwork, TokenInput
 from sklearn_rnn.nn.pooling import LastPooling, MeanPooling
-from sklearn_rnn.nn.recurrent import LayerByHand, Recurrence, has_hooks, has_native
-from sklearn_rnn.nn.rows import Linear
+from sklearn_rnn.nn.recurrence import LayerByHand, Recurrence, has_hooks, has_native
 
 # Exactly these: a subclass may compute something else.
 _HEADS = (SoftmaxHead, SigmoidHead, LinearHead, AbsoluteErrorHead, GaussianHead, QuantileHead)
@@ -104,7 +104,7 @@ class ChainRule:
     >>> from sklearn_rnn import Sequences
     >>> from sklearn_rnn.batches.datasets import SequenceDataset
     >>> from sklearn_rnn.nn import RecurrentNetwork
-    >>> from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
+    >>> from sklearn_rnn.nn.kernels.chain_rule import ChainRule, can_differentiate
     >>> network = RecurrentNetwork(
     ...     input_size=3, is_tokens=False, rare=None, embedding_size=None, cell="gru", hidden_size=4,
     ...     num_layers=1, bidirectional=False, nonlinearity="tanh", dropout=0.0, pooling="last",

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import torch
 
-from sklearn_rnn.nn.native.library import CELLS, FUNCTIONS, N_GATES, Call
-from sklearn_rnn.nn.native.memory import reserve
-from sklearn_rnn.nn.rows import linear
+from sklearn_rnn.nn.kernels.native.library import CELLS, FUNCTIONS, N_GATES, Call
+from sklearn_rnn.nn.kernels.native.memory import reserve
+from sklearn_rnn.nn.kernels.rows import linear
 
 # Weights with more numbers than this do not stay in the cache from step to step: all inputs are then
 # projected at once.

@@ -30,7 +30,7 @@ class Scratch:
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.native.memory import Scratch
+    >>> from sklearn_rnn.nn.kernels.native.memory import Scratch
     >>> Scratch(2, 3).tensor.shape
     torch.Size([2, 3])
     """
@@ -75,7 +75,7 @@ def reserve(held, name, n):
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.native.memory import reserve
+    >>> from sklearn_rnn.nn.kernels.native.memory import reserve
     >>> held = {}
     >>> memory = reserve(held, "work", 6)
     >>> reserve(held, "work", 4) is memory

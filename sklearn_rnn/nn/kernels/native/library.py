@@ -16,7 +16,7 @@ import torch
 from joblib import cpu_count
 from joblib.parallel import get_active_backend
 
-from sklearn_rnn.nn.native.torch_threads import compute_on
+from sklearn_rnn.nn.kernels.native.torch_threads import compute_on
 
 # Numbers and names as in recurrence.h and recurrence.c.
 INSTRUCTION_SETS = {"avx512": 1, "avx2": 2, "neon": 3}
@@ -177,7 +177,7 @@ def load(instruction_set=None):
             f"{_VARIABLE}={wanted!r} is not known; it must be '0' (off), '1' (the best that there is), "
             f"or one of {', '.join(map(repr, INSTRUCTION_SETS))}."
         )
-    spec = importlib.util.find_spec("sklearn_rnn.nn.native._loops")
+    spec = importlib.util.find_spec("sklearn_rnn.nn.kernels.native._loops")
     if spec is None:
         return None
     try:
@@ -231,7 +231,7 @@ def describe():
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.native import library
+    >>> from sklearn_rnn.nn.kernels.native import library
     >>> print(library.describe())  # doctest: +SKIP
     compiled, avx2, up to 4 threads
     """
@@ -289,7 +289,7 @@ def fair_threads(*, lends=False):
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.native.library import fair_threads
+    >>> from sklearn_rnn.nn.kernels.native.library import fair_threads
     >>> with fair_threads():
     ...     pass
     """
@@ -329,7 +329,7 @@ def lend_threads():
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.native.library import lend_threads
+    >>> from sklearn_rnn.nn.kernels.native.library import lend_threads
     >>> with lend_threads():
     ...     pass
     """
@@ -357,7 +357,7 @@ def torch_threads(work=None):
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.native.library import torch_threads
+    >>> from sklearn_rnn.nn.kernels.native.library import torch_threads
     >>> with torch_threads():
     ...     pass
     """

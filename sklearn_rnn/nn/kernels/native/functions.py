@@ -14,10 +14,10 @@ import weakref
 import torch
 from torch.autograd import Function
 
-from sklearn_rnn.nn.native.layer import address
-from sklearn_rnn.nn.native.library import Readout
-from sklearn_rnn.nn.native.memory import reserve
-from sklearn_rnn.nn.second_order import twice_differentiable
+from sklearn_rnn.nn.kernels.native.layer import address
+from sklearn_rnn.nn.kernels.native.library import Readout
+from sklearn_rnn.nn.kernels.native.memory import reserve
+from sklearn_rnn.nn.kernels.second_order import twice_differentiable
 
 # What is written in addition to the output, and becomes a part of the state.
 _SECOND = {"lstm": "cell_state", "jordan": "answers"}

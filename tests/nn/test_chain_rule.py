@@ -15,9 +15,9 @@ from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data import Sequences
 from sklearn_rnn.nn import CRFHead, SoftmaxHead, use_native
-from sklearn_rnn.nn.by_hand import ChainRule, can_differentiate
 from sklearn_rnn.nn.heads.tied import TiedLinear
-from sklearn_rnn.nn.native import library
+from sklearn_rnn.nn.kernels.chain_rule import ChainRule, can_differentiate
+from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.nn.network import RecurrentNetwork
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="needs the compiled loops")
