@@ -95,7 +95,7 @@ class BaseRNN(Versioned, BaseEstimator):
     @contextmanager
     def _unchanged_on_error(self, goes_on):
         before = dict(self.__dict__)
-        memory = self.net_.remember() if goes_on else None
+        before_training = self.net_.snapshot() if goes_on else None
         drawn = (
             self.random_state.get_state() if isinstance(self.random_state, np.random.RandomState) else None
         )
@@ -105,7 +105,7 @@ class BaseRNN(Versioned, BaseEstimator):
             self.__dict__.clear()
             self.__dict__.update(before)
             if goes_on:
-                self.net_.restore(memory)
+                self.net_.restore(before_training)
             if drawn is not None:
                 self.random_state.set_state(drawn)
             raise

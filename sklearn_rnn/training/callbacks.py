@@ -5,7 +5,17 @@ import math
 import os
 import threading
 
-from skorch.callbacks import Callback, LoadInitState
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    EarlyStopping,
+    EpochScoring,
+    EpochTimer,
+    InputShapeSetter,
+    LoadInitState,
+    LRScheduler,
+    PrintLog,
+)
 from tqdm.auto import tqdm
 from tqdm.std import TqdmDefaultWriteLock
 
@@ -242,6 +252,117 @@ def name_callbacks(callbacks):
         (f"{name}_{names[: i + 1].count(name)}" if names.count(name) > 1 else name, callback)
         for i, (name, callback) in enumerate(pairs)
     ]
+
+
+# Callbacks that neither change the network nor draw random numbers.
+_PASSIVE = (
+    BestEpoch,
+    EarlyStopping,
+    EpochTimer,
+    LRScheduler,
+    PrintLog,
+    Progress,
+    StopAtLoss,
+    TokenProgress,
+)
+# Methods that are called in each batch.
+_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+# What is written into the history of an epoch if there is a validation set.
+_OF_VALIDATION = ("valid_loss", "valid_loss_best", "valid_score", "valid_score_best")
+
+
+def are_passive(callbacks):
+    """Return whether callbacks certainly neither change the network nor draw random numbers.
+
+    Parameters
+    ----------
+    callbacks : list of pairs
+        Names and callbacks.
+
+    Returns
+    -------
+    bool
+        False if a callback is not known, or monitors what a function of the user returns.
+
+    Examples
+    --------
+    >>> from skorch.callbacks import Callback, EpochTimer
+    >>> from sklearn_rnn.training.callbacks import are_passive
+    >>> are_passive([("timer", EpochTimer())]), are_passive([("mine", Callback())])
+    (True, False)
+    """
+    return all(type(c) in _PASSIVE and not callable(getattr(c, "monitor", None)) for _, c in callbacks)
+
+
+def find_unused_hooks(callbacks):
+    """Find the methods called in each batch that no callback defines.
+
+    Parameters
+    ----------
+    callbacks : list of pairs
+        Names and callbacks.
+
+    Returns
+    -------
+    set of str
+        Names of methods of `skorch.callbacks.Callback`.
+
+    Examples
+    --------
+    >>> from skorch.callbacks import GradientNormClipping
+    >>> from sklearn_rnn.training.callbacks import find_unused_hooks
+    >>> sorted(find_unused_hooks([("clip", GradientNormClipping(1.0))]))
+    ['on_batch_begin', 'on_batch_end']
+    """
+    return {
+        hook
+        for hook in _BATCH_HOOKS
+        if all(getattr(type(c), hook) is getattr(Callback, hook) for _, c in callbacks)
+    }
+
+
+def check_callbacks(callbacks, *, has_validation):
+    """Refuse what a callback cannot do here, before anything is trained.
+
+    Parameters
+    ----------
+    callbacks : list of pairs
+        Names and callbacks.
+    has_validation : bool
+        Whether there are validation data.
+
+    Raises
+    ------
+    ValueError
+        If a callback sets the shape of inputs, monitors validation without data, or needs targets that the
+        net does not hold.
+    """
+    for name, callback in callbacks:
+        if isinstance(callback, InputShapeSetter):
+            raise ValueError(
+                f"The callback {name!r} sets the width of a network, but the network here is made "
+                "before callbacks run, for the width that the data has. Leave it out."
+            )
+        monitor = getattr(callback, "monitor", None)
+        if not has_validation and isinstance(monitor, str) and monitor in _OF_VALIDATION:
+            raise ValueError(
+                f"The callback {name!r} monitors {monitor!r}, but nothing is validated on. Set "
+                "early_stopping=True or pass X_val and y_val, or monitor 'train_loss' "
+                "('train_loss_best' to save the best)."
+            )
+        is_scoring = isinstance(callback, (BatchScoring, EpochScoring))
+        if is_scoring and not callback.use_caching and _needs_targets(callback.scoring):
+            raise ValueError(
+                f"The callback {name!r} has use_caching=False, but scorers need targets, and the net "
+                "holds these only with the scores of the batches that it has just computed. Set "
+                "use_caching=True."
+            )
+
+
+def _needs_targets(scoring):
+    """Return whether something that scores is a scorer or metric of scikit-learn."""
+    modules = (type(scoring).__module__, getattr(scoring, "__module__", ""))
+    return isinstance(scoring, str) or any(module.startswith("sklearn.") for module in modules)
 
 
 def _renew_lock():

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from skorch.callbacks import LRScheduler
 
 from sklearn_rnn.training.callbacks import Progress, StopAtLoss, copy_callbacks, name_callbacks
+from sklearn_rnn.training.loop import run_epochs
 
 # They only observe, and the history that they see is that of the first training.
 _OBSERVERS = frozenset(
@@ -119,7 +120,7 @@ def train(
     callbacks = copy_callbacks(callbacks)
     repeatable = find_repeatable(name_callbacks(callbacks))
     is_repeated = best is not None and everything is not None and repeatable is not None
-    before = net.remember() if is_repeated else None
+    before = net.snapshot() if is_repeated else None
     done = () if checkpoint is None else (checkpoint.n_epochs, checkpoint.n_terms)
     bar = progress(epochs, *done)
     shown = [("_progress", bar)] if verbose == 1 else []
@@ -127,26 +128,25 @@ def train(
     net.verbose = int(verbose)
     try:
         _set_up(net, dataset, batch_size, [*callbacks, *stops, *shown])
-        net.train(dataset, validation, epochs, score, checkpoint)
-        if is_repeated and not net.was_interrupted:
+        was_interrupted = run_epochs(net, dataset, validation, epochs, score=score, checkpoint=checkpoint)
+        if is_repeated and not was_interrupted:
             history, callbacks_ = list(net.history), net.callbacks_
             net.restore(before)
             if verbose > 1:
                 print(f"Training on everything, for at least {best.last_epoch_} epoch(s):")
             stop = StopAtLoss(best.last_epoch_, best.last_train_loss_)
             _set_up(net, everything, batch_size, [*repeatable, ("_early_stopping", stop), *shown])
-            net.train(everything, None, epochs)
+            was_interrupted = run_epochs(net, everything, None, epochs)
             net.history[:], net.callbacks_ = history, callbacks_
-            if net.was_interrupted:
+            if was_interrupted:
                 net.module_.load_state_dict(best.best_weights_)
     finally:
         bar.close()
     net.callbacks = callbacks
     ours = {name for name, _ in [*stops, *shown]}
     net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if name not in ours]
-    return TrainingRecord(
-        _tidy_history(net.history), None if best is None else best.best_epoch_, net.was_interrupted
-    )
+    best_epoch = None if best is None else best.best_epoch_
+    return TrainingRecord(_tidy_history(net.history), best_epoch, was_interrupted)
 
 
 def _set_up(net, dataset, batch_size, callbacks):
