@@ -440,9 +440,9 @@ class RNNForecaster(BaseRNN):
         came = windows.values[ends[:, np.newaxis] + np.arange(n_steps)]  # (n_windows, n_steps, n_features)
         return Given(windows, came.reshape(-1, self.n_features_in_))
 
-    def _score_held_out(self, dataset, given, module):
+    def _score_held_out(self, given, loss):
         if self.scoring == "loss":
-            return super()._score_held_out(dataset, given, module)
+            return super()._score_held_out(given, loss)
         forecasts = self._run(given.X, self._begun["horizon"])[:, 0].reshape(given.y.shape)
         if self.scoring is None:
             return -float(np.abs(forecasts - given.y).mean())

@@ -519,11 +519,17 @@ class RNNLanguageModel(BaseRNN):
             raise ValueError(f"early_stopping leaves nothing to train on: X has {n} steps.")
         return *dataset.set_end_aside(n_held), slice(-n_held, None)
 
-    def _score_held_out(self, dataset, given, module):
+    def _score_held_out(self, given, loss):
         if callable(self.scoring):
-            return super()._score_held_out(dataset, given, module)
-        loss = self.net_.history[-1]["valid_loss"]  # has just been computed
+            return super()._score_held_out(given, loss)
         return -_COSTS[self.scoring](loss)
+
+    def _identify(self, data):
+        learnt = {
+            "the vocabulary": self.vocabulary_,
+            "the labels of condition": getattr(self, "condition_classes_", None),
+        }
+        return super()._identify(data) | learnt
 
     # Probabilities of a text
 

@@ -430,8 +430,9 @@ class RNNSeq2Seq(BaseRNN):
             }
         )
 
+    @property
     def _progress(self):
-        return TokenProgress() if self.target_encoder_.is_tokens else Progress()
+        return TokenProgress if self.target_encoder_.is_tokens else Progress
 
     @property
     def vocabulary_(self):

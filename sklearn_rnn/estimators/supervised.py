@@ -7,10 +7,11 @@ from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.inputs import InputEncoder
-from sklearn_rnn.estimators.base import BaseRNN, TrainingData, check_groups, read_validation
+from sklearn_rnn.estimators.base import BaseRNN, TrainingData, read_validation
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.nn.inference import answer
 from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.training import check_groups
 
 # Parameters of the estimator that are those of its network.
 _OF_NETWORK = (

@@ -26,7 +26,7 @@ from sklearn_rnn import RNNClassifier, RNNForecaster
 from sklearn_rnn.model_selection import backtest
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import SlidingWindow
-from sklearn_rnn.training.net import SequenceNet
+from sklearn_rnn.training.step import TrainingStep
 
 rng = np.random.RandomState(0)
 ONE = rng.randn(60).cumsum()
@@ -179,13 +179,13 @@ def press_ctrl_c():
 
 
 def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
-    step, batches = SequenceNet.train_step_single, []
+    step, batches = TrainingStep.__call__, []
 
     def watched(*arguments, **options):
         batches.append(1)
         return step(*arguments, **options)
 
-    monkeypatch.setattr(SequenceNet, "train_step_single", watched)
+    monkeypatch.setattr(TrainingStep, "__call__", watched)
     make(max_iter=1).fit(ONE)
     n_batches = len(batches)
 
@@ -195,7 +195,7 @@ def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
             press_ctrl_c()
         return step(*arguments, **options)
 
-    monkeypatch.setattr(SequenceNet, "train_step_single", interrupted)
+    monkeypatch.setattr(TrainingStep, "__call__", interrupted)
     model = make(max_iter=50)
     with pytest.warns(UserWarning, match="Training was interrupted in epoch 3; what was learnt so far"):
         model.fit(ONE)

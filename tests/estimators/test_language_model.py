@@ -30,6 +30,7 @@ from sklearn_rnn.nn.kernels.chain_rule import ChainRule
 from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import SequenceFeatures, SequenceTruncator, TokenEncoder
+from sklearn_rnn.training import early_stopping
 from sklearn_rnn.training import net as training
 
 STREAM = "the cat sat on the mat. the dog sat on the log. a hat! " * 3
@@ -218,13 +219,13 @@ def test_one_epoch_is_that_of_a_slow_loop(cell, num_layers, embedding_size, path
     if path != "torch" and library.load() is None:
         pytest.skip("needs the compiled loops")
     calls, begun = [], []
-    train, differentiate = training.SequenceNet.train, ChainRule.__call__
+    train, differentiate = early_stopping.run_epochs, ChainRule.__call__
 
     def train_and_remember(net, *args, **kwargs):
         begun.append({name: w.clone() for name, w in net.module_.state_dict().items()})
         return train(net, *args, **kwargs)
 
-    monkeypatch.setattr(training.SequenceNet, "train", train_and_remember)
+    monkeypatch.setattr(early_stopping, "run_epochs", train_and_remember)
     monkeypatch.setattr(ChainRule, "__call__", lambda *a: calls.append(1) or differentiate(*a))
     chunk, n_lanes, text = 4, 3, "abacabadcabba" * 3 + "dc"  # 41 steps: lanes of 14, 14 and 13
     options = {"learning_rate": 0.5, "optimizer": torch.optim.SGD, "clip_norm": 0.7}
@@ -472,8 +473,10 @@ def test_early_stopping(form, impatient):
 
 def test_early_stopping_sets_the_end_of_a_stream_aside(monkeypatch):
     seen = []
-    train = training.SequenceNet.train
-    monkeypatch.setattr(training.SequenceNet, "train", lambda net, *a: seen.append(a) or train(net, *a))
+    train = early_stopping.run_epochs
+    monkeypatch.setattr(
+        early_stopping, "run_epochs", lambda net, *a, **more: seen.append(a) or train(net, *a, **more)
+    )
     model = make(early_stopping=True, validation_fraction=0.2).fit(STREAM)
     kept, held, *_ = seen[0]
     n_held = round(0.2 * len(STREAM))

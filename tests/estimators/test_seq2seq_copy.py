@@ -12,6 +12,7 @@ from skorch.callbacks import EpochScoring
 
 from sklearn_rnn import RNNSeq2Seq
 from sklearn_rnn.persistence import TRUSTED_TYPES
+from sklearn_rnn.training.step import compute_loss
 
 SMALL = {
     "hidden_size": 24,
@@ -148,17 +149,17 @@ def test_the_gradient_is_that_of_finite_differences():
     model.fit(sources, [t.replace("c", "") for t in targets])
     dataset = model._encode_pairs(*model._read_pairs(sources, targets, reset=False))
     assert dataset.targets.max() > 2  # some can only be copied
-    net, network = model.net_, model.module_
+    network = model.module_
     batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
     parameters = dict(network.named_parameters())
-    gradients = torch.autograd.grad(net._loss(batch)["loss"], list(parameters.values()))
+    gradients = torch.autograd.grad(compute_loss(network, batch)["loss"], list(parameters.values()))
     for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
         generator = torch.Generator().manual_seed(0)
         way = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
         losses = []
         for size in (1e-5, -2e-5):
             parameter.data.add_(way, alpha=size)
-            losses.append(net._loss(batch)["loss"].item())
+            losses.append(compute_loss(network, batch)["loss"].item())
         parameter.data.add_(way, alpha=1e-5)
         assert (gradient * way).sum().item() == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-4), name
         assert gradient.any(), name
@@ -169,7 +170,7 @@ def test_the_loss_is_of_what_may_be_copied_too(unsure):
     dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets, reset=False))
     batch = dataset.gather(np.arange(2), unsure.module_.like)
     with torch.inference_mode():
-        loss = unsure.net_._loss(batch)["loss"].item()
+        loss = compute_loss(unsure.module_, batch)["loss"].item()
     assert loss == pytest.approx(-unsure.score_samples(sources, targets).sum() / 6, rel=1e-5)
 
 

@@ -24,7 +24,7 @@ from sklearn_rnn.metrics import edit_distance_rate, exact_match_score, get_score
 from sklearn_rnn.nn import Attention, DotAttention, use_native
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import SequenceFeatures, TokenEncoder
-from sklearn_rnn.training.net import SequenceNet
+from sklearn_rnn.training.step import TrainingStep
 
 SOURCES = ["a", "ab", "bca", "ccab", "abcba", "bb", "ac", "cab"] * 2
 TARGETS = [x.replace("c", "").replace("a", "aa").replace("b", "bb") for x in SOURCES]
@@ -247,7 +247,7 @@ def press_ctrl_c():
 
 
 def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
-    step, left = SequenceNet.train_step_single, [9]  # there are 4 in an epoch
+    step, left = TrainingStep.__call__, [9]  # there are 4 in an epoch
 
     def watched(*arguments, **options):
         left[0] -= 1
@@ -255,7 +255,7 @@ def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
             press_ctrl_c()
         return step(*arguments, **options)
 
-    monkeypatch.setattr(SequenceNet, "train_step_single", watched)
+    monkeypatch.setattr(TrainingStep, "__call__", watched)
     model = make(max_iter=50)
     with pytest.warns(UserWarning, match="Training was interrupted in epoch 3; what was learnt so far"):
         model.fit(SOURCES, TARGETS)
