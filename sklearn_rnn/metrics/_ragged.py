@@ -1,7 +1,6 @@
 """Input of the metrics: labels, numbers and weights are laid end to end and checked."""
 
 import numbers
-from difflib import get_close_matches
 from itertools import chain, repeat
 from typing import NamedTuple
 
@@ -232,21 +231,6 @@ def read_weights(sample_weight, lengths):
                 "sample_weight", np.array([np.size(w) for w in sample_weight]), lengths, noun="weight"
             )
     return check_sample_weight(sample_weight, lengths, per_step=True)
-
-
-def check_option(name, value, options, *, synonyms=None):
-    """Raise a ValueError that names the nearest allowed value, unless `value` is one of `options`.
-
-    `synonyms` are other names of some of the options.
-    """
-    if value is None or isinstance(value, str):
-        if value in options:
-            return
-    given, synonyms = str(value).lower(), synonyms or {}
-    near = [synonyms[given]] if given in synonyms else []
-    near = near or get_close_matches(given, [o for o in options if o is not None], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name}={value!r} is not one of {', '.join(map(repr, options))}.{hint}")
 
 
 def _number(n, noun):

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import classification_report, f1_score, precision_score, recall_score
 
+from sklearn_rnn.data.parameters import check_option
 from sklearn_rnn.data.problems import Problems
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.metrics._ragged import (
     are_str,
-    check_option,
     check_same_number,
     code_labels,
     pair_labels,

@@ -9,10 +9,10 @@ from sklearn.metrics import (
     recall_score,
 )
 
+from sklearn_rnn.data.parameters import check_option
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.metrics._ragged import (
     as_list,
-    check_option,
     check_same_number,
     code_labels,
     pair_labels,

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.checks import check_unit
-from sklearn_rnn.data.parameters import check_count, check_option
+from sklearn_rnn.data.parameters import FREQUENCY, check_count, check_option
 from sklearn_rnn.data.problems import Problems
 from sklearn_rnn.data.reading import array_shape, as_sequences
 from sklearn_rnn.data.sequences import Sequences
@@ -277,14 +277,7 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
     def _check_parameters(self):
         check_option("handle_unknown", self.handle_unknown, ("unknown", "error", "ignore"))
         check_count("max_tokens", self.max_tokens, optional=True)
-        if not isinstance(self.min_frequency, numbers.Real) or isinstance(self.min_frequency, bool):
-            raise TypeError(f"min_frequency must be a number, but it is {self.min_frequency!r}.")
-        is_count = isinstance(self.min_frequency, numbers.Integral)
-        if self.min_frequency < 1 if is_count else not 0 < self.min_frequency < 1:
-            raise ValueError(
-                "min_frequency must be an integer of at least 1, or a float between 0 and 1 as a share of "
-                f"the steps, but it is {self.min_frequency!r}."
-            )
+        FREQUENCY.check("min_frequency", self.min_frequency)
 
     def _fit(self, sequences):
         self._check_unknown_token()

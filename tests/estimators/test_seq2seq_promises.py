@@ -457,11 +457,19 @@ def test_bad_fits_change_nothing(name, goes_on):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"attention": "adative"}, ValueError, "attention='adative' is not known; did you mean 'additive'"),
-        ({"attention": "Dot"}, ValueError, "did you mean 'dot'"),
+        (
+            {"attention": "adative"},
+            ValueError,
+            r"attention must be .*, but it is 'adative'\. Did you mean 'additive'\?",
+        ),
+        ({"attention": "Dot"}, ValueError, "Did you mean 'dot'"),
         ({"attention": 3}, ValueError, "attention must be one of 'dot', 'additive', .*Attention, or None"),
         ({"attention": torch.nn.Linear}, ValueError, "attention must be one of"),
-        ({"decoder_cell": "lstn"}, ValueError, "decoder_cell='lstn' is not known; did you mean 'lstm'"),
+        (
+            {"decoder_cell": "lstn"},
+            ValueError,
+            r"decoder_cell must be .*, but it is 'lstn'\. Did you mean 'lstm'\?",
+        ),
         ({"decoder_hidden_size": 0}, ValueError, "decoder_hidden_size must be an int of at least 1, or None"),
         ({"decoder_num_layers": 1.5}, TypeError, "decoder_num_layers"),
         ({"beam_size": 0}, ValueError, "beam_size must be an int of at least 1, but it is 0"),

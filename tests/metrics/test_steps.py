@@ -263,10 +263,11 @@ def test_wrong_weights_of_sequences():
     [
         (
             "makro",
-            r"average='makro' is not one of 'micro', 'macro', 'weighted', None\. Did you mean 'macro'\?",
+            r"average must be one of 'micro', 'macro', 'weighted', None, but it is 'makro'\. "
+            r"Did you mean 'macro'\?",
         ),
-        ("binary", "average='binary' is not one of"),
-        (3, "average=3 is not one of"),
+        ("binary", "average must be one of .*, but it is 'binary'"),
+        (3, "average must be one of .*, but it is 3"),
     ],
 )
 def test_wrong_average(average, message):
