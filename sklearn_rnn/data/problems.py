@@ -127,7 +127,7 @@ def pluralize(n, noun):
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def check_same_number(y, X, name):
+def check_same_number(y, X, name, other="X"):
     """Check that there are as many targets (or weights) as sequences.
 
     Parameters
@@ -138,6 +138,8 @@ def check_same_number(y, X, name):
         Sequences, or anything with one entry for each.
     name : str
         Name of `y` in error messages.
+    other : str, default="X"
+        Name of `X` in error messages.
 
     Raises
     ------
@@ -150,11 +152,13 @@ def check_same_number(y, X, name):
     >>> check_same_number([0, 1], ["ab", "c"], "y")
     """
     if has_no_axis(y):
-        raise ValueError(f"{name} must hold one entry for each sequence of X, got a single {y.dtype}.")
-    if len(y) != len(X):
+        raise ValueError(f"{name} must hold one entry for each sequence of {other}, got a single {y.dtype}.")
+    with reading(name):
+        n = len(y)
+    if n != len(X):
         raise ValueError(
-            f"X and {name} have inconsistent numbers of samples: "
-            f"X has {pluralize(len(X), 'sequence')}, {name} has {len(y)}."
+            f"{other} and {name} have inconsistent numbers of samples: "
+            f"{other} has {pluralize(len(X), 'sequence')}, {name} has {n}."
         )
 
 

@@ -445,7 +445,7 @@ def test_report_with_weights():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1], "sample_weight has 1 sequence, but y_true has 2"),
+        ([1], "y_true has 2 sequences, sample_weight has 1"),
         ([1, -1], "not negative"),
         ([[1, 1], [1]], "inhomogeneous|1D"),
         ([0, 0], "zero for every sequence"),
