@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.data.arrays import is_missing, object_array
 from sklearn_rnn.data.batching import SequenceDataset
 from sklearn_rnn.data.checks import check_columns, check_names, check_unit, check_width
+from sklearn_rnn.data.form import array_shape, read_form
 from sklearn_rnn.data.hints import (
     warn_of_feature_names,
     warn_of_integers,
@@ -25,7 +26,7 @@ from sklearn_rnn.data.hints import (
 )
 from sklearn_rnn.data.problems import Problems, check_same_number, find_caller, reading
 from sklearn_rnn.data.random_state import check_random_state
-from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.reading import read_features, read_sequences
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.estimators.labels import UnseenLabelsError
@@ -51,7 +52,6 @@ from sklearn_rnn.training import (
     resolve_dtype,
 )
 
-_KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
 # Parameters that shape the network: a fit that continues with a network cannot change them.
 _ARCHITECTURE = (
     "cell",
@@ -101,21 +101,20 @@ class BaseRNN(Versioned, BaseEstimator):
 
     def _read(self, X, *, reset):
         """Convert X to `Sequences`; store its width if `reset`, else check it."""
-        sequences = as_sequences(X, padding_value=self.padding_value, dtype=np.float32)
+        sequences, form = read_sequences(X, padding_value=self.padding_value, dtype=np.float32)
         if reset and self.padding_value is not None:
             warn_of_padding_before(sequences, self.padding_value)
         is_padded = reset and warn_of_padding(sequences, padding_value=self.padding_value)
-        is_table = _is_table(X, sequences)
-        if is_table and (reset or self._was_table):
-            check_columns(X, self, reset=reset)
+        if form.is_table and (reset or self._was_table):
+            check_columns(form, self, reset=reset)
         elif reset or not self._was_table:  # the names of a table are those of steps
             check_names(sequences, self, reset=reset)
-        kind = _KINDS[sequences.values.dtype.kind]
+        kind = form.kind
         if reset:
             self._kind = kind
-            self._was_table = is_table or _is_nested_table(X, sequences)
-            if not is_table:
-                self.n_features_in_ = len(X[0]) if self._was_table else sequences.n_features or 1
+            self._was_table = form.is_table or form.is_nested_table
+            if not form.is_table:
+                self.n_features_in_ = form.n_columns or sequences.n_features or 1
             if not sequences.is_tokens and self._embeds_x_alone and self.embedding_size is not None:
                 warnings.warn(
                     f"embedding_size={self.embedding_size!r} has no effect, since X is read as numbers. If "
@@ -124,12 +123,12 @@ class BaseRNN(Versioned, BaseEstimator):
                     stacklevel=find_caller(),
                 )
             elif not sequences.is_tokens and not is_padded:
+                again = partial(read_features, X, padding_value=self.padding_value)
                 warn_of_scale(
                     sequences.values,
-                    X,
                     self._advise_to_scale(sequences),
                     names=sequences.feature_names,
-                    padding_value=self.padding_value,
+                    read_exactly=None if form.is_float32 else again,
                 )
             return sequences
         if kind != self._kind:
@@ -141,7 +140,7 @@ class BaseRNN(Versioned, BaseEstimator):
                     "pass the same form."
                 )
         if kind == "text tokens":
-            check_unit(X, sequences, self.vocabulary_, self)
+            check_unit(form, sequences, self.vocabulary_, self)
         width = 1 if self._was_table or self._kind != "numbers" else self.n_features_in_
         if not sequences.is_tokens:
             check_width(sequences, width, self)
@@ -167,7 +166,7 @@ class BaseRNN(Versioned, BaseEstimator):
         if not sequences.is_tokens:
             return None
         self.vocabulary_, codes = np.unique(sequences.values, return_inverse=True)
-        warn_of_integers(X, sequences)
+        warn_of_integers(read_form(X, sequences), sequences)
         return np.concatenate([[False], np.bincount(codes) == 1])
 
     @property
@@ -266,9 +265,10 @@ class BaseRNN(Versioned, BaseEstimator):
             device = resolve_device(self.device)
             sequences = self._read(X, reset=not goes_on)
             if not goes_on:
-                warn_of_numbers_as_text(X, sequences)
-                if _is_table(X, sequences):
-                    warn_of_feature_names(X)
+                form = read_form(X, sequences)
+                warn_of_numbers_as_text(form, sequences)
+                if form.is_table:
+                    warn_of_feature_names(form)
             targets, per_step = self._flatten_target(y, X, sequences)
             if goes_on and per_step != self._per_step:
                 raise ValueError("y must hold one target a step, or one a sequence, as in the first fit.")
@@ -707,19 +707,6 @@ def code_tokens(tokens, vocabulary):
     codes = np.searchsorted(vocabulary, tokens)
     codes[codes == len(vocabulary)] = 0
     return np.where(vocabulary[codes] == tokens, codes + 1, 0)
-
-
-def _is_table(X, sequences):
-    """Return whether X is a 2-D array of numbers or a DataFrame, whose columns scikit-learn counts."""
-    shape = array_shape(X)
-    return shape is not None and len(shape) == 2 and not sequences.is_tokens
-
-
-def _is_nested_table(X, sequences):
-    """Return whether X is a list of equally long lists of floats, which scikit-learn reads as a 2-D array."""
-    if not isinstance(X, list) or not isinstance(X[0], list) or np.ndim(X[0]) != 1:
-        return False
-    return sequences.n_features == 1 and len(np.unique(sequences.lengths)) == 1
 
 
 def count_padded_steps(X, padding_value):

@@ -295,7 +295,7 @@ class RNNForecaster(BaseRNN):
             self._check_lengths(series, is_one)
             if not goes_on:
                 self._learn_scale(series, known, weights)
-                self._warn_of_scale(X, exogenous, series, known, is_one)
+                self._warn_of_scale(series, known)
             self._means, self._scales = self._find_scales(series)
             self._remember(series, known)
             everything = self._make_datasets(series, known, weights)[0]
@@ -405,18 +405,16 @@ class RNNForecaster(BaseRNN):
         if known is not None:
             self._known_mean, self._known_scale = measure(known.values, rows, "exogenous")
 
-    def _warn_of_scale(self, X, exogenous, series, known, is_one):
+    def _warn_of_scale(self, series, known):
         if self._settings["scaling"] is not None:
             warn_of_float32(series.values)
             if known is not None:
                 warn_of_float32(known.values, "exogenous")
             return
         advice = "Set scaling='global', or 'series'; None is for series that are scaled already."
-        for name, given, read in (("X", X, series), ("exogenous", exogenous, known)):
+        for name, read in (("X", series), ("exogenous", known)):
             if read is not None:
-                warn_of_scale(
-                    read.values, [given] if is_one else given, advice, names=read.feature_names, name=name
-                )
+                warn_of_scale(read.values, advice, names=read.feature_names, name=name)
 
     def _scale_known(self, known):
         """Return the exogenous features as the network reads them; None without any."""

@@ -21,6 +21,7 @@ from sklearn_rnn.data.batching import (
     StreamDataset,
 )
 from sklearn_rnn.data.checks import check_unit
+from sklearn_rnn.data.form import read_form
 from sklearn_rnn.data.hints import warn_of_padding
 from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.problems import Problems, find_caller, has_no_axis, reading
@@ -477,7 +478,7 @@ class RNNLanguageModel(BaseRNN):
                 "pass the same form."
             )
         elif kind == "text tokens":
-            check_unit(given, sequences, self.vocabulary_, self, name)
+            check_unit(read_form(given, sequences), sequences, self.vocabulary_, self, name)
         return sequences, is_stream
 
     def _number(self, sequences, is_stream, name, steps=None):

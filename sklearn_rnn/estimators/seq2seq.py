@@ -2,6 +2,7 @@
 
 import numbers
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,10 +12,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_rnn.data.arrays import first_of, object_array
 from sklearn_rnn.data.batching import PairDataset, gather_sources, plan_prediction
 from sklearn_rnn.data.checks import check_unit
+from sklearn_rnn.data.form import array_shape, read_form
 from sklearn_rnn.data.hints import warn_of_float32, warn_of_integers, warn_of_padding, warn_of_scale
 from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.problems import Problems, check_same_number, find_caller, has_no_axis, reading
-from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.reading import as_sequences, read_features
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.estimators.base import BaseRNN, code_tokens
@@ -362,7 +364,7 @@ class RNNSeq2Seq(BaseRNN):
         elif kind == "text tokens":
             known = self.target_vocabulary_
             known = np.append(known, self.vocabulary_) if self._copies else known
-            check_unit(y, targets, known, self, names[1])
+            check_unit(read_form(y, targets), targets, known, self, names[1])
         elif kind == "numbers" and targets.values.shape[1] != len(self.target_mean_):
             raise ValueError(
                 f"{names[1]} has {targets.values.shape[1]} numbers a step, but {type(self).__name__} was "
@@ -403,7 +405,8 @@ class RNNSeq2Seq(BaseRNN):
             if reset:
                 advice = f"Scale them: make_pipeline(StandardScaler(), {type(self).__name__}())."
                 names = getattr(self, "feature_names_in_", None)
-                warn_of_scale(vectors, np.asarray(X)[:, np.newaxis], advice, names=names)
+                again = partial(read_features, np.asarray(X)[:, np.newaxis])
+                warn_of_scale(vectors, advice, names=names, read_exactly=again)
             return vectors
         if reset:
             self._kind, self._was_table, self.n_features_in_ = "numbers", False, 1
@@ -449,7 +452,7 @@ class RNNSeq2Seq(BaseRNN):
             self.target_mean_, self.target_scale_ = measure(targets.values, rows, "y")
         else:
             self.target_vocabulary_, counts = np.unique(targets.values, return_counts=True)
-            warn_of_integers(y, targets, "y")
+            warn_of_integers(read_form(y, targets), targets, "y")
             if self._copies:
                 rare_inputs = np.concatenate([[False], counts == 1, [False]])
         return self._learn_vocabulary(sources, X) if self._is_sequence else None, rare_inputs
