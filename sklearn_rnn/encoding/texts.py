@@ -9,10 +9,9 @@ from sklearn_rnn.data.arrays import as_codes
 from sklearn_rnn.data.checks import check_unit
 from sklearn_rnn.data.hints import warn_of_padding
 from sklearn_rnn.data.problems import find_caller
-from sklearn_rnn.data.reading import as_sequences
+from sklearn_rnn.data.reading import read_sequences
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile
-from sklearn_rnn.encoding.inputs import KINDS
 from sklearn_rnn.encoding.vocabulary import Vocabulary, learn_tokens, read_tokens, to_outputs
 
 
@@ -85,13 +84,13 @@ class TextEncoder:
             raise ValueError(f"{name} is empty; there is nothing to read.")
         given = [X] if is_stream else X
         is_flat = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "fb"
-        sequences = None if is_flat else as_sequences(given, name=name)
+        sequences, form = (None, None) if is_flat else read_sequences(given, name=name)
         if is_flat or not sequences.is_tokens:
             raise TypeError(
                 f"{name} holds numbers, but a language model reads tokens: text, or codes as one-dimensional "
                 "arrays of integers (one array is a stream, a list of arrays holds independent sequences)."
             )
-        kind = KINDS[sequences.values.dtype.kind]
+        kind = form.kind
         if reset:
             self.kind, self.is_stream, owner.n_features_in_ = kind, is_stream, 1
             warn_of_padding(sequences, name, by_name_only=True)
@@ -102,7 +101,7 @@ class TextEncoder:
                 "pass the same form."
             )
         elif kind == "text tokens":
-            check_unit(given, sequences, self.vocabulary.tokens, owner, name)
+            check_unit(form, sequences, self.vocabulary.tokens, owner, name)
         return sequences, is_stream
 
     def _learn_vocabulary(self, sequences, owner, name, counts):

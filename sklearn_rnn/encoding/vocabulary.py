@@ -5,6 +5,7 @@ import numbers
 import numpy as np
 
 from sklearn_rnn.data.problems import Problems
+from sklearn_rnn.data.sequences import locate_steps
 
 _LONGEST = 100  # characters; longer tokens would need too much memory in arrays of one width
 
@@ -238,9 +239,9 @@ def refuse_tokens(sequences, where, name, why, *, is_one=False, steps=None):
     """
     problems = Problems(name)
     tokens, first = np.unique(sequences.values[where], return_index=True)
-    for token, at in zip(tokens.tolist(), where[first], strict=True):
-        i = np.searchsorted(sequences.offsets, at, side="right") - 1
-        step = at - sequences.offsets[i] if steps is None else steps[at]
+    found = zip(tokens.tolist(), where[first], *locate_steps(where[first], sequences.offsets), strict=True)
+    for token, at, i, step in found:
+        step = step if steps is None else steps[at]
         problems.add(None if is_one else i, f"has {token!r} at step {step}, a token that {why}")
     problems.raise_if_any()
 

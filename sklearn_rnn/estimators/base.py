@@ -383,9 +383,9 @@ class BaseRNN(Versioned, BaseEstimator):
 
     # Prediction
 
-    def _restore(self, flat, sequences, X):
+    def _restore(self, flat, sequences, form):
         """Bring answers for all steps into the form of X."""
-        return restore(flat, sequences, X, self.padding_value)
+        return restore(flat, sequences, form, self.padding_value)
 
     def _learnt(self, encoder, name):
         """Return what an encoder has learnt; raise an AttributeError if there is no such thing."""
@@ -444,10 +444,10 @@ class BaseRNN(Versioned, BaseEstimator):
         if not (per_step is None or isinstance(per_step, (bool, np.bool_))):
             raise TypeError(f"per_step must be True, False or None, but it is {per_step!r}.")
         per_step = self._per_step if per_step is None else per_step
-        sequences = self._read_inputs(X)
+        sequences, form = self._read_inputs(X)
         dataset = SequenceDataset(sequences, per_step=per_step, condition=encode_condition(len(sequences)))
         states = hidden_states(self.module_, dataset)
-        return self._restore(states, sequences, X) if per_step else states
+        return self._restore(states, sequences, form) if per_step else states
 
     # Persistence
 

@@ -535,11 +535,11 @@ class RNNLanguageModel(BaseRNN):
 
     @fair_threads()
     def _log_probabilities(self, X, condition):
-        """Return the log-probability of each target of X, laid end to end, and the sequences of targets."""
+        """Return the log-probability of each target of X, laid end to end, the targets, and if X is one."""
         check_is_fitted(self, "module_")
-        sequences = self._read_text(X)[0]
-        dataset = self._make_dataset(sequences, self._encode_condition(condition, len(sequences)))
-        return log_probabilities(self.module_, dataset), dataset.sequences
+        ids, is_stream = self._read_text(X)
+        dataset = self._make_dataset(ids, self._encode_condition(condition, len(ids)))
+        return log_probabilities(self.module_, dataset), dataset.sequences, is_stream
 
     @fair_threads()
     def _score_file(self, path, condition):
@@ -625,7 +625,7 @@ class RNNLanguageModel(BaseRNN):
         ndarray of shape (n_sequences,)
             Sums over the tokens; for a list, the end of each text included.
         """
-        logs, sequences = self._log_probabilities(X, condition)
+        logs, sequences, _ = self._log_probabilities(X, condition)
         return np.add.reduceat(logs.astype(np.float64), sequences.offsets[:-1])
 
     def surprisal(self, X, *, condition=None):
@@ -643,9 +643,10 @@ class RNNLanguageModel(BaseRNN):
         object array of ndarray of shape (n_steps_i,)
             One number per token; a single array for one stream.
         """
-        logs, sequences = self._log_probabilities(X, condition)
+        logs, sequences, is_stream = self._log_probabilities(X, condition)
         parts = np.split(-logs, sequences.offsets[1:-1])
-        return self._give(X, parts if self.input_encoder_.is_stream else [part[:-1] for part in parts])
+        parts = parts if self.input_encoder_.is_stream else [part[:-1] for part in parts]
+        return parts[0] if is_stream else object_array(parts)
 
     @fair_threads()
     def predict_proba(self, X, *, condition=None):
@@ -666,10 +667,10 @@ class RNNLanguageModel(BaseRNN):
             array for one stream.
         """
         check_is_fitted(self, "module_")
-        sequences = self._read_inputs(X)
+        sequences, is_stream = self._read_inputs(X)
         coded = self._encode_condition(condition, len(sequences))
         flat = next_probabilities(self.module_, SequenceDataset(sequences, per_step=True, condition=coded))
-        return self._restore(flat, sequences, X)
+        return self._restore(flat, sequences, is_stream)
 
     @fair_threads()
     def hidden_states(self, X, *, per_step=None, condition=None):
@@ -698,14 +699,13 @@ class RNNLanguageModel(BaseRNN):
         return self._hidden_states(X, per_step, partial(self._encode_condition, condition))
 
     def _read_inputs(self, X):
-        return self.input_encoder_.begin(self._read_text(X)[0])
+        ids, is_stream = self._read_text(X)
+        return self.input_encoder_.begin(ids), is_stream
 
-    def _restore(self, flat, sequences, X):
+    def _restore(self, flat, sequences, is_stream):
         """Split predictions of all steps into one array per sequence, without that of the start symbol."""
-        return self._give(X, [part[1:] for part in np.split(flat, sequences.offsets[1:-1])])
-
-    def _give(self, X, parts):
-        return parts[0] if is_one_text(X) else object_array(parts)
+        parts = [part[1:] for part in np.split(flat, sequences.offsets[1:-1])]
+        return parts[0] if is_stream else object_array(parts)
 
     # Prediction of conditions
 

@@ -281,13 +281,13 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
             For numbers of steps: an object array of arrays of shape (n_steps_i,) or
             (n_steps_i, n_outputs); one array if `X` was one array without padding.
         """
-        numbers, sequences = self._predict_flat(X)
-        return self._restore(numbers, sequences, X) if self._per_step else numbers
+        numbers, sequences, form = self._predict_flat(X)
+        return self._restore(numbers, sequences, form) if self._per_step else numbers
 
     @fair_threads()
     def _predict_flat(self, X):
-        answers, sequences = self._answer(X, "predict")
-        return self.target_encoder_.decode(answers), sequences
+        answers, sequences, form = self._answer(X, "predict")
+        return self.target_encoder_.decode(answers), sequences, form
 
     @fair_threads()
     def score(self, X, y, sample_weight=None):
@@ -307,8 +307,8 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
         float
             At most 1; 0 for a constant prediction of the mean.
         """
-        numbers, sequences = self._predict_flat(X)
-        targets, per_step = self.target_encoder_.read(y, X, sequences, self)
+        numbers, sequences, form = self._predict_flat(X)
+        targets, per_step = self.target_encoder_.read(y, sequences, form, self)
         if per_step != self._per_step:
             raise ValueError("y must hold one target a step, or one a sequence, as in fit.")
         weights = check_sample_weight(sample_weight, sequences.lengths, per_step=per_step)

@@ -617,7 +617,7 @@ BAD_CALLS = {
     "no such way": (
         lambda m: m.set_params(condition_as="inpt").fit(T, condition=L),
         ValueError,
-        "condition_as='inpt' is not known; did you mean 'input'",
+        r"condition_as must be .*, but it is 'inpt'\. Did you mean 'input'\?",
     ),
 }
 

@@ -913,12 +913,20 @@ BAD_CALLS = {
     ),
     "top_p 1.1": (lambda m: m.sample(top_p=1.1), ValueError, "top_p must be greater than 0 and at most 1"),
     "top_p nan": (lambda m: m.sample(top_p=float("nan")), ValueError, "top_p must be greater than 0"),
-    "top_k 0": (lambda m: m.sample(top_k=0), ValueError, "top_k must be at least 1, but it is 0"),
-    "top_k 1.5": (lambda m: m.sample(top_k=1.5), TypeError, "top_k must be an integer, but it is 1.5"),
-    "n_samples 0": (lambda m: m.sample(0), ValueError, "n_samples must be at least 1, but it is 0"),
-    "n_samples 2.0": (lambda m: m.sample(2.0), TypeError, "n_samples must be an integer"),
-    "max_length 0": (lambda m: m.sample(max_length=0), ValueError, "max_length must be at least 1"),
-    "max_length None": (lambda m: m.sample(max_length=None), TypeError, "max_length must be an integer"),
+    "top_k 0": (lambda m: m.sample(top_k=0), ValueError, "top_k must be an int of at least 1, but it is 0"),
+    "top_k 1.5": (
+        lambda m: m.sample(top_k=1.5),
+        TypeError,
+        "top_k must be an int of at least 1, but it is 1.5",
+    ),
+    "n_samples 0": (lambda m: m.sample(0), ValueError, "n_samples must be an int of at least 1, but it is 0"),
+    "n_samples 2.0": (lambda m: m.sample(2.0), TypeError, "n_samples must be an int of at least 1"),
+    "max_length 0": (lambda m: m.sample(max_length=0), ValueError, "max_length must be an int of at least 1"),
+    "max_length None": (
+        lambda m: m.sample(max_length=None),
+        TypeError,
+        "max_length must be an int of at least 1",
+    ),
     "stream: temperature": (lambda m: m.stream(temperature=-1), ValueError, "temperature must be at least 0"),
     "stream: top_p": (lambda m: m.stream(top_p=2), ValueError, "top_p must be greater than 0"),
     "two primes": (
@@ -972,7 +980,7 @@ BAD_CALLS = {
         TypeError,
         "bptt_steps must be an int of at least 1",
     ),
-    "a cell": (lambda m: m.set_params(cell="lstn").fit(TEXTS), ValueError, "did you mean 'lstm'"),
+    "a cell": (lambda m: m.set_params(cell="lstn").fit(TEXTS), ValueError, "Did you mean 'lstm'"),
     "another cell": (
         lambda m: m.set_params(cell="gru", warm_start=True).fit(TEXTS),
         ValueError,
@@ -1061,7 +1069,9 @@ def test_whether_there_is_an_unknown_symbol_stays(before):
     model = RNNLanguageModel(hidden_size=4, bptt_steps=5, max_iter=1, warm_start=True, handle_unknown=before)
     model.fit("abcab")
     now = {"error": "unknown", "unknown": "error"}[before]
-    with pytest.raises(ValueError, match=f"handle_unknown was '{before}' when training began and is now '{now}'"):
+    with pytest.raises(
+        ValueError, match=f"handle_unknown was '{before}' when training began and is now '{now}'"
+    ):
         model.set_params(handle_unknown=now).fit("abcab")
 
 

@@ -120,7 +120,7 @@ def test_probabilities_are_those_of_the_paper(unsure):
     sources, targets = ["axbxcc", "b", "xyz"], ["xaxc", "b", "zay"]
     network = unsure.module_
     proba, looks = unsure.predict_proba(sources, targets), unsure.attention_weights(sources, targets)
-    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets, reset=False))
+    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets))
     total = unsure.score_samples(sources, targets)
     for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
         with torch.inference_mode():
@@ -147,7 +147,7 @@ def test_the_gradient_is_that_of_finite_differences():
     sources, targets = ["ab", "bca", "ccab", "abcba", "ac"], ["ba", "ab", "bac", "aba", "ac"]
     model = make(hidden_size=5, dtype="float64", max_iter=1, clip_norm=None, cell="lstm", num_layers=2)
     model.fit(sources, [t.replace("c", "") for t in targets])
-    dataset = model._encode_pairs(*model._read_pairs(sources, targets, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(sources, targets))
     assert dataset.targets.max() > 2  # some can only be copied
     network = model.module_
     batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
@@ -167,7 +167,7 @@ def test_the_gradient_is_that_of_finite_differences():
 
 def test_the_loss_is_of_what_may_be_copied_too(unsure):
     sources, targets = ["xa", "by"], ["xa", "yy"]
-    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets, reset=False))
+    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets))
     batch = dataset.gather(np.arange(2), unsure.module_.like)
     with torch.inference_mode():
         loss = compute_loss(unsure.module_, batch)["loss"].item()
@@ -219,7 +219,7 @@ def test_scheduled_sampling_feeds_copies_back(unsure):
     unsure = pickle.loads(pickle.dumps(unsure))
     network = unsure.module_
     network.scheduled_sampling = 0.5
-    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets, reset=False))
+    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets))
     batch = dataset.gather(np.arange(60), network.like)
     scores = torch.eye(9)[torch.full(batch.values.shape, 4)]  # the second step of the source
     torch.manual_seed(0)
