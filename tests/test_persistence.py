@@ -501,7 +501,12 @@ def tamper(data, place, node):
 
 
 TRAP = f"{__name__}.Trap"
-PLACES = {"root": [], "attribute": ["target_encoder_"], "network": ["_network", "cell"], "weights": ["_weights"]}
+PLACES = {
+    "root": [],
+    "attribute": ["target_encoder_"],
+    "network": ["_network", "cell"],
+    "weights": ["_weights"],
+}
 WAYS = {
     "object": lambda command: make_node("ObjectNode", TRAP, content=as_node({"a": 1})),
     "constructor": lambda command: make_node(

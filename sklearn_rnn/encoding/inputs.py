@@ -139,15 +139,15 @@ class InputEncoder:
         self.vocabulary = self.rare = None
         if not self.is_tokens:
             return
-        is_complete = owner.vocabulary is None and owner.min_frequency == 1
         if owner.vocabulary is None:
             tokens = learn_tokens(sequences, owner.min_frequency)
         else:
             tokens = read_tokens(owner.vocabulary, sequences.values.dtype)
-        self.vocabulary = Vocabulary(tokens, is_complete=is_complete)
+        self.vocabulary = Vocabulary(tokens)
+        counts = np.bincount(self.vocabulary.find(sequences.values), minlength=self.vocabulary.n_ids)
+        self.vocabulary.is_complete = bool(counts[0] == 0)
         warn_of_integers(form, sequences)
         if owner.handle_unknown == "unknown":
-            counts = np.bincount(self.vocabulary.find(sequences.values), minlength=self.vocabulary.n_ids)
             self.rare = counts == 1
             self.rare[self.vocabulary.unknown_id] = False
 

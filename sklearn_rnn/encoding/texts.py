@@ -1,5 +1,6 @@
 """Texts of a language model: one stream of tokens, or a list of independent texts."""
 
+import copy
 import os
 import warnings
 
@@ -110,9 +111,10 @@ class TextEncoder:
             tokens = learn_tokens(sequences, owner.min_frequency, counts)
         else:
             tokens = read_tokens(owner.vocabulary, sequences.values.dtype)
-        is_complete = owner.vocabulary is None and owner.handle_unknown == "error"
-        vocabulary = Vocabulary(tokens, "begin", last, is_complete=is_complete)
-        if owner.vocabulary is not None and not vocabulary.find(sequences.values).any():
+        vocabulary = Vocabulary(tokens, "begin", last)
+        is_known = vocabulary.find(sequences.values) > 0
+        vocabulary.is_complete = bool(is_known.all())
+        if not is_known.any():
             raise ValueError(
                 f"{name} holds none of the tokens of vocabulary, but such as "
                 f"{sequences.values[:1].tolist()[0]!r}; are both words, or both characters?"
@@ -139,6 +141,34 @@ class TextEncoder:
         """
         policy = owner.handle_unknown
         return self.vocabulary.encode(tokens, name, handle_unknown=policy, is_one=is_stream, steps=steps)
+
+    def learn_more(self, ids):
+        """Return an encoder that remembers whether more training data held unknown tokens."""
+        if not self.vocabulary.is_complete or not (ids.values == self.vocabulary.unknown_id).any():
+            return self
+        encoder = copy.deepcopy(self)
+        encoder.vocabulary.is_complete = False
+        return encoder
+
+    def warn_of_unknown(self, ids, counts=None):
+        """Warn if there are unknown tokens, but training had none to learn from.
+
+        Parameters
+        ----------
+        ids : ndarray of int of shape (n,)
+            Ids, as `encode` returns them.
+        counts : ndarray of int of shape (n,), optional
+            How often each occurs; by default once.
+        """
+        counts = np.ones(len(ids), dtype=np.int64) if counts is None else counts
+        n_unknown = counts[ids == self.vocabulary.unknown_id].sum()
+        if n_unknown and self.vocabulary.is_complete:
+            warnings.warn(
+                f"{n_unknown} of {counts.sum()} tokens never occurred in training, which had no unknown "
+                "tokens to learn their probability from. Set min_frequency=2 or more, or pass a vocabulary, "
+                "in training.",
+                stacklevel=find_caller(),
+            )
 
     def begin(self, ids):
         """Return ids with that of the beginning before each text."""

@@ -72,13 +72,13 @@ class Vocabulary:
         The symbol with the id 0.
     last : tuple of {"unknown", "end"}, default=()
         The symbols after the tokens. Where 0 is the unknown token, sequences begin with their end symbol.
-    is_complete : bool, default=True
-        Whether every token of training is in it.
 
     Attributes
     ----------
     n_ids : int
         Number of ids.
+    is_complete : bool
+        Whether every token of training is in it, and so nothing is learnt about unknown ones.
     begin_id, end_id, unknown_id : int or None
         The ids of the symbols; None for those that the vocabulary lacks.
 
@@ -93,8 +93,10 @@ class Vocabulary:
     (3, 3)
     """
 
-    def __init__(self, tokens, first="unknown", last=(), *, is_complete=True):
-        self.tokens, self.is_complete = tokens, is_complete
+    is_complete = True
+
+    def __init__(self, tokens, first="unknown", last=()):
+        self.tokens = tokens
         ids = {first: 0} | {name: 1 + len(tokens) + k for k, name in enumerate(last)}
         self.n_ids = 1 + len(tokens) + len(last)
         self.end_id = ids.get("end")

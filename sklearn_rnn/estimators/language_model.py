@@ -83,10 +83,10 @@ class RNNLanguageModel(BaseRNN):
         The known tokens: the characters of a str, or a list of words or of codes. By default those of the
         text that training begins with. Needed for `partial_fit` on parts of a text, if the first does not
         have all tokens.
-    handle_unknown : {"error", "unknown"}, default="error"
-        What to do with a token that is not in the vocabulary: raise an error, or read it as the unknown
-        symbol, which has a probability like any token, and is never drawn. It is learnt from the training
-        tokens that `min_frequency` or `vocabulary` leave out.
+    handle_unknown : {"unknown", "error"}, default="unknown"
+        What to do with a token that is not in the vocabulary: read it as the unknown token, which has a
+        probability like any token and is never drawn, or raise an error. The unknown token is learnt from the
+        training tokens that `min_frequency` or `vocabulary` leave out; without any, its probability is small.
     min_frequency : int or float, default=1
         How often a token must occur in training to be in the vocabulary: a number of steps, or a share of all
         steps if it is a float between 0 and 1. A value other than 1 requires ``handle_unknown="unknown"``.
@@ -238,7 +238,7 @@ class RNNLanguageModel(BaseRNN):
         condition_as="input",
         tie_weights=False,
         vocabulary=None,
-        handle_unknown="error",
+        handle_unknown="unknown",
         min_frequency=1,
         max_iter=20,
         batch_size=32,
@@ -357,6 +357,8 @@ class RNNLanguageModel(BaseRNN):
                 "one: ''.join(X) of characters, [X] of words, np.asarray(X) of codes.",
                 stacklevel=find_caller(),
             )
+        if not reset and isinstance(ids, Sequences):
+            self.input_encoder_ = encoder.learn_more(ids)
         condition = self._learn_condition(condition, len(ids), reset=reset)
         dataset = self._make_dataset(ids, condition)
         held_out = None
@@ -368,17 +370,6 @@ class RNNLanguageModel(BaseRNN):
             raise ValueError("condition_val belongs to X_val, which is not passed.")
         dataset = self._as_stream(dataset) if is_stream else dataset
         return TrainingData(dataset, held_out, given=Given(X if X_val is None else X_val))
-
-    def _begin(self, goes_on):
-        super()._begin(goes_on)
-        if not goes_on and self.handle_unknown == "unknown":
-            if self.vocabulary is None and self.min_frequency == 1:
-                warnings.warn(
-                    "handle_unknown='unknown', but with min_frequency=1 every token of training is known, "
-                    "and nothing is learnt about unknown ones; set min_frequency=2 or more, or pass a "
-                    "vocabulary.",
-                    stacklevel=find_caller(),
-                )
 
     def _read_source(self, X, *, reset, name="X"):
         """Like `_read_text`, but return a data set that reads in parts if X need not fit in memory."""
@@ -538,6 +529,7 @@ class RNNLanguageModel(BaseRNN):
         """Return the log-probability of each target of X, laid end to end, the targets, and if X is one."""
         check_is_fitted(self, "module_")
         ids, is_stream = self._read_text(X)
+        self.input_encoder_.warn_of_unknown(ids.values)
         dataset = self._make_dataset(ids, self._encode_condition(condition, len(ids)))
         return log_probabilities(self.module_, dataset), dataset.sequences, is_stream
 
@@ -547,6 +539,7 @@ class RNNLanguageModel(BaseRNN):
         check_is_fitted(self, "module_")
         self._encode_condition(condition)  # a stream has none
         dataset = self._hold_out(self._read_file(path, reset=False))
+        self.input_encoder_.warn_of_unknown(from_outputs(dataset.codes), dataset.text.counts)
         parts = stream_log_probabilities(self.module_, dataset)
         with threads_for(self.module_):
             return math.fsum(log for part in parts for log in part.tolist()) / dataset.n_steps
@@ -783,6 +776,7 @@ class RNNLanguageModel(BaseRNN):
             )
         log_prior = check_prior(encoder.prior if prior is None else prior, encoder.size)
         sequences = self._read_text(X)[0]
+        self.input_encoder_.warn_of_unknown(sequences.values)
         columns = []
         for one_hot in np.eye(encoder.size, dtype=np.float32):
             dataset = self._make_dataset(sequences, np.tile(one_hot, (len(sequences), 1)))

@@ -53,7 +53,7 @@ every_cell = pytest.mark.parametrize("cell", ["elman", "jordan", "lstm", "gru"])
 
 
 def make(**parameters):
-    return RNNLanguageModel(**{**SMALL, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **SMALL, **parameters})
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ SMALL = {
 
 
 def make(**parameters):
-    return RNNLanguageModel(**{**SMALL, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **SMALL, **parameters})
 
 
 @pytest.fixture(autouse=True)
