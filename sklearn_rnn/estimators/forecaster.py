@@ -14,7 +14,7 @@ from sklearn_rnn.data.batching import WindowDataset, plan_prediction
 from sklearn_rnn.data.checks import check_names, check_width
 from sklearn_rnn.data.hints import warn_of_float32, warn_of_scale
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.problems import Problems, reading
+from sklearn_rnn.data.problems import Problems, find_caller, reading
 from sklearn_rnn.data.sequences import Sequences, step_positions
 from sklearn_rnn.data.series import check_dates, is_one_series, read_series
 from sklearn_rnn.data.targets import check_sample_weight
@@ -328,14 +328,14 @@ class RNNForecaster(BaseRNN):
     # Reading
 
     def _read_series(self, X, exogenous=None, *, reset=False):
-        series, is_one, is_flat = read_series(X)
-        check_dates(X, exogenous, is_one)
+        series, form = read_series(X)
+        check_dates(X, exogenous, form.is_one)
         check_names(series, self, reset=reset)
         if reset:
             self.n_features_in_ = series.n_features
-            self._is_flat = is_flat
+            self._is_flat = form.is_flat
         check_width(series, self.n_features_in_, self)
-        return series, is_one
+        return series, form.is_one
 
     def _read_known(self, exogenous, lengths, is_one, n_ahead=0, *, reset=False):
         """Return the exogenous features of series and of `n_ahead` more steps; None without any."""
@@ -353,8 +353,8 @@ class RNNForecaster(BaseRNN):
             )
         if not reset and not self.n_exogenous_in_:
             raise ValueError("exogenous is passed, but training had none; leave it out.")
-        known, is_one_known, _ = read_series(exogenous, "exogenous")
-        if is_one_known != is_one:
+        known, form = read_series(exogenous, "exogenous")
+        if form.is_one != is_one:
             needed = "one array or DataFrame, as X is" if is_one else "a list with one array a series"
             raise ValueError(f"exogenous must be {needed}.")
         if len(known) != len(lengths):
@@ -975,7 +975,7 @@ def _warn_of_target(y):
         warnings.warn(
             "y is passed, but X itself is predicted, and y is ignored. Pass features that are known ahead "
             "of a step as exogenous=.",
-            stacklevel=5,
+            stacklevel=find_caller(),
         )
 
 

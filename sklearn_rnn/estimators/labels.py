@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
 from sklearn_rnn.data.arrays import is_missing
-from sklearn_rnn.data.problems import check_not_masked, reading
+from sklearn_rnn.data.problems import check_not_masked, find_caller, reading
 from sklearn_rnn.data.targets import bound_weights
 
 
@@ -219,7 +219,7 @@ def balance(class_weight, codes, classes, weights):
             warnings.warn(
                 f"class_weight has weights for {unknown}, which y does not hold, and none for {without}; "
                 "is that a misspelling?",
-                stacklevel=2,
+                stacklevel=find_caller(),
             )
         bad = [w for w in class_weight.values() if not (isinstance(w, numbers.Real) and 0 <= w < np.inf)]
         if bad:

@@ -444,7 +444,7 @@ class RNNLanguageModel(BaseRNN):
             warnings.warn(
                 f"{name} is read as a text, but {X!r} is also the name of a file. Its contents would be "
                 f"pathlib.Path({name}).",
-                stacklevel=2,
+                stacklevel=find_caller(),
             )
         X = as_codes(X)
         is_stream = _is_stream(X)
@@ -527,7 +527,7 @@ class RNNLanguageModel(BaseRNN):
             warnings.warn(
                 "handle_unknown='unknown', but with min_frequency=1 every token of training is known, and "
                 "nothing is learnt about unknown ones; set min_frequency=2 or more, or pass a vocabulary.",
-                stacklevel=5,
+                stacklevel=find_caller(),
             )
 
     def _check_all_known(self, sequences, codes, is_stream, name, steps=None):

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from sklearn_rnn.data.hints import warn_of_padding
+from sklearn_rnn.data.problems import find_caller
 from sklearn_rnn.data.targets import check_sample_weight, flatten_steps, is_ragged
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
@@ -249,7 +250,7 @@ class RNNTagger(BaseRNN):
             warnings.warn(
                 f"y holds {len(sequences)} labels, one a sequence, which RNNTagger takes for all its steps. "
                 "If X is one sequence, pass [X] and [y]; if sequences have labels, use RNNClassifier.",
-                stacklevel=4,
+                stacklevel=find_caller(),
             )
         labels = check_labels(labels)
         if labels.ndim == 1:
