@@ -79,8 +79,8 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
         )
     n_steps = forecaster.horizon if n_steps is None else n_steps
     check_count("n_steps", n_steps)
-    series, _, is_flat = read_series(X)
-    values = series.values[:, 0] if is_flat else series.values
+    series, form = read_series(X)
+    values = series.values[:, 0] if form.is_flat else series.values
     with reading("exogenous"):
         n_ahead = len(values) if exogenous is None else len(exogenous)
     if n_ahead != len(values):

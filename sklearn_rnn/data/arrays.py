@@ -364,12 +364,11 @@ def masked_lengths(X, name):
     mask, within = np.ma.getmaskarray(X), tuple(range(2, X.ndim))
     lengths = trailing_lengths(~mask.all(axis=within))
     inside = np.arange(X.shape[1]) < lengths[:, np.newaxis]
-    rows, steps = np.nonzero(mask.any(axis=within) & inside)
+    is_wrong = mask.any(axis=within) & inside
     problems = Problems(name)
-    for k in np.unique(rows, return_index=True)[1]:
-        problems.add(
-            rows[k], f"is masked at step {steps[k]}, before its end; only trailing steps may be masked."
-        )
+    for i in np.flatnonzero(is_wrong.any(axis=1)):
+        step = is_wrong[i].argmax()
+        problems.add(i, f"is masked at step {step}, before its end; only trailing steps may be masked.")
     problems.raise_if_any()
     return lengths
 

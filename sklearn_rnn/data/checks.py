@@ -61,13 +61,39 @@ def check_width(sequences, expected, owner):
     >>> from sklearn_rnn.data.checks import check_width
     >>> check_width(as_sequences([[[1.0, 2.0]]]), 2, owner=None)
     """
-    if sequences.n_features == expected:
-        return
     hint = " If X is one sequence, pass [X]." if (sequences.lengths == expected).all() else ""
-    raise ValueError(
-        f"X has {sequences.n_features} features, but {type(owner).__name__} is expecting "
-        f"{expected} features as input.{hint}"
-    )
+    check_n_features(sequences.n_features, expected, owner, hint)
+
+
+def check_n_features(n_features, expected, owner, hint=""):
+    """Check a number of features, with the message of scikit-learn.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features of X.
+    expected : int
+        The number in `fit`.
+    owner : estimator
+        The estimator, which the message names.
+    hint : str, default=""
+        End of the message.
+
+    Raises
+    ------
+    ValueError
+        If the numbers differ.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.checks import check_n_features
+    >>> check_n_features(2, 2, owner=None)
+    """
+    if n_features != expected:
+        raise ValueError(
+            f"X has {n_features} features, but {type(owner).__name__} is expecting {expected} features as "
+            f"input.{hint}"
+        )
 
 
 def check_columns(form, owner, *, reset):

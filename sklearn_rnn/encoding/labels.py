@@ -222,7 +222,7 @@ def balance(class_weight, codes, classes, weights):
             warnings.warn(
                 f"class_weight has weights for {unknown}, which y does not hold, and none for {without}; "
                 "is that a misspelling?",
-                stacklevel=2,
+                stacklevel=find_caller(),
             )
         bad = [w for w in class_weight.values() if not (isinstance(w, numbers.Real) and 0 <= w < np.inf)]
         if bad:

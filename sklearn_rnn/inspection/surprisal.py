@@ -9,6 +9,7 @@ import numpy as np
 
 from sklearn_rnn.data.arrays import as_codes
 from sklearn_rnn.data.parameters import check_count
+from sklearn_rnn.inspection._unwrap import unwrap
 
 MAX_LINES = 100  # each character is a separate object: drawing these takes some seconds
 _RED = np.array([244, 109, 67])  # as background of black letters it has a contrast above 4.5
@@ -96,12 +97,7 @@ class SurprisalDisplay:
             If the estimator is not a fitted language model, or cannot read `text`; if a transformer before it
             changes the number of tokens; if the text fills more than 100 lines.
         """
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        X = [text]
-        if hasattr(estimator, "steps"):
-            if len(estimator) > 1:
-                X = estimator[:-1].transform(X)
-            estimator = estimator[-1]
+        estimator, X = unwrap(estimator, [text])
         if not hasattr(estimator, "surprisal"):
             raise ValueError(
                 f"{type(estimator).__name__} has no method surprisal: it is not a language model. "

@@ -7,6 +7,7 @@ from sklearn.metrics import classification_report, f1_score, precision_score, re
 
 from sklearn_rnn.data.parameters import check_option
 from sklearn_rnn.data.problems import Problems, check_same_number
+from sklearn_rnn.data.sequences import find_first_steps
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.metrics._ragged import are_str, find_labels, pair_labels, read_labels, read_rows, sort_labels
 from sklearn_rnn.metrics.steps import AVERAGES
@@ -169,14 +170,12 @@ class _LabelTable:
 
     def check(self, name, codes, lengths):
         """Raise an error for labels that are not in the scheme; one message names all such sequences."""
-        unknown = np.flatnonzero(self.letter_of[codes] < 0)
-        ends = np.cumsum(lengths)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
         problems = Problems(name)
-        rows, first = np.unique(np.searchsorted(ends, unknown, side="right"), return_index=True)
-        for i, t in zip(rows.tolist(), unknown[first].tolist(), strict=True):
+        for i, step, at in find_first_steps(self.letter_of[codes] < 0, offsets):
             problems.add(
                 i,
-                f"has the label {self.labels[codes[t]]!r} at step {t - ends[i] + lengths[i]}; labels of "
+                f"has the label {self.labels[codes[at]]!r} at step {step}; labels of "
                 f"scheme={self.scheme!r} are O or {', '.join(_LETTERS_OF[self.scheme])}, hyphen and type.",
             )
         problems.raise_if_any()

@@ -135,13 +135,6 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
             )
         return _as_numbers(sequences), replace(form, kind="numbers")
 
-    def _check_width(self, width, expected):
-        if width != expected:
-            raise ValueError(
-                f"X has {width} features, but {type(self).__name__} is expecting {expected} features "
-                "as input."
-            )
-
     def __sklearn_tags__(self):
         """Describe the transformer to scikit-learn."""
         tags = super().__sklearn_tags__()

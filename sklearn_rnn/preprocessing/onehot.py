@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.checks import check_n_features
 from sklearn_rnn.data.form import array_shape
 from sklearn_rnn.data.parameters import check_bool, check_option
 from sklearn_rnn.data.problems import reading
@@ -184,7 +185,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         check_is_fitted(self)
         sequences = as_sequences(X)
         if self._are_vectors(sequences):
-            self._check_width(sequences.n_features, self.n_features_out_)
+            check_n_features(sequences.n_features, self.n_features_out_, self)
             is_unknown = ~sequences.values.any(axis=1)
             codes = np.where(is_unknown, 0, sequences.values.argmax(axis=1) + 1)
             sequences = sequences.with_values(codes)

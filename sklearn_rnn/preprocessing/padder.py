@@ -8,6 +8,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.arrays import are_finite, as_numbers, trailing_lengths
+from sklearn_rnn.data.checks import check_n_features
 from sklearn_rnn.data.parameters import check_bool, check_count, check_option, check_size
 from sklearn_rnn.data.problems import Problems, reading
 from sklearn_rnn.data.reading import as_sequences
@@ -168,7 +169,9 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
                 f"X has shape {X.shape}, but {type(self).__name__} is expecting {self.n_steps_} steps: "
                 "(n_sequences, n_steps_, n_features) or (n_sequences, n_steps_)."
             )
-        self._check_width(X.shape[2] if X.ndim == 3 else 1, 1 if self._was_table else self.n_features_in_)
+        check_n_features(
+            X.shape[2] if X.ndim == 3 else 1, 1 if self._was_table else self.n_features_in_, self
+        )
         if X.ndim == 2 and self._was_table:
             n_real = min(self.n_features_in_, self.n_steps_)  # all sequences have one length
             lengths = np.full(len(X), n_real)

@@ -12,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.arrays import as_numbers, object_array
+from sklearn_rnn.data.checks import check_n_features
 from sklearn_rnn.data.hints import warn_of_float32
 from sklearn_rnn.data.problems import check_same_number, reading
 from sklearn_rnn.data.reading import as_sequences, read_sequences
@@ -232,9 +233,9 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         sequences, form = self._read_numbers(X, reset=False)
         shape = form.stacked_shape
         if form.shape is not None and self._was_table:
-            self._check_width(shape[1], self.n_features_in_)
+            check_n_features(shape[1], self.n_features_in_, self)
             shape = shape[:2]  # what was a table becomes a table
-        self._check_width(sequences.n_features, self._n_features_out(default=sequences.n_features))
+        check_n_features(sequences.n_features, self._n_features_out(default=sequences.n_features), self)
         values = self.transformer_.inverse_transform(sequences.values)
         return self._cut(values, "inverse_transform", sequences, shape)
 
