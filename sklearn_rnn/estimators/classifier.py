@@ -11,7 +11,7 @@ from sklearn_rnn.data.validation import check_same_number, check_sample_weight
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.threads import fair_threads
 
 
 class RNNClassifier(ClassifierMixin, BaseRNN):

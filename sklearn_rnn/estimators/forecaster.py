@@ -28,8 +28,8 @@ from sklearn_rnn.estimators.parameters import FORECAST, are_levels
 from sklearn_rnn.estimators.sampling import Streams, make_key
 from sklearn_rnn.estimators.scaling import measure, measure_prefixes
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
-from sklearn_rnn.nn.kernels.native.library import fair_threads
-from sklearn_rnn.nn.recurrence import threads_for
+from sklearn_rnn.nn.kernels.choose import threads_for
+from sklearn_rnn.nn.kernels.threads import fair_threads
 from sklearn_rnn.nn.roll_out import roll_out
 from sklearn_rnn.training import resolve_device
 

@@ -34,9 +34,10 @@ from sklearn_rnn.estimators.vocabulary import learn_vocabulary, read_vocabulary
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stream_log_probabilities
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.choose import threads_for
 from sklearn_rnn.nn.kernels.rows import Linear, linear
-from sklearn_rnn.nn.recurrence import Stepper, threads_for
+from sklearn_rnn.nn.kernels.threads import fair_threads
+from sklearn_rnn.nn.recurrence import StepRunner
 from sklearn_rnn.training import TokenProgress, resolve_device
 
 # Functions of the mean loss of a token for `scoring`; smaller is better.
@@ -1153,7 +1154,7 @@ class RNNLanguageModel(BaseRNN):
         if condition is not None:
             condition = torch.from_numpy(condition).to(like.device, like.dtype)
         logs, state = self._read_starts(starts, condition)
-        step, read_out = Stepper(network.recurrence), _make_read_out(network.head)
+        step, read_out = StepRunner(network.recurrence), _make_read_out(network.head)
         rows, alive = np.arange(len(starts)), np.ones(len(starts), dtype=bool)
         can_end = not self._is_stream or stop_code is not None
         n_drawn = 0

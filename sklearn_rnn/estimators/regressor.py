@@ -20,7 +20,7 @@ from sklearn_rnn.data.validation import (
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
 from sklearn_rnn.estimators.scaling import measure
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.threads import fair_threads
 
 
 class RNNRegressor(RegressorMixin, BaseRNN):

@@ -36,9 +36,9 @@ from sklearn_rnn.estimators.vocabulary import code_copies, find_in_sources
 from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
 from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.choose import threads_for
 from sklearn_rnn.nn.kernels.rows import log_softmax, softmax
-from sklearn_rnn.nn.recurrence import threads_for
+from sklearn_rnn.nn.kernels.threads import fair_threads
 from sklearn_rnn.training import Progress, TokenProgress, resolve_device
 
 _ROWS = 512  # sources, or hypotheses of the beam search, that are decoded at once

@@ -9,7 +9,7 @@ from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
 from sklearn_rnn.estimators.parameters import STEP_HEAD
 from sklearn_rnn.nn.heads import HEADS
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.threads import fair_threads
 
 
 class RNNTagger(BaseRNN):

@@ -29,8 +29,7 @@ from torch import nn
 from sklearn_rnn.data.validation import find_caller
 from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.nn.heads import SoftmaxHead
-from sklearn_rnn.nn.kernels.chain_rule import ChainRule, can_differentiate
-from sklearn_rnn.nn.recurrence import threads_for
+from sklearn_rnn.nn.kernels.choose import find_training_step, threads_for
 from sklearn_rnn.training.callbacks import AsFar, BestEpoch, Progress, TokenProgress
 from sklearn_rnn.training.flat import flattened, join_memory
 from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step, has_hooks
@@ -161,13 +160,13 @@ class SequenceNet(NeuralNet):
         self._set_training(True)
         self._check_callbacks()
         self._lends = self._has_others()
-        by_hand = not self._is_watched and can_differentiate(self.module_)
+        make_step = None if self._is_watched else find_training_step(self.module_)
         is_plain = type(self.optimizer_) in _PLAIN and not has_hooks(self.optimizer_)
         try:
-            one = flattened(self.optimizer_, self._weights) if by_hand and is_plain else nullcontext()
+            one = flattened(self.optimizer_, self._weights) if make_step and is_plain else nullcontext()
             threads = threads_for(self.module_, self.batch_size)
             with self.stream.active(), threads, one as self._flat:
-                self._chain_rule = ChainRule(self.module_) if by_hand else None
+                self._chain_rule = make_step(self.module_) if make_step else None
                 self.partial_fit(dataset, epochs=epochs - self.epochs_done)
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:
             if checkpoint is None:
@@ -434,7 +433,8 @@ class SequenceNet(NeuralNet):
     def train_step_single(self, batch, **fit_params):
         """Compute loss and gradients; see `skorch.NeuralNet.train_step_single`."""
         if self._is_watched:  # somebody may have frozen weights, or listen to them
-            self._chain_rule = ChainRule(self.module_) if can_differentiate(self.module_) else None
+            make_step = find_training_step(self.module_)
+            self._chain_rule = make_step(self.module_) if make_step else None
         if self._chain_rule is not None:
             scores, loss, n_terms = self._chain_rule(batch)
             self._stop_unless_finite(loss, "the loss")
