@@ -25,7 +25,7 @@ from common import (
 )
 from seqeval.scheme import BILOU, IOB1, IOB2, IOBES
 
-from sklearn_rnn.data.validation import object_array
+from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.metrics import (
     edit_distance_rate,
     find_spans,

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import TimeSeriesSplit, check_cv
 from sklearn.utils import Bunch
 
-from sklearn_rnn.data.sequences import reading
+from sklearn_rnn.data.problems import reading
 from sklearn_rnn.data.series import is_one_series, read_series
 
 __all__ = ["backtest"]

@@ -178,7 +178,7 @@ class Indexed:
 WRAPS = {
     "list": list,
     "tuple": tuple,
-    "objects": lambda v: data.validation.object_array(v),
+    "objects": lambda v: data.arrays.object_array(v),
     "stacked": lambda v: np.array(v, dtype=object),
     "array": np.asarray,
     "float32": lambda v: np.asarray(v, dtype=np.float32),

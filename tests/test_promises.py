@@ -18,7 +18,7 @@ from skorch.callbacks import Callback, LRScheduler
 from torch import nn
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger, Sequences
-from sklearn_rnn.data.validation import object_array
+from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.nn import (
     CELLS,
     AbsoluteErrorHead,

@@ -1,5 +1,7 @@
 """How a batch is laid out: its steps one after the other, without padding."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -154,6 +156,7 @@ def _check_lengths(lengths):
     return lengths
 
 
+@dataclass(eq=False)
 class PackedBatch:
     """The sequences of one batch, with their targets and weights.
 
@@ -173,18 +176,22 @@ class PackedBatch:
         Holds the state between the batches of a stream.
     condition : Tensor of shape (n_sequences, p), optional
         A vector for each sequence.
+    source : PackedBatch, or Tensor of shape (n_sequences, p), optional
+        What the sequences are predicted from, see `PairDataset`: a batch in its own order; or a vector for
+        each sequence.
+    source_row : int64 Tensor of shape (n_sequences,), optional
+        The row of each sequence's source, if `source` is a batch.
     """
 
-    source = source_row = None  # see `PairDataset`
-
-    def __init__(self, values, packing, targets=None, weights=None, index=None, carry=None, condition=None):
-        self.values = values
-        self.packing = packing
-        self.targets = targets
-        self.weights = weights
-        self.index = index
-        self.carry = carry
-        self.condition = condition
+    values: torch.Tensor
+    packing: Packing
+    targets: torch.Tensor | None = None
+    weights: torch.Tensor | None = None
+    index: np.ndarray | None = None
+    carry: "Carry | None" = None
+    condition: torch.Tensor | None = None
+    source: "PackedBatch | torch.Tensor | None" = None
+    source_row: torch.Tensor | None = None
 
     def __len__(self):
         return len(self.packing)

@@ -10,15 +10,12 @@ from contextlib import suppress
 
 import numpy as np
 
-from sklearn_rnn.data.sequences import Sequences, looks_like_dates, reading
-from sklearn_rnn.data.validation import (
-    Problems,
-    as_numbers,
-    as_sequences,
-    find_caller,
-    find_time_level,
-    is_panel,
-)
+from sklearn_rnn.data.arrays import as_numbers
+from sklearn_rnn.data.dates import looks_like_dates
+from sklearn_rnn.data.frames import find_time_level, is_panel
+from sklearn_rnn.data.problems import Problems, find_caller, reading
+from sklearn_rnn.data.reading import as_sequences
+from sklearn_rnn.data.sequences import Sequences
 
 _DAY = 24 * 60 * 60  # seconds
 _TEXT = (

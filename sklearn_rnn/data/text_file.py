@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_rnn.data.validation import as_codes
+from sklearn_rnn.data.arrays import as_codes
 
 _BLOCK = 2**15  # bytes that are decoded at once; the beginning of each such block is stored
 _N_CODE_POINTS = 0x110000

@@ -13,26 +13,21 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.batches.datasets import SequenceDataset
-from sklearn_rnn.data.random_state import check_random_state
-from sklearn_rnn.data.scale import warn_of_scale
-from sklearn_rnn.data.sequences import Sequences, is_missing, reading
-from sklearn_rnn.data.validation import (
-    Problems,
-    array_shape,
-    as_sequences,
-    check_columns,
-    check_names,
-    check_same_number,
-    check_sample_weight,
-    check_unit,
-    check_width,
-    find_caller,
-    object_array,
+from sklearn_rnn.data.arrays import is_missing, object_array
+from sklearn_rnn.data.checks import check_columns, check_names, check_unit, check_width
+from sklearn_rnn.data.hints import (
     warn_of_feature_names,
+    warn_of_integers,
     warn_of_numbers_as_text,
     warn_of_padding,
     warn_of_padding_before,
+    warn_of_scale,
 )
+from sklearn_rnn.data.problems import Problems, check_same_number, find_caller, reading
+from sklearn_rnn.data.random_state import check_random_state
+from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.estimators.labels import UnseenLabelsError
 from sklearn_rnn.estimators.parameters import RULES, check_classes
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
@@ -82,56 +77,6 @@ _RECORDED = frozenset(
     ["epoch", "dur"]
     + [f"{part}_{what}" for part in ("train", "valid") for what in ("batch_count", "loss", "loss_best")]
 )
-
-
-def warn_of_integers(X, sequences, name="X"):
-    """Warn if integers that are read as tokens look like measurements.
-
-    This is the case if they change little from step to step, compared with the difference of any two of them,
-    if they hardly repeat, or if those in the middle are the most frequent. Codes of tokens do not, except
-    those of a few states; these are small, and most numbers up to the largest occur.
-    """
-    values = sequences.values
-    if values.dtype.kind != "i" or isinstance(X, Sequences):  # made to hold tokens
-        return
-    tokens, counts = np.unique(values, return_counts=True)
-    n_tokens, n_steps = len(tokens), len(values)
-    follows = np.ones(n_steps, dtype=bool)
-    follows[sequences.offsets[:-1][sequences.lengths > 0]] = False
-    if n_tokens <= 3 or not follows.any():
-        return
-    tokens = tokens.astype(np.float64)
-    share = np.cumsum(counts[:-1]) / n_steps  # of smaller tokens
-    spread = 2 * np.sum(share * (1 - share) * np.diff(tokens))  # mean difference of any two
-    change = np.abs(np.diff(values.astype(np.float64), prepend=0))[follows].mean()
-    is_sparse = tokens[-1] + 1 > 2 * n_tokens
-    is_smooth = change < (0.7 - n_steps**-0.5) * spread  # few steps may look smooth by chance
-    repeats = np.sum(counts * (counts - 1.0)) / n_steps / (n_steps - 1)  # of two steps, how often they agree
-    hardly_repeat = n_tokens > 50 and repeats * n_tokens < 0.3  # 1 if all tokens come equally often
-    is_many = 20 < n_tokens <= n_steps / 2
-    hardly_repeat |= n_tokens == n_steps
-    looks_measured = (is_smooth and (is_sparse or is_many)) or (hardly_repeat and is_sparse)
-    if tokens[0] < -1 or looks_measured or _have_hump(values):
-        warnings.warn(
-            f"{name} holds integers, which are read as tokens, but they look like measurements: "
-            f"{n_tokens} different ones from {tokens[0]:.0f} to {tokens[-1]:.0f} in {n_steps} steps. If they "
-            f"are, make them float: {name} = [np.asarray(x, dtype=float) for x in {name}]. If they are codes "
-            f"of tokens, say so: {name} = sklearn_rnn.data.as_sequences({name}).",
-            stacklevel=find_caller(),
-        )
-
-
-def _have_hump(values, n_bins=24, n_orders=1000):
-    """Return whether the histogram of integers is a hump; that of codes in random order hardly ever is."""
-    low, high = np.percentile(values, [1, 99]).astype(np.int64)
-    values = values[(low <= values) & (values <= high)]
-    counts = np.bincount((values - low) // -((low - high - 1) // n_bins))  # each bin covers as many integers
-    below = counts[: counts.argmax()].sum() / len(values)
-    above = counts[counts.argmax() + 1 :].sum() / len(values)
-    if not counts.all() or min(below, above) < 0.1:  # as for codes by rank
-        return False
-    shuffled = np.random.default_rng(0).permuted(np.tile(counts, (n_orders, 1)), axis=1)
-    return np.abs(np.diff(counts)).sum() < 0.8 * np.abs(np.diff(shuffled)).sum(axis=1).min()
 
 
 class BaseRNN(Versioned, BaseEstimator):

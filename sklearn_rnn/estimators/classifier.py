@@ -6,8 +6,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_rnn.data.sequences import reading
-from sklearn_rnn.data.validation import check_same_number, check_sample_weight
+from sklearn_rnn.data.problems import check_same_number, reading
+from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD

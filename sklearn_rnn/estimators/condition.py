@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from sklearn_rnn.data.sequences import reading
-from sklearn_rnn.data.validation import Problems, check_not_masked
+from sklearn_rnn.data.problems import Problems, check_not_masked, reading
 from sklearn_rnn.estimators.labels import check_labels
 
 

@@ -11,18 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.batches.datasets import WindowDataset
 from sklearn_rnn.batches.planning import plan_prediction
+from sklearn_rnn.data.arrays import object_array
+from sklearn_rnn.data.checks import check_names, check_width
+from sklearn_rnn.data.hints import warn_of_float32, warn_of_scale
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.scale import warn_of_scale
-from sklearn_rnn.data.sequences import Sequences, reading, step_positions
+from sklearn_rnn.data.problems import Problems, reading
+from sklearn_rnn.data.sequences import Sequences, step_positions
 from sklearn_rnn.data.series import check_dates, is_one_series, read_series
-from sklearn_rnn.data.validation import (
-    Problems,
-    check_names,
-    check_sample_weight,
-    check_width,
-    object_array,
-    warn_of_float32,
-)
+from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.parameters import FORECAST, are_levels
 from sklearn_rnn.estimators.sampling import Streams, make_key

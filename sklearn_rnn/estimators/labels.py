@@ -6,8 +6,9 @@ import warnings
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
-from sklearn_rnn.data.sequences import is_missing, reading
-from sklearn_rnn.data.validation import bound_weights, check_not_masked
+from sklearn_rnn.data.arrays import is_missing
+from sklearn_rnn.data.problems import check_not_masked, reading
+from sklearn_rnn.data.targets import bound_weights
 
 
 class UnseenLabelsError(ValueError):

@@ -12,19 +12,14 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.batches.packing import Carry, PackedBatch, Packing
 from sklearn_rnn.batches.streams import FileDataset, HeldOutDataset, PartsDataset, StreamDataset
+from sklearn_rnn.data.arrays import as_codes, object_array
+from sklearn_rnn.data.checks import check_unit
+from sklearn_rnn.data.hints import warn_of_padding
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.sequences import Sequences, reading
+from sklearn_rnn.data.problems import Problems, find_caller, has_no_axis, reading
+from sklearn_rnn.data.reading import as_sequences
+from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
-from sklearn_rnn.data.validation import (
-    Problems,
-    as_codes,
-    as_sequences,
-    check_unit,
-    find_caller,
-    has_no_axis,
-    object_array,
-    warn_of_padding,
-)
 from sklearn_rnn.estimators.base import BaseRNN
 from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS, TEXT_SCORING

@@ -6,17 +6,9 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from sklearn_rnn.data.sequences import reading
-from sklearn_rnn.data.validation import (
-    Problems,
-    check_not_masked,
-    check_same_number,
-    check_sample_weight,
-    find_caller,
-    flatten_steps,
-    is_ragged,
-    warn_of_float32,
-)
+from sklearn_rnn.data.hints import warn_of_float32
+from sklearn_rnn.data.problems import Problems, check_not_masked, check_same_number, find_caller, reading
+from sklearn_rnn.data.targets import check_sample_weight, flatten_steps, is_ragged
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
 from sklearn_rnn.estimators.scaling import measure

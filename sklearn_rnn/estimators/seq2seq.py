@@ -10,24 +10,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_rnn.batches.datasets import PairDataset, gather_sources
 from sklearn_rnn.batches.planning import plan_prediction
+from sklearn_rnn.data.arrays import first_of, object_array
+from sklearn_rnn.data.checks import check_unit
+from sklearn_rnn.data.hints import warn_of_float32, warn_of_integers, warn_of_padding, warn_of_scale
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.scale import warn_of_scale
-from sklearn_rnn.data.sequences import Sequences, reading
-from sklearn_rnn.data.validation import (
-    Problems,
-    array_shape,
-    as_sequences,
-    check_same_number,
-    check_sample_weight,
-    check_unit,
-    find_caller,
-    first_of,
-    has_no_axis,
-    object_array,
-    warn_of_float32,
-    warn_of_padding,
-)
-from sklearn_rnn.estimators.base import BaseRNN, code_tokens, warn_of_integers
+from sklearn_rnn.data.problems import Problems, check_same_number, find_caller, has_no_axis, reading
+from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.targets import check_sample_weight
+from sklearn_rnn.estimators.base import BaseRNN, code_tokens
 from sklearn_rnn.estimators.parameters import DECODER
 from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose, make_key
 from sklearn_rnn.estimators.scaling import measure
@@ -841,7 +832,7 @@ class RNNSeq2Seq(BaseRNN):
         self._check_parameters()
         dataset = self._make_dataset(*self._read_pairs(X, y, reset=False))
         answers = [None] * len(dataset)
-        for members in plan_prediction(dataset.written.lengths):
+        for members in plan_prediction(dataset.lengths):
             for first in range(0, len(members), _ROWS):
                 part = members[first : first + _ROWS]
                 with torch.inference_mode(), threads_for(self.module_):

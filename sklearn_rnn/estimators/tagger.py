@@ -4,7 +4,8 @@ import warnings
 
 import numpy as np
 
-from sklearn_rnn.data.validation import check_sample_weight, flatten_steps, is_ragged, warn_of_padding
+from sklearn_rnn.data.hints import warn_of_padding
+from sklearn_rnn.data.targets import check_sample_weight, flatten_steps, is_ragged
 from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
 from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
 from sklearn_rnn.estimators.parameters import STEP_HEAD

@@ -8,7 +8,7 @@ import unicodedata
 
 import numpy as np
 
-from sklearn_rnn.data.validation import as_codes
+from sklearn_rnn.data.arrays import as_codes
 
 MAX_LINES = 100  # each character is a separate object: drawing these takes some seconds
 _RED = np.array([244, 109, 67])  # as background of black letters it has a contrast above 4.5

@@ -7,14 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_rnn.data.sequences import is_missing, reading
-from sklearn_rnn.data.validation import (
-    Problems,
-    check_sample_weight,
-    has_no_axis,
-    is_ragged,
-    masked_lengths,
-)
+from sklearn_rnn.data.arrays import is_missing, masked_lengths
+from sklearn_rnn.data.problems import Problems, has_no_axis, reading
+from sklearn_rnn.data.targets import check_sample_weight, is_ragged
 
 
 class LabelPairs(NamedTuple):

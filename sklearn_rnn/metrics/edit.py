@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sklearn_rnn.data.validation import check_sample_weight
+from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.metrics._ragged import check_any_steps, check_same_number, read_labels
 
 

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from sklearn_rnn.data.validation import find_caller
+from sklearn_rnn.data.problems import find_caller
 from sklearn_rnn.metrics._ragged import (
     check_any_steps,
     check_lengths,

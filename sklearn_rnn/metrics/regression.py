@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 
-from sklearn_rnn.data.sequences import reading
+from sklearn_rnn.data.problems import reading
 from sklearn_rnn.metrics._ragged import pair_numbers, read_weights
 
 

@@ -9,7 +9,7 @@ import sklearn.metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import make_scorer
 
-from sklearn_rnn.data.validation import flatten_steps, is_ragged
+from sklearn_rnn.data.targets import flatten_steps, is_ragged
 from sklearn_rnn.metrics.edit import edit_distance_rate, exact_match_score
 from sklearn_rnn.metrics.likelihood import bits_per_token, perplexity_score
 from sklearn_rnn.metrics.regression import (

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import classification_report, f1_score, precision_score, recall_score
 
-from sklearn_rnn.data.validation import Problems, check_sample_weight
+from sklearn_rnn.data.problems import Problems
+from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.metrics._ragged import (
     are_str,
     check_option,

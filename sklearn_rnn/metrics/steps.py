@@ -9,7 +9,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from sklearn_rnn.data.validation import check_sample_weight
+from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.metrics._ragged import (
     as_list,
     check_option,

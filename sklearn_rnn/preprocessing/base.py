@@ -7,17 +7,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.validation import (
-    array_shape,
-    as_numbers,
-    as_sequences,
-    check_columns,
-    check_names,
-    check_width,
-    warn_of_feature_names,
-    warn_of_numbers_as_text,
-    warn_of_padding,
-)
+from sklearn_rnn.data.arrays import as_numbers
+from sklearn_rnn.data.checks import check_columns, check_names, check_width
+from sklearn_rnn.data.hints import warn_of_feature_names, warn_of_numbers_as_text, warn_of_padding
+from sklearn_rnn.data.reading import array_shape, as_sequences
 from sklearn_rnn.persistence import Versioned
 
 _KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}

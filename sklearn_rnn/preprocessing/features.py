@@ -11,8 +11,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.sequences import reading
-from sklearn_rnn.data.validation import as_sequences
+from sklearn_rnn.data.problems import reading
+from sklearn_rnn.data.reading import as_sequences
 from sklearn_rnn.persistence import Versioned
 
 

@@ -7,9 +7,11 @@ import numpy as np
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.arrays import are_finite, as_numbers, trailing_lengths
 from sklearn_rnn.data.parameters import check_bool, check_count, check_option, check_size
-from sklearn_rnn.data.sequences import Sequences, reading, step_positions, trailing_lengths
-from sklearn_rnn.data.validation import Problems, are_finite, as_numbers, as_sequences
+from sklearn_rnn.data.problems import Problems, reading
+from sklearn_rnn.data.reading import as_sequences
+from sklearn_rnn.data.sequences import Sequences, step_positions
 from sklearn_rnn.preprocessing.base import SequenceTransformer, unchanged_on_error
 from sklearn_rnn.preprocessing.truncator import truncate
 

@@ -11,17 +11,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_rnn.data.sequences import reading
-from sklearn_rnn.data.validation import (
-    array_shape,
-    as_numbers,
-    as_sequences,
-    check_same_number,
-    flatten_steps,
-    is_ragged,
-    object_array,
-    warn_of_float32,
-)
+from sklearn_rnn.data.arrays import as_numbers, object_array
+from sklearn_rnn.data.hints import warn_of_float32
+from sklearn_rnn.data.problems import check_same_number, reading
+from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.targets import flatten_steps, is_ragged
 from sklearn_rnn.preprocessing.base import SequenceTransformer, is_text, nested_shape, unchanged_on_error
 
 _MOST_BYTES = 4 * 2**30  # of a sparse result made dense

@@ -5,9 +5,11 @@ import numbers
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.checks import check_unit
 from sklearn_rnn.data.parameters import check_count, check_option
+from sklearn_rnn.data.problems import Problems
+from sklearn_rnn.data.reading import array_shape, as_sequences
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.validation import Problems, array_shape, as_sequences, check_unit
 from sklearn_rnn.data.vocabulary import as_fixed_width, find_frequent, find_tokens
 from sklearn_rnn.preprocessing.base import SequenceTransformer, is_text, unchanged_on_error
 

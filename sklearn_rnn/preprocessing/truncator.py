@@ -5,8 +5,9 @@ from sklearn.base import OneToOneFeatureMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.parameters import check_count, check_option
-from sklearn_rnn.data.sequences import Sequences, reading, step_positions
-from sklearn_rnn.data.validation import as_sequences
+from sklearn_rnn.data.problems import reading
+from sklearn_rnn.data.reading import as_sequences
+from sklearn_rnn.data.sequences import Sequences, step_positions
 from sklearn_rnn.preprocessing.base import SequenceTransformer, nested_shape, unchanged_on_error
 
 

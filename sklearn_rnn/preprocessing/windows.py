@@ -7,16 +7,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator
 
+from sklearn_rnn.data.hints import warn_of_float32
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.sequences import reading
+from sklearn_rnn.data.problems import Problems, check_not_masked, reading
+from sklearn_rnn.data.reading import as_sequences
 from sklearn_rnn.data.series import check_dates, is_one_series
-from sklearn_rnn.data.validation import (
-    Problems,
-    as_sequences,
-    check_not_masked,
-    flatten_steps,
-    warn_of_float32,
-)
+from sklearn_rnn.data.targets import flatten_steps
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.preprocessing.base import unchanged_on_error
 

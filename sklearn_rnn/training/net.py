@@ -26,7 +26,7 @@ from skorch.callbacks import (
 )
 from torch import nn
 
-from sklearn_rnn.data.validation import find_caller
+from sklearn_rnn.data.problems import find_caller
 from sklearn_rnn.nn.drawing import draws_from_generator
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.kernels.choose import find_training_step, threads_for

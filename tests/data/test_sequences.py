@@ -13,7 +13,8 @@ from sklearn.utils import indexable, resample, shuffle
 
 from sklearn_rnn import Sequences
 from sklearn_rnn.data import as_sequences
-from sklearn_rnn.data.sequences import step_positions, trailing_lengths
+from sklearn_rnn.data.arrays import trailing_lengths
+from sklearn_rnn.data.sequences import step_positions
 
 LENGTHS = [3, 1, 4, 0, 2]
 

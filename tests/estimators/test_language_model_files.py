@@ -144,7 +144,7 @@ def test_whatever_is_a_path_is_a_file(path):
 
 BAD_FILES = {
     "empty": (b"", ValueError, "X is empty; there is nothing to read"),
-    "no text": (b"the c\xff", ValueError, "no text in UTF-8: invalid start byte at byte 5 "),
+    "no text": (b"the c\xff", ValueError, "is not text in UTF-8: invalid start byte at byte 5 "),
     "unknown": (
         TEXT.encode() + b"zz@",
         ValueError,

@@ -12,7 +12,7 @@ from torch import nn
 
 from sklearn_rnn import RNNSeq2Seq, Sequences
 from sklearn_rnn.batches.datasets import PairDataset
-from sklearn_rnn.data.validation import object_array
+from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.metrics import exact_match_score
 from sklearn_rnn.nn import Attention, Cell
 from sklearn_rnn.preprocessing import OneHotSequenceEncoder, TokenEncoder
@@ -197,7 +197,7 @@ def test_gradients_are_those_of_finite_differences(attention, form):
     dataset = model._make_dataset(*model._read_pairs(FORMS[form], TARGETS, reset=False))
     net, network = model.net_, model.module_.train()
     network.has_rare = False
-    order = np.argsort(-dataset.lengths, kind="stable")[:9]
+    order = np.argsort(-dataset.sizes, kind="stable")[:9]
     batch = dataset.gather(order, network.like)
     parameters = list(network.parameters())
     loss = net._loss(batch)["loss"]
@@ -221,7 +221,7 @@ def test_scheduled_sampling_gives_guesses(probability):
     model = make(scheduled_sampling=probability).fit(NUMBERS, TARGETS)
     dataset = model._make_dataset(*model._read_pairs(NUMBERS * 20, TARGETS * 20, reset=False))
     network = model.module_
-    batch = dataset.gather(np.argsort(-dataset.lengths, kind="stable"), network.like)
+    batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
     guesses = torch.from_numpy(np.random.RandomState(0).randint(3, size=len(batch.values)))
     torch.manual_seed(0)
     given = network._give_guesses(batch, nn.functional.one_hot(guesses, 3)).values.tolist()
@@ -565,7 +565,7 @@ def test_attention_weights(attention):
         np.testing.assert_allclose(w.sum(axis=1), 1, atol=1e-6)
         assert (w >= 0).all()
     dataset = model._make_dataset(*model._read_pairs(SOURCES, TARGETS, reset=False))
-    batch = dataset.gather(np.argsort(-dataset.lengths, kind="stable"), model.module_.like)
+    batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), model.module_.like)
     with torch.inference_mode():
         whole = model.module_.look_back(batch)[1]
     lengths = batch.source.packing.length[batch.source_row]
@@ -621,8 +621,8 @@ def test_score_is_the_share_of_exact_matches(unsure):
 def test_pairs_of_one_length_of_target_go_together_by_their_source():
     sources = Sequences.from_lengths(np.zeros(10), [1, 4, 2, 3])
     dataset = PairDataset(sources, Sequences.from_lengths(np.zeros(8), [2, 2, 2, 2]))
-    assert np.argsort(-dataset.lengths).tolist() == [1, 3, 2, 0]
-    assert math.floor(dataset.lengths.max()) == 3 or dataset.lengths.max() < 3
+    assert np.argsort(-dataset.sizes).tolist() == [1, 3, 2, 0]
+    assert math.floor(dataset.sizes.max()) == 3 or dataset.sizes.max() < 3
 
 
 def test_before_tokens_and_before_one_to_many():

@@ -149,7 +149,7 @@ def test_the_gradient_is_that_of_finite_differences():
     dataset = model._make_dataset(*model._read_pairs(sources, targets, reset=False))
     assert dataset.targets.max() > 2  # some can only be copied
     net, network = model.net_, model.module_
-    batch = dataset.gather(np.argsort(-dataset.lengths, kind="stable"), network.like)
+    batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
     parameters = dict(network.named_parameters())
     gradients = torch.autograd.grad(net._loss(batch)["loss"], list(parameters.values()))
     for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):

@@ -117,7 +117,7 @@ def test_scheduled_sampling_gives_numbers_of_its_own():
     model = make(scheduled_sampling=1.0).fit(X, y)
     network = model.module_
     dataset = model._make_dataset(*model._read_pairs(X, y, reset=False))
-    batch = dataset.gather(np.argsort(-dataset.lengths, kind="stable"), network.like)
+    batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
     scores = torch.randn(len(batch.values), 4)
     given, packing = network._give_guesses(batch, scores).values, batch.packing
     for place, (step, row) in enumerate(zip(packing.step_of, packing.row_of, strict=True)):

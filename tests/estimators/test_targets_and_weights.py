@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sklearn_rnn import RNNClassifier, RNNForecaster, RNNRegressor, RNNSeq2Seq, RNNTagger
-from sklearn_rnn.data.validation import object_array
+from sklearn_rnn.data.arrays import object_array
 
 FAST = {"hidden_size": 4, "max_iter": 1, "random_state": 0}
 X = [np.linspace(0, k, 3)[:, np.newaxis] for k in range(6)]

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from sklearn_rnn.data.validation import object_array
+from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.metrics import edit_distance_rate, exact_match_score
 
 

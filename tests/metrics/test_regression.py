@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics
 
 from sklearn_rnn import Sequences
-from sklearn_rnn.data.validation import object_array
+from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.metrics import (
     step_mean_absolute_error,
     step_mean_squared_error,

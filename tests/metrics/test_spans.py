@@ -7,7 +7,7 @@ import pytest
 import sklearn.metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_rnn.data.validation import object_array
+from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.metrics import (
     find_spans,
     span_classification_report,

@@ -7,7 +7,7 @@ import sklearn.metrics
 from sklearn.exceptions import UndefinedMetricWarning
 
 from sklearn_rnn import Sequences
-from sklearn_rnn.data.validation import object_array
+from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.metrics import (
     sequence_accuracy_score,
     step_accuracy_score,

@@ -14,7 +14,9 @@ from scipy import sparse
 
 from sklearn_rnn import RNNTagger, Sequences
 from sklearn_rnn.data import as_sequences, flatten_steps, is_ragged
-from sklearn_rnn.data.validation import are_finite, check_same_number, check_sample_weight, object_array
+from sklearn_rnn.data.arrays import are_finite, object_array
+from sklearn_rnn.data.problems import check_same_number
+from sklearn_rnn.data.targets import check_sample_weight
 
 NAN = float("nan")
 
