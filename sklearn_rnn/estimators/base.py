@@ -2,9 +2,9 @@
 
 import copy
 import sys
-import warnings
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -13,26 +13,15 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.batches.datasets import SequenceDataset
-from sklearn_rnn.data.arrays import is_missing, object_array
-from sklearn_rnn.data.checks import check_columns, check_names, check_unit, check_width
-from sklearn_rnn.data.hints import (
-    warn_of_feature_names,
-    warn_of_integers,
-    warn_of_numbers_as_text,
-    warn_of_padding,
-    warn_of_padding_before,
-    warn_of_scale,
-)
-from sklearn_rnn.data.problems import Problems, check_same_number, find_caller, reading
+from sklearn_rnn.data.arrays import is_missing
+from sklearn_rnn.data.problems import Problems, check_same_number, reading
 from sklearn_rnn.data.random_state import check_random_state
-from sklearn_rnn.data.reading import array_shape, as_sequences
-from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.targets import check_sample_weight
-from sklearn_rnn.estimators.labels import UnseenLabelsError
-from sklearn_rnn.estimators.parameters import RULES, check_classes
-from sklearn_rnn.estimators.scoring import Given, apply_scorer
+from sklearn_rnn.encoding.inputs import restore
+from sklearn_rnn.encoding.labels import UnseenLabelsError
+from sklearn_rnn.estimators.parameters import FIXED, RULES, check_classes
+from sklearn_rnn.estimators.scoring import apply_scorer
 from sklearn_rnn.nn.drawing import FirstWeights, is_own_class
-from sklearn_rnn.nn.inference import answer, hidden_states
+from sklearn_rnn.nn.inference import hidden_states
 from sklearn_rnn.nn.kernels.threads import fair_threads
 from sklearn_rnn.nn.kernels.torch_threads import compute_on
 from sklearn_rnn.nn.network import RecurrentNetwork
@@ -51,21 +40,6 @@ from sklearn_rnn.training import (
     resolve_dtype,
 )
 
-_KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
-# Parameters that shape the network: a fit that continues with a network cannot change them.
-_ARCHITECTURE = (
-    "cell",
-    "hidden_size",
-    "num_layers",
-    "bidirectional",
-    "nonlinearity",
-    "dropout",
-    "embedding_size",
-    "bptt_steps",
-)
-# Parameters of the optimizer and the device, which such a fit cannot change either.
-_FIXED = ("optimizer", "weight_decay", "dtype", "device")
-
 # Parameters that may change when training resumes from a checkpoint; seed and device are compared separately.
 _FREE = frozenset(["max_iter", "warm_start", "random_state", "device", "verbose", "checkpoint"])
 
@@ -79,16 +53,45 @@ _RECORDED = frozenset(
 )
 
 
-class BaseRNN(Versioned, BaseEstimator):
-    """Base class of the estimators with the template of `fit`; a subclass codes targets and chooses a head.
+class TrainingData(NamedTuple):
+    """What an estimator trains on.
 
-    A subclass defines `_flatten_target`, `_code_target`, `_describe_head` and its predict methods.
+    Attributes
+    ----------
+    dataset : SequenceDataset or the like
+        The training data.
+    held_out : SequenceDataset or the like, optional
+        Validation data.
+    groups : ndarray, optional
+        Groups of sequences, which a split into parts keeps together.
+    given : Given, optional
+        The data that a scorer gets in validation, in a form that users pass.
+    everything : SequenceDataset or the like, optional
+        What to train on in the end, if `held_out` is a part of it that `dataset` lacks.
+    """
+
+    dataset: object
+    held_out: object = None
+    groups: object = None
+    given: object = None
+    everything: object = None
+
+
+class BaseRNN(Versioned, BaseEstimator):
+    """Base class of the estimators: the template of `fit`, training, and persistence.
+
+    An estimator is made of encoders, which learn the form of X and y, and of a network. A subclass defines
+
+    - `_encode_training`: read and encode the training data, and return `TrainingData`;
+    - `_describe_network`: return the arguments of the network's class;
+    - `_read_inputs` and `_restore`, which `hidden_states` needs; and its predict methods.
     """
 
     _extra_rules = {}
+    _free = frozenset()  # parameters that may change here once training began, but not elsewhere
     _progress = Progress
     _network_class = RecurrentNetwork
-    _embeds_x_alone = True  # and not targets as well
+    _embeds_inputs_alone = True  # and not targets as well
     _trains_on_all = True  # in the end, for the number of epochs that was best in validation
 
     def _store(self, parameters):
@@ -96,89 +99,6 @@ class BaseRNN(Versioned, BaseEstimator):
         for name, value in parameters.items():
             if name not in ("self", "__class__"):
                 setattr(self, name, value)
-
-    # Reading X
-
-    def _read(self, X, *, reset):
-        """Convert X to `Sequences`; store its width if `reset`, else check it."""
-        sequences = as_sequences(X, padding_value=self.padding_value, dtype=np.float32)
-        if reset and self.padding_value is not None:
-            warn_of_padding_before(sequences, self.padding_value)
-        is_padded = reset and warn_of_padding(sequences, padding_value=self.padding_value)
-        is_table = _is_table(X, sequences)
-        if is_table and (reset or self._was_table):
-            check_columns(X, self, reset=reset)
-        elif reset or not self._was_table:  # the names of a table are those of steps
-            check_names(sequences, self, reset=reset)
-        kind = _KINDS[sequences.values.dtype.kind]
-        if reset:
-            self._kind = kind
-            self._was_table = is_table or _is_nested_table(X, sequences)
-            if not is_table:
-                self.n_features_in_ = len(X[0]) if self._was_table else sequences.n_features or 1
-            if not sequences.is_tokens and self._embeds_x_alone and self.embedding_size is not None:
-                warnings.warn(
-                    f"embedding_size={self.embedding_size!r} has no effect, since X is read as numbers. If "
-                    "they are codes of tokens, pass a list of one-dimensional arrays of integers: "
-                    "X = [np.array(x, dtype=int) for x in X].",
-                    stacklevel=find_caller(),
-                )
-            elif not sequences.is_tokens and not is_padded:
-                warn_of_scale(
-                    sequences.values,
-                    X,
-                    self._advise_to_scale(sequences),
-                    names=sequences.feature_names,
-                    padding_value=self.padding_value,
-                )
-            return sequences
-        if kind != self._kind:
-            if (kind, self._kind) == ("integer tokens", "numbers"):
-                sequences = sequences.with_values(sequences.values.astype(np.float32)[:, np.newaxis])
-            else:
-                raise TypeError(
-                    f"X holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
-                    "pass the same form."
-                )
-        if kind == "text tokens":
-            check_unit(X, sequences, self.vocabulary_, self)
-        width = 1 if self._was_table or self._kind != "numbers" else self.n_features_in_
-        if not sequences.is_tokens:
-            check_width(sequences, width, self)
-        return sequences
-
-    def _advise_to_scale(self, sequences):
-        """Return how to scale the numbers, or how to convert them to codes if they may be codes of tokens."""
-        values, padding = sequences.values, self.padding_value
-        code = f"make_pipeline(StepTransformer(StandardScaler()), {type(self).__name__}())"
-        cut = "Scale them: "
-        if padding is not None:
-            cut = f"Cut the padding off, X = Sequences.from_padded(X, padding_value={padding!r}), and scale: "
-        advice = f"{cut}{code}, with StepTransformer from sklearn_rnn.preprocessing."
-        if values.shape[1] == 1 and (values >= 0).all() and (values % 1 == 0).all():
-            part = "" if padding is None else f"[np.ravel(x) != {padding!r}]"
-            codes = f"X = [np.ravel(x){part}.astype(int) for x in X]"
-            advice += f" If they are codes of tokens, such as words, make them integers: {codes}."
-        return advice
-
-    def _learn_vocabulary(self, sequences, X):
-        """Learn the vocabulary; return which of its tokens occur only once."""
-        self.__dict__.pop("vocabulary_", None)
-        if not sequences.is_tokens:
-            return None
-        self.vocabulary_, codes = np.unique(sequences.values, return_inverse=True)
-        warn_of_integers(X, sequences)
-        return np.concatenate([[False], np.bincount(codes) == 1])
-
-    @property
-    def _n_codes(self):
-        return len(self.vocabulary_) + 1
-
-    def _encode(self, sequences):
-        """Return the codes of tokens; 0 is the code of tokens that are not in the vocabulary."""
-        if not sequences.is_tokens:
-            return sequences
-        return sequences.with_values(code_tokens(sequences.values, self.vocabulary_))
 
     # Training
 
@@ -256,107 +176,72 @@ class BaseRNN(Versioned, BaseEstimator):
         for name, value in self.get_params(deep=False).items():
             if name in rules:  # a subclass may have more parameters
                 rules[name].check(name, value)
+        min_frequency = getattr(self, "min_frequency", 1)
+        if min_frequency != 1 and self.vocabulary is not None:
+            raise ValueError(
+                f"vocabulary sets which tokens are known, and min_frequency={min_frequency!r} has no effect; "
+                "leave one of them out."
+            )
+        if min_frequency != 1 and self.handle_unknown == "error":
+            raise ValueError(
+                f"min_frequency={min_frequency!r} makes rare tokens of training unknown, which "
+                "handle_unknown='error' refuses; set handle_unknown='unknown'."
+            )
 
     @fair_threads(lends=True)
-    def _fit(self, X, y, sample_weight, validation=(None,) * 3, *, goes_on, epochs, classes=None):
-        """Check everything, then train; on an error the estimator is unchanged."""
+    def _fit(self, *given, goes_on, epochs, checkpoint=None, save=None, **options):
+        """Check everything, then train; on an error the estimator is unchanged.
+
+        Parameters
+        ----------
+        *given
+            Arguments of `_encode_training`.
+        goes_on : bool
+            Whether to train further, if there is a network already.
+        epochs : int
+            Number of epochs.
+        checkpoint, save
+            See `_train`.
+        **options
+            More arguments of `_encode_training`.
+        """
         self._check_parameters()
         goes_on = goes_on and hasattr(self, "module_")
         with self._unchanged_on_error(goes_on):
+            self._begin(goes_on)
             device = resolve_device(self.device)
-            sequences = self._read(X, reset=not goes_on)
-            if not goes_on:
-                warn_of_numbers_as_text(X, sequences)
-                if _is_table(X, sequences):
-                    warn_of_feature_names(X)
-            targets, per_step = self._flatten_target(y, X, sequences)
-            if goes_on and per_step != self._per_step:
-                raise ValueError("y must hold one target a step, or one a sequence, as in the first fit.")
-            self._per_step = per_step
-            weights = check_sample_weight(sample_weight, sequences.lengths, per_step=per_step)
-            *validation, groups = validation
-            groups = _check_groups(groups, validation, sequences)
-            rows = np.arange(len(sequences))
-            sequences, targets, weights, rows = _drop_weightless(sequences, targets, weights, rows, per_step)
-            as_read, kept = (sequences, targets, weights), np.arange(len(rows))
-            codes = self._code_target(targets, weights, reset=not goes_on, classes=classes)
-            weights = self._weigh_classes(codes, weights, sequences.lengths)
-            sequences, codes, weights, kept = _drop_weightless(sequences, codes, weights, kept, per_step)
-            groups = None if groups is None else groups[rows[kept]]
-            if weights is not None:
-                weights = weights / weights.mean()  # only their ratios count
-            rare = None if goes_on else self._learn_vocabulary(sequences, X)
-            sequences = self._encode(sequences)
-            held_out = self._read_validation(*validation)
-            self._prepare(device, rare, goes_on)
-            dataset = SequenceDataset(sequences, codes, weights, per_step=per_step)
-            given = None
-            if self.scoring != "loss":
-                given = self._as_given(*as_read, kept) if held_out is None else self._read_given(*validation)
-            self._train(dataset, held_out, groups, epochs, given=given)
+            data = self._encode_training(*given, **options, reset=not goes_on, epochs=epochs)
+            self._prepare(device, goes_on)
+            self._train(*data, epochs, checkpoint=checkpoint, save=save)
         return self
 
-    def _read_validation(self, X, y):
-        """Read the validation data in the same way as the training data."""
-        if X is None and y is None:
-            return None
-        if X is None or y is None:
-            raise ValueError("X_val and y_val belong together, but only one of them is passed.")
-        try:
-            dataset = self._read_held_out(X, y)
-        except UnseenLabelsError as error:
-            raise ValueError(
-                f"y_val holds labels that y lacks: {error.unseen}. Leave their sequences out of X_val and "
-                "y_val, or have such labels in y, too."
-            ) from None  # its advice is for y
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"For X_val and y_val: {error}") from error
-        if len(dataset.targets) < 2:
-            raise ValueError("X_val and y_val hold a single target; scoring requires at least 2.")
-        return dataset
+    def _begin(self, goes_on):
+        """Store the parameters that cannot change once training began, or check that they have not."""
+        now = {name: _freeze(value) for name, value in self.get_params(deep=False).items() if name in FIXED}
+        if hasattr(now.get("vocabulary"), "__iter__"):  # in any order
+            now["vocabulary"] = tuple(sorted(now["vocabulary"], key=str))
+        if not goes_on:
+            self._begun = now
+        for name, value in now.items():
+            if name in self._free or (name == "vocabulary" and value is None):  # the same as before
+                continue
+            if not _are_same(value, self._begun[name]):
+                raise ValueError(
+                    f"{name} was {self._begun[name]!r:.200} when training began and is now {value!r:.200}; "
+                    "training can only go on with the same."
+                )
 
-    def _as_given(self, sequences, targets, weights=None, rows=None):
-        """Return data in the form that scorers take, without padding."""
-        if self._per_step:
-            targets, weights = (
-                None if a is None else object_array(np.split(a, sequences.offsets[1:-1]))
-                for a in (targets, weights)
-            )
-        return Given(sequences, targets, weights, rows)
-
-    def _read_given(self, X, y):
-        sequences = self._read(X, reset=False)
-        return self._as_given(sequences, self._flatten_target(y, X, sequences)[0])
-
-    def _read_held_out(self, X, y):
-        sequences = self._read(X, reset=False)
-        targets, per_step = self._flatten_target(y, X, sequences)
-        if per_step != self._per_step:
-            raise ValueError("y must hold one target a step, or one a sequence, as y in training.")
-        codes = self._code_target(targets, None, reset=False, classes=None)
-        return SequenceDataset(self._encode(sequences), codes, per_step=per_step)
-
-    def _weigh_classes(self, codes, weights, lengths):
-        return weights
-
-    def _prepare(self, device, rare, goes_on):
-        """Make a network and its skorch net, or check that the existing ones can be trained further."""
-        architecture = self._describe_architecture()
-        setup = {name: getattr(self, name) for name in (*_FIXED, "learning_rate", "clip_norm")}
+    def _prepare(self, device, goes_on):
+        """Make a network and its skorch net, or prepare the existing ones to be trained further."""
+        self._setup = {
+            name: getattr(self, name)
+            for name in ("optimizer", "weight_decay", "dtype", "learning_rate", "clip_norm")
+        }
         if goes_on:
-            begun = self._network | self._setup
-            for name, value in (architecture | {name: setup[name] for name in _FIXED}).items():
-                if not _are_same(value, begun[name]):
-                    raise ValueError(
-                        f"{name} was {begun[name]!r} when training began and is now {value!r}; "
-                        "training can only go on with the same."
-                    )
-            self._setup = setup
             self.net_.clip_norm = self.clip_norm
             self.net_.resume(self.learning_rate)
             return
-        self._network = architecture | self._describe_input(rare)
-        self._setup = setup
+        self._network = self._describe_network()
         # Without a seed: fresh entropy, so that NumPy's global state stays as it is.
         rng = np.random.RandomState() if self.random_state is None else check_random_state(self.random_state)
         self._seed = int(rng.randint(np.iinfo(np.int32).max))
@@ -364,17 +249,6 @@ class BaseRNN(Versioned, BaseEstimator):
         self.n_iter_ = 0
         self.__dict__.pop("best_epoch_", None)
         self.loss_curve_, self.history_ = [], []
-
-    def _describe_input(self, rare):
-        is_tokens = self._kind != "numbers"
-        input_size = self._n_codes if is_tokens else 1 if self._was_table else self.n_features_in_
-        return {"input_size": input_size, "is_tokens": is_tokens, "rare": rare}
-
-    def _describe_architecture(self):
-        architecture = {name: getattr(self, name) for name in _ARCHITECTURE}
-        architecture["pooling"] = None if self._per_step else self.pooling
-        architecture["head"], architecture["n_outputs"] = self._describe_head()
-        return architecture
 
     def _make_net(self, device, stream, weights=None):
         """Make a network, new or with weights from a state, and the skorch net that trains it."""
@@ -417,25 +291,17 @@ class BaseRNN(Versioned, BaseEstimator):
             sizes = ", ".join(f"{name}={size}" for name, size in sizes.items() if size is not None)
             raise ValueError(f"A network of {sizes} cannot be made: {error}") from error
 
-    def _train(
-        self, dataset, validation, groups, epochs, checkpoint=None, given=None, everything=None, save=None
-    ):
+    def _train(self, dataset, validation, groups, given, everything, epochs, checkpoint=None, save=None):
         """Train the network; with early stopping, first find the number of epochs.
 
         Parameters
         ----------
-        dataset, validation : SequenceDataset or the like
-            Training data, and validation data or None; see also `everything`.
-        groups : ndarray or None
-            Groups by which a part of `dataset` is set aside.
+        dataset, validation, groups, given, everything
+            See `TrainingData`.
         epochs : int
             Number of epochs.
         checkpoint : path, optional
             File from which training resumes.
-        given : Given, optional
-            Sequences and targets in a form that scorers take.
-        everything : SequenceDataset or the like, optional
-            What to train on in the end, if `validation` is a part of it that `dataset` lacks.
         save : callable, optional
             Called at the end, before the checkpoint is removed.
         """
@@ -581,27 +447,19 @@ class BaseRNN(Versioned, BaseEstimator):
 
     # Prediction
 
-    @fair_threads()
-    def _answer(self, X, method):
-        """Return the predictions of the head for X in the user's order, and the sequences as read."""
-        if not hasattr(self, "module_"):  # scikit-learn's check alone takes longer than a short prediction
-            check_is_fitted(self, "module_")
-        sequences = self._read_inputs(X)
-        return answer(self.module_, SequenceDataset(sequences, per_step=self._per_step), method), sequences
+    def _restore(self, flat, sequences, X):
+        """Bring answers for all steps into the form of X."""
+        return restore(flat, sequences, X, self.padding_value)
 
-    def _code_condition(self, condition, n_sequences):
-        """Convert a condition to the form that the network takes."""
-        return None
-
-    def _read_inputs(self, X):
-        """Convert X to the form that the network reads."""
-        return self._encode(self._read(X, reset=False))
-
-    def _cut(self, flat, sequences, X):
-        """Split predictions of all steps into one array per sequence; return one array if X was one."""
-        if array_shape(X) is not None and self.padding_value is None:
-            return flat.reshape(len(sequences), -1, *flat.shape[1:])
-        return object_array(np.split(flat, sequences.offsets[1:-1]))
+    def _learnt(self, encoder, name):
+        """Return what an encoder has learnt; raise an AttributeError if there is no such thing."""
+        value = getattr(vars(self).get(encoder), name, None)
+        if value is None:
+            raise AttributeError(
+                f"This {type(self).__name__} has not learnt any {name}: it is not fitted, or on another form "
+                "of data."
+            )
+        return value
 
     @fair_threads()
     def hidden_states(self, X, *, per_step=None):
@@ -645,16 +503,15 @@ class BaseRNN(Versioned, BaseEstimator):
         """
         return self._hidden_states(X, per_step)
 
-    def _hidden_states(self, X, per_step, condition=None):
+    def _hidden_states(self, X, per_step, encode_condition=lambda n_sequences: None):
         check_is_fitted(self, "module_")
         if not (per_step is None or isinstance(per_step, (bool, np.bool_))):
             raise TypeError(f"per_step must be True, False or None, but it is {per_step!r}.")
         per_step = self._per_step if per_step is None else per_step
         sequences = self._read_inputs(X)
-        coded = self._code_condition(condition, len(sequences))
-        dataset = SequenceDataset(sequences, per_step=per_step, condition=coded)
+        dataset = SequenceDataset(sequences, per_step=per_step, condition=encode_condition(len(sequences)))
         states = hidden_states(self.module_, dataset)
-        return self._cut(states, sequences, X) if per_step else states
+        return self._restore(states, sequences, X) if per_step else states
 
     # Persistence
 
@@ -702,36 +559,13 @@ class BaseRNN(Versioned, BaseEstimator):
         return tags
 
 
-def code_tokens(tokens, vocabulary):
-    """Return the position of each token in a sorted vocabulary, counted from 1; 0 if it is not in it."""
-    codes = np.searchsorted(vocabulary, tokens)
-    codes[codes == len(vocabulary)] = 0
-    return np.where(vocabulary[codes] == tokens, codes + 1, 0)
-
-
-def _is_table(X, sequences):
-    """Return whether X is a 2-D array of numbers or a DataFrame, whose columns scikit-learn counts."""
-    shape = array_shape(X)
-    return shape is not None and len(shape) == 2 and not sequences.is_tokens
-
-
-def _is_nested_table(X, sequences):
-    """Return whether X is a list of equally long lists of floats, which scikit-learn reads as a 2-D array."""
-    if not isinstance(X, list) or not isinstance(X[0], list) or np.ndim(X[0]) != 1:
-        return False
-    return sequences.n_features == 1 and len(np.unique(sequences.lengths)) == 1
-
-
-def count_padded_steps(X, padding_value):
-    """Return the number of steps with padding, of one array or of each sequence; None without padding."""
-    shape = getattr(X, "shape", ())
-    if len(shape) > 1:
-        return shape[1]
-    if padding_value is None or isinstance(X, Sequences):
-        return None
-    is_iterable = hasattr(X, "__iter__") or hasattr(X, "__getitem__")
-    X = X if is_iterable and not isinstance(X, memoryview) else np.asarray(X)
-    return np.array([len(x) for x in X])
+def _freeze(value):
+    """Return a parameter such that it can be compared later: a copy of what may change, as a tuple."""
+    if isinstance(value, (set, frozenset)):
+        return tuple(sorted(value, key=str))
+    if isinstance(value, (list, np.ndarray)):
+        return tuple(value.tolist() if isinstance(value, np.ndarray) else value)
+    return value
 
 
 def _are_same(a, b):
@@ -741,7 +575,27 @@ def _are_same(a, b):
     return a == b
 
 
-def _check_groups(groups, validation, sequences):
+def read_validation(X, y, read):
+    """Read validation data with a function that reads them as the training data; None if there are none."""
+    if X is None and y is None:
+        return None
+    if X is None or y is None:
+        raise ValueError("X_val and y_val belong together, but only one of them is passed.")
+    try:
+        dataset = read(X, y)
+    except UnseenLabelsError as error:
+        raise ValueError(
+            f"y_val holds labels that y lacks: {error.unseen}. Leave their sequences out of X_val and "
+            "y_val, or have such labels in y, too."
+        ) from None  # its advice is for y
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"For X_val and y_val: {error}") from error
+    if len(dataset.targets) < 2:
+        raise ValueError("X_val and y_val hold a single target; scoring requires at least 2.")
+    return dataset
+
+
+def check_groups(groups, validation, sequences):
     """Check the groups of the sequences."""
     if groups is None:
         return None
@@ -776,15 +630,3 @@ def _choose_groups(groups, fraction, rng):
             "groups, X_val and y_val, or set early_stopping=False."
         )
     return held[codes]
-
-
-def _drop_weightless(sequences, targets, weights, index, per_step):
-    """Drop sequences of zero weight, as if they had not been passed; `index` holds the indices of all."""
-    if weights is None:
-        return sequences, targets, weights, index
-    heaviest = np.maximum.reduceat(weights, sequences.offsets[:-1]) if per_step else weights
-    keep = heaviest > 0
-    if keep.all():
-        return sequences, targets, weights, index
-    rows = np.repeat(keep, sequences.lengths) if per_step else keep
-    return sequences[keep], targets[rows], weights[rows], index[keep]

@@ -272,3 +272,15 @@ FORECAST = {
     "context_length": _whole(1),
     "scaling": Optional(_one_of(("series", "global"))),
 }
+
+# Parameters that cannot change once training began: they shape the data, the network or the optimizer.
+FIXED = frozenset(
+    [
+        *("cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "dropout", "embedding_size"),
+        *("pooling", "head", "bptt_steps", "tie_weights", "label_smoothing", "condition_as"),
+        *("decoder_cell", "decoder_hidden_size", "decoder_num_layers", "attention", "copy"),
+        *("scheduled_sampling", "vocabulary", "handle_unknown"),
+        *FORECAST,
+        *("optimizer", "weight_decay", "dtype", "device"),
+    ]
+)

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.data.parameters import check_bool, check_option
 from sklearn_rnn.data.problems import reading
 from sklearn_rnn.data.reading import array_shape, as_sequences
-from sklearn_rnn.data.vocabulary import find_tokens
+from sklearn_rnn.encoding.vocabulary import find_tokens
 from sklearn_rnn.preprocessing.base import nested_shape, unchanged_on_error
 from sklearn_rnn.preprocessing.tokens import TokenTransformer
 

@@ -10,7 +10,7 @@ from sklearn_rnn.data.parameters import check_count, check_option
 from sklearn_rnn.data.problems import Problems
 from sklearn_rnn.data.reading import array_shape, as_sequences
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.data.vocabulary import as_fixed_width, find_frequent, find_tokens
+from sklearn_rnn.encoding.vocabulary import as_fixed_width, find_frequent, find_tokens
 from sklearn_rnn.preprocessing.base import SequenceTransformer, is_text, unchanged_on_error
 
 _MOST_WHOLE = 2**24  # up to here float32 holds every whole number

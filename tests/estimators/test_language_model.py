@@ -130,14 +130,14 @@ def test_a_stream_is_read_once_and_in_order(n_lanes, chunk):
 
 def test_every_step_of_a_stream_is_predicted_from_the_one_before():
     model = make(bptt_steps=5).fit("abcab")
-    dataset = model._make_dataset(model._read_text("abcab", reset=False)[0])
+    dataset = model._make_dataset(model._read_text("abcab")[0])
     assert dataset.sequences.values.tolist() == [0, 1, 2, 3, 1]  # 0 begins it; tokens count from 1
     assert dataset.targets.tolist() == [0, 1, 2, 0, 1]
 
 
 def test_texts_begin_and_end():
     model = make().fit(["ab", "c"])
-    dataset = model._make_dataset(model._read_text(["ab", "c"], reset=False)[0])
+    dataset = model._make_dataset(model._read_text(["ab", "c"])[0])
     assert [x.tolist() for x in dataset.sequences] == [[0, 1, 2], [0, 3]]
     assert dataset.targets.tolist() == [0, 1, 3, 2, 3]  # 3 ends them
 
@@ -1058,7 +1058,9 @@ def test_whether_there_is_an_unknown_symbol_stays(before):
     model = RNNLanguageModel(hidden_size=4, bptt_steps=5, max_iter=1, warm_start=True, handle_unknown=before)
     model.fit("abcab")
     now = {"error": "unknown", "unknown": "error"}[before]
-    with pytest.raises(ValueError, match=f"handle_unknown='{now}' is not what training began with"):
+    with pytest.raises(
+        ValueError, match=f"handle_unknown was '{before}' when training began and is now '{now}'"
+    ):
         model.set_params(handle_unknown=now).fit("abcab")
 
 

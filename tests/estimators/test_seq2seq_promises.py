@@ -226,7 +226,7 @@ def test_early_stopping(kind, scoring, impatient):
 def test_what_is_set_aside_is_not_trained_on():
     X = np.arange(40.0).reshape(20, 2)
     model = make(early_stopping=True, validation_fraction=0.25).fit(X, ["ab"] * 20)
-    dataset = model._make_dataset(*model._read_pairs(X, ["ab"] * 20, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(X, ["ab"] * 20, reset=False))
     kept, held, rows = model._split(dataset, None)
     assert (len(kept), len(held)) == (15, 5)
     np.testing.assert_array_equal(held.sources, X[rows])
