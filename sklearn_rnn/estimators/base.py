@@ -17,8 +17,8 @@ from sklearn_rnn.estimators.parameters import FIXED, RULES, check_classes
 from sklearn_rnn.estimators.scoring import apply_scorer
 from sklearn_rnn.nn.drawing import FirstWeights, is_own_class
 from sklearn_rnn.nn.inference import hidden_states
-from sklearn_rnn.nn.kernels.native.library import fair_threads
-from sklearn_rnn.nn.kernels.native.torch_threads import compute_on
+from sklearn_rnn.nn.kernels.threads import fair_threads
+from sklearn_rnn.nn.kernels.torch_threads import compute_on
 from sklearn_rnn.nn.network import RecurrentNetwork
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.training import (

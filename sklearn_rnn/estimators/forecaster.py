@@ -22,8 +22,8 @@ from sklearn_rnn.estimators.base import BaseRNN, TrainingData
 from sklearn_rnn.estimators.parameters import FORECAST, are_levels
 from sklearn_rnn.estimators.sampling import Streams, make_key
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
-from sklearn_rnn.nn.kernels.native.library import fair_threads
-from sklearn_rnn.nn.recurrence import threads_for
+from sklearn_rnn.nn.kernels.choose import threads_for
+from sklearn_rnn.nn.kernels.threads import fair_threads
 from sklearn_rnn.nn.roll_out import roll_out
 
 _OVERLAP = 8  # largest number of training windows that contain a step

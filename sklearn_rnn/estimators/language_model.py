@@ -28,9 +28,10 @@ from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stream_log_probabilities
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.choose import threads_for
 from sklearn_rnn.nn.kernels.rows import Linear, linear
-from sklearn_rnn.nn.recurrence import Stepper, threads_for
+from sklearn_rnn.nn.kernels.threads import fair_threads
+from sklearn_rnn.nn.recurrence import StepRunner
 from sklearn_rnn.training import TokenProgress
 
 # Functions of the mean loss of a token for `scoring`; smaller is better.
@@ -1017,7 +1018,7 @@ class RNNLanguageModel(BaseRNN):
         if condition is not None:
             condition = torch.from_numpy(condition).to(like.device, like.dtype)
         logs, state = self._read_starts(starts, condition)
-        step, read_out = Stepper(network.recurrence), _make_read_out(network.head)
+        step, read_out = StepRunner(network.recurrence), _make_read_out(network.head)
         rows, alive = np.arange(len(starts)), np.ones(len(starts), dtype=bool)
         end = None if vocabulary.end_id is None else to_outputs(vocabulary.end_id)
         can_end = not self.input_encoder_.is_stream or stop_code is not None

@@ -7,7 +7,7 @@ from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.numbers import NumberEncoder
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
 from sklearn_rnn.estimators.supervised import SupervisedRNN
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.threads import fair_threads
 
 
 class RNNRegressor(RegressorMixin, SupervisedRNN):

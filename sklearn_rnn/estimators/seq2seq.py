@@ -22,9 +22,9 @@ from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
 from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.choose import threads_for
 from sklearn_rnn.nn.kernels.rows import log_softmax, softmax
-from sklearn_rnn.nn.recurrence import threads_for
+from sklearn_rnn.nn.kernels.threads import fair_threads
 from sklearn_rnn.training import Progress, TokenProgress
 
 _ROWS = 512  # sources, or hypotheses of the beam search, that are decoded at once

@@ -11,7 +11,7 @@ from sklearn_rnn.encoding.inputs import InputEncoder
 from sklearn_rnn.estimators.base import BaseRNN, TrainingData, read_validation
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.nn.inference import answer
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.threads import fair_threads
 from sklearn_rnn.training import check_groups
 
 # Parameters of the estimator that are those of its network.

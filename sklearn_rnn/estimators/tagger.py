@@ -7,7 +7,7 @@ from sklearn_rnn.encoding.labels import StepLabelEncoder, balance
 from sklearn_rnn.estimators.parameters import STEP_HEAD
 from sklearn_rnn.estimators.supervised import SupervisedRNN
 from sklearn_rnn.nn.heads import HEADS
-from sklearn_rnn.nn.kernels.native.library import fair_threads
+from sklearn_rnn.nn.kernels.threads import fair_threads
 
 
 class RNNTagger(SupervisedRNN):

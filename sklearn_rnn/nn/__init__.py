@@ -25,7 +25,7 @@ from sklearn_rnn.nn.heads import StoppingHead as StoppingHead
 from sklearn_rnn.nn.kernels.native.library import use_native as use_native
 from sklearn_rnn.nn.network import RecurrentNetwork as RecurrentNetwork
 from sklearn_rnn.nn.recurrence import Recurrence as Recurrence
-from sklearn_rnn.nn.recurrence import Stepper as Stepper
+from sklearn_rnn.nn.recurrence import StepRunner as StepRunner
 
 __all__ = [
     "ATTENTIONS",
@@ -51,6 +51,6 @@ __all__ = [
     "RecurrentNetwork",
     "SigmoidHead",
     "SoftmaxHead",
-    "Stepper",
+    "StepRunner",
     "use_native",
 ]

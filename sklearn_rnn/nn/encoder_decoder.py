@@ -10,7 +10,7 @@ from sklearn_rnn.nn.kernels.rows import log_softmax
 from sklearn_rnn.nn.network import Network, RecurrentLayers
 from sklearn_rnn.nn.pointer import Pointer
 from sklearn_rnn.nn.pooling import LastPooling
-from sklearn_rnn.nn.recurrence import Stepper
+from sklearn_rnn.nn.recurrence import StepRunner
 
 
 class EncoderDecoder(Network):
@@ -341,7 +341,7 @@ class DecoderLoop:
         start = torch.as_tensor(start, device=memory.summary.device)
         self._start = start.to(memory.summary.dtype) if start.is_floating_point() else start
         decoder = network.decoder
-        self._step = Stepper(decoder.recurrence)
+        self._step = StepRunner(decoder.recurrence)
         self._state = None
         if decoder.initial_state is not None:
             self._state = decoder.initial_state(memory.summary, decoder.recurrence.cells)

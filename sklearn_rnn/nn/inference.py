@@ -8,9 +8,9 @@ import torch
 
 from sklearn_rnn.batches.packing import Carry, PackedBatch, Packing
 from sklearn_rnn.batches.planning import plan_prediction
+from sklearn_rnn.nn.kernels.choose import threads_for
 from sklearn_rnn.nn.kernels.rows import exp_of_negative
 from sklearn_rnn.nn.pooling import AttentionPooling, LastPooling, MaxPooling
-from sklearn_rnn.nn.recurrence import threads_for
 
 _CHUNK = 16384  # steps up to which one sequence is read at once; a longer one in parts of a quarter
 _LEAST_STEPS = 1000  # with fewer, threads are left as they are: a short prediction should not wait

@@ -61,6 +61,11 @@ class TokenInput(nn.Module):
 class Network(nn.Module):
     """What training and files need of a network; a subclass ends its ``__init__`` with `_note_first`."""
 
+    @property
+    def is_chain(self):
+        """Whether this is a `RecurrentNetwork` of parts of this package, each of which runs once."""
+        return False
+
     def _note_first(self):
         self._first = (next(self.parameters()),)  # a tuple, so that it is not registered twice
 
@@ -350,6 +355,12 @@ class RecurrentNetwork(RecurrentLayers, Network):
             self.head.output = TiedLinear(self.input.embedding, self.head.n_scores)
 
         self._note_first()
+
+    @property
+    def is_chain(self):
+        """See `Network`; a subclass of a part may compute something else."""
+        has_own_parts = type(self.recurrence) is Recurrence and type(self.input) in (TokenInput, type(None))
+        return type(self) is RecurrentNetwork and has_own_parts
 
     def forward(self, batch):
         """Compute scores.

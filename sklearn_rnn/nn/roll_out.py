@@ -3,7 +3,7 @@
 import torch
 
 from sklearn_rnn.batches.packing import Carry
-from sklearn_rnn.nn.recurrence import Stepper
+from sklearn_rnn.nn.recurrence import StepRunner
 
 
 def roll_out(network, batch, ahead, n_steps, choose, n_samples=1):
@@ -37,7 +37,7 @@ def roll_out(network, batch, ahead, n_steps, choose, n_samples=1):
         outputs = outputs.repeat_interleave(n_samples, dim=0)
         state = [tuple(s.repeat_interleave(n_samples, dim=0) for s in part) for part in state]
         ahead = ahead.repeat_interleave(n_samples, dim=0)
-    step, said = Stepper(network.recurrence), []
+    step, said = StepRunner(network.recurrence), []
     for k in range(n_steps):
         said.append(choose(network.head(outputs), k))
         if k + 1 < n_steps:

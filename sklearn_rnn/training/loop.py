@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_rnn.data.problems import find_caller
 from sklearn_rnn.nn.drawing import draws_from_generator
-from sklearn_rnn.nn.recurrence import threads_for
+from sklearn_rnn.nn.kernels.choose import threads_for
 from sklearn_rnn.training.callbacks import are_passive, check_callbacks, find_unused_hooks
 from sklearn_rnn.training.divergence import Divergence
 from sklearn_rnn.training.step import ELEMENTWISE, prepare_step

@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
-from sklearn_rnn.nn.kernels.chain_rule import ChainRule, can_differentiate
+from sklearn_rnn.nn.kernels.choose import find_training_step
 from sklearn_rnn.training.flat import flattened
 from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step, has_hooks
 
@@ -54,12 +54,12 @@ def prepare_step(net, divergence, notify=None, *, is_watched):
         The step.
     """
     weights = list(net.module_.parameters())  # to walk the module once, not in each batch
-    is_shared = not is_watched and can_differentiate(net.module_)
-    is_flat = is_shared and type(net.optimizer_) in ELEMENTWISE and not has_hooks(net.optimizer_)
+    make_chain_rule = None if is_watched else find_training_step(net.module_)
+    is_flat = make_chain_rule and type(net.optimizer_) in ELEMENTWISE and not has_hooks(net.optimizer_)
     with flattened(net.optimizer_, weights) if is_flat else nullcontext() as flat:
         step = TrainingStep(net, weights, divergence, notify, is_watched=is_watched, flat=flat)
-        if is_shared:
-            step.chain_rule = ChainRule(net.module_)
+        if make_chain_rule:
+            step.chain_rule = make_chain_rule(net.module_)
         yield step
 
 
@@ -141,7 +141,8 @@ class TrainingStep:
         """Compute the loss of a batch and its gradient, and clip the gradient; see `__call__`."""
         if self._is_watched:  # somebody may have frozen weights, or listen to them
             module = self.net.module_
-            self.chain_rule = ChainRule(module) if can_differentiate(module) else None
+            make_chain_rule = find_training_step(module)
+            self.chain_rule = make_chain_rule(module) if make_chain_rule else None
         if self.chain_rule is not None:
             scores, loss, n_terms = self.chain_rule(batch)
             self._divergence.check(loss, "the loss")
