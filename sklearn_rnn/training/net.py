@@ -113,6 +113,7 @@ class SequenceNet(NeuralNet):
         self._move_weights = None  # a step of the optimizer, see `find_step`
         self._n_batches = 0  # in this epoch so far
         self.of_batches = ()  # their losses, and numbers of terms
+        self.state = None  # after the last chunk of a stream
         self.was_interrupted = False  # by Ctrl-C
         self._first_loss = None  # of the training
 
@@ -177,7 +178,7 @@ class SequenceNet(NeuralNet):
             # The net outlives the fit, the data should not.
             del self._datasets, self._weights
             self._unheard, self._flat, self._chain_rule = frozenset(), None, None
-            self._move_weights = None
+            self._move_weights = self.state = None
             self.score_validation = self.checkpoint = None
         self._remember_schedules()
         self._stop_unless_finite(self._find_largest_weight(), "a weight")
@@ -328,7 +329,9 @@ class SequenceNet(NeuralNet):
             self.notify("on_batch_begin", batch=batch, training=training)
             with self._lending():
                 step = step_fn(batch)
-            loss = step["loss"]
+            loss, state = step["loss"], step.pop("state")
+            if batch.chunk is not None:
+                self.state = state
             losses.append(loss if isinstance(loss, float) else loss.item())
             counts.append(step["n_terms"])
             self.history[-1]["batches"][-1].update({name: losses[-1], of_size: step["n_terms"]})
@@ -413,12 +416,31 @@ class SequenceNet(NeuralNet):
 
     def infer(self, x, **fit_params):
         """Compute the scores of a batch; see `skorch.NeuralNet.infer`."""
-        return self.module_(x)
+        scores, self.state = self._run(x)
+        return scores
+
+    def forward_iter(self, X, *args, **kwargs):
+        """Yield the scores of all batches; see `skorch.NeuralNet.forward_iter`."""
+        state = self.state
+        try:
+            yield from super().forward_iter(X, *args, **kwargs)
+        finally:
+            self.state = state
+
+    def _run(self, batch):
+        """Return the scores of a batch and, in a stream, the state after it."""
+        if batch.chunk is None:
+            return self.module_(batch), None
+        return self.module_(batch, self._state_before(batch), need_state=True)
+
+    def _state_before(self, batch):
+        """Return what a batch begins with: in a stream, the state after the chunk before."""
+        return self.state if batch.chunk else None
 
     def _loss(self, batch):
-        scores = self.module_(batch)
+        scores, state = self._run(batch)
         total, n_terms = self.module_.head.loss(scores, batch)
-        return {"loss": total / n_terms, "y_pred": scores, "n_terms": n_terms}
+        return {"loss": total / n_terms, "y_pred": scores, "n_terms": n_terms, "state": state}
 
     def train_step(self, batch, **fit_params):
         """Compute loss and gradients and move the weights; see `skorch.NeuralNet.train_step`."""
@@ -436,11 +458,11 @@ class SequenceNet(NeuralNet):
         if self._is_watched:  # somebody may have frozen weights, or listen to them
             self._chain_rule = ChainRule(self.module_) if can_differentiate(self.module_) else None
         if self._chain_rule is not None:
-            scores, loss, n_terms = self._chain_rule(batch)
+            scores, loss, n_terms, state = self._chain_rule(batch, self._state_before(batch))
             self._stop_unless_finite(loss, "the loss")
             if self._flat is None:  # callbacks or an optimizer of others may see it
                 loss = torch.tensor(loss)
-            step = {"loss": loss, "y_pred": scores, "n_terms": n_terms}
+            step = {"loss": loss, "y_pred": scores, "n_terms": n_terms, "state": state}
         else:
             step = self._loss(batch)
             self._stop_unless_finite(step["loss"].item(), "the loss")

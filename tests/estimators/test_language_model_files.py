@@ -238,7 +238,7 @@ def test_each_part_is_a_stream_of_its_own(monkeypatch):
     )
     model = make().partial_fit(cut(TEXT, 10))
     parts = [TEXT[:90], TEXT[90:180], TEXT[180:270], TEXT[270:360], TEXT[360:]]
-    assert len({id(batch.carry) for batch in seen}) == len(parts)
+    assert sum(batch.chunk == 0 for batch in seen) == len(parts)
     assert sum(int((batch.values == 0).sum()) for batch in seen) == len(parts)
     codes = np.concatenate([batch.targets.numpy() for batch in seen])
     np.testing.assert_array_equal(np.bincount(codes), np.unique(list(TEXT), return_counts=True)[1])
@@ -383,10 +383,10 @@ def test_batches_are_recorded_only_for_those_who_look_at_them(given, monkeypatch
 def test_the_batch_that_goes_wrong_is_named(monkeypatch):
     step, losses = ChainRule.__call__, []
 
-    def go_wrong(rule, batch):
-        scores, loss, n_terms = step(rule, batch)
+    def go_wrong(*args):
+        scores, loss, *others = step(*args)
         losses.append(loss)
-        return scores, loss * (np.nan if len(losses) == 5 else 1), n_terms
+        return scores, loss * (np.nan if len(losses) == 5 else 1), *others
 
     monkeypatch.setattr(ChainRule, "__call__", go_wrong)
     with pytest.raises(ValueError, match="Training stopped in epoch 1, batch 5: the loss is nan"):

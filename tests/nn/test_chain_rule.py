@@ -70,14 +70,14 @@ def step_with_autograd(network, batch):
 
 
 def differentiate(network, batch):
-    scores, loss, n_terms = ChainRule(network)(batch)
+    scores, loss, n_terms, _ = ChainRule(network)(batch)
     return scores, torch.tensor(loss), n_terms
 
 
 def take_step(step, network, batch):
     torch.manual_seed(1)
     network.zero_grad()
-    scores, loss, n_terms = step(network, batch)
+    scores, loss, n_terms, *_ = step(network, batch)
     assert n_terms == len(batch.targets)
     return scores, loss, [w.grad.clone() for w in network.parameters()]
 
