@@ -173,11 +173,8 @@ def _train(options):
         verbose=1,
     )
     output = _check_output(options)  # before training, which would be lost otherwise
-    model._fit_text(  # like `fit`, but the checkpoint is kept until the model is saved
+    model._fit(  # like `fit`, but the checkpoint is kept until the model is saved
         text,
-        None,
-        None,
-        None,
         goes_on=False,
         epochs=options.epochs,
         checkpoint=options.checkpoint,

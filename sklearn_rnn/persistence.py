@@ -33,7 +33,19 @@ TRUSTED_TYPES = (
     "sklearn_rnn.estimators.regressor.RNNRegressor",
     "sklearn_rnn.estimators.seq2seq.RNNSeq2Seq",
     "sklearn_rnn.estimators.tagger.RNNTagger",
-    # Their states are restored unchanged.
+    # Their states are restored unchanged: what an estimator has learnt about the data.
+    "sklearn_rnn.encoding.condition.ConditionEncoder",
+    "sklearn_rnn.encoding.inputs.InputEncoder",
+    "sklearn_rnn.encoding.labels.SequenceLabelEncoder",
+    "sklearn_rnn.encoding.labels.StepLabelEncoder",
+    "sklearn_rnn.encoding.numbers.NumberEncoder",
+    "sklearn_rnn.encoding.pairs.NumberTargetEncoder",
+    "sklearn_rnn.encoding.pairs.SourceEncoder",
+    "sklearn_rnn.encoding.pairs.TokenTargetEncoder",
+    "sklearn_rnn.encoding.series.SeriesEncoder",
+    "sklearn_rnn.encoding.texts.TextEncoder",
+    "sklearn_rnn.encoding.vocabulary.Vocabulary",
+    # The same for transformers.
     "sklearn_rnn.preprocessing.features.SequenceFeatures",
     "sklearn_rnn.preprocessing.onehot.OneHotSequenceEncoder",
     "sklearn_rnn.preprocessing.padder.SequencePadder",

@@ -8,11 +8,7 @@ from sklearn_rnn.datasets._loaders import (
     load_surnames,
 )
 from sklearn_rnn.datasets._person_sentences import make_person_sentences
-from sklearn_rnn.datasets._problems import (
-    make_adding_problem,
-    make_delayed_copy,
-    make_parity,
-)
+from sklearn_rnn.datasets._problems import make_adding_problem, make_delayed_copy, make_parity
 from sklearn_rnn.datasets._reber import make_reber_grammar, reber_next_symbols
 
 __all__ = [

@@ -3,18 +3,16 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
 
-from sklearn_rnn.data.problems import check_same_number, reading
+from sklearn_rnn.data.problems import reading
 from sklearn_rnn.data.targets import check_sample_weight
-from sklearn_rnn.estimators.base import BaseRNN
-from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
+from sklearn_rnn.encoding.labels import SequenceLabelEncoder, balance
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
+from sklearn_rnn.estimators.supervised import SupervisedRNN
 from sklearn_rnn.nn.kernels.native.library import fair_threads
 
 
-class RNNClassifier(ClassifierMixin, BaseRNN):
+class RNNClassifier(ClassifierMixin, SupervisedRNN):
     """Recurrent network that predicts a label for each sequence (many to one).
 
     Sequences may differ in length; see :meth:`fit` for the forms they may have. Instead of one label per
@@ -38,6 +36,16 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     embedding_size : int, optional
         Width of the learnt vectors that represent tokens. By default tokens are one-hot (computed by index,
         never as a wide array). No effect on numeric sequences.
+    vocabulary : str or collection of tokens, optional
+        The known tokens: the characters of a str, or a list of words or of codes. By default those of
+        training. No effect on numeric sequences.
+    handle_unknown : {"unknown", "error"}, default="unknown"
+        What to do with a token that is not in the vocabulary: read it as the unknown token, or raise an
+        error. The unknown token is learnt from the training tokens that `min_frequency` or `vocabulary` leave
+        out, and from those that occur once, which are read as unknown at random (Lample et al., 2016).
+    min_frequency : int or float, default=1
+        How often a token must occur in training to be in the vocabulary: a number of steps, or a share of all
+        steps if it is a float between 0 and 1. A value other than 1 requires ``handle_unknown="unknown"``.
     pooling : {"last", "mean", "max", "attention"}, default="last"
         How the outputs of a sequence's steps become one vector.
     head : "auto" or Head subclass, default="auto"
@@ -153,6 +161,7 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
     """
 
     _extra_rules = {"head": SEQUENCE_HEAD}
+    _target_encoder_class = SequenceLabelEncoder
 
     def __init__(
         self,
@@ -164,6 +173,9 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         nonlinearity="tanh",
         dropout=0.0,
         embedding_size=None,
+        vocabulary=None,
+        handle_unknown="unknown",
+        min_frequency=1,
         pooling="last",
         head="auto",
         max_iter=50,
@@ -244,61 +256,18 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         """
         return self._fit(X, y, sample_weight, goes_on=True, epochs=1, classes=classes)
 
-    def _flatten_target(self, y, X, sequences):
-        if y is None:
-            raise ValueError("RNNClassifier requires y to be passed, but the target y is None.")
-        if isinstance(y, (list, tuple)) and len(y) and isinstance(y[0], (list, tuple, np.ndarray)):
-            if len({len(row) for row in y}) > 1:
-                raise ValueError(
-                    "y holds label sequences of different lengths; RNNClassifier takes one label a sequence. "
-                    "Use RNNTagger for a label a step."
-                )
-        y = check_labels(y)
-        check_same_number(np.atleast_1d(y), sequences, "y")
-        check_classification_targets(y)
-        return (y if y.ndim == 2 and y.shape[1] > 1 else column_or_1d(y, warn=True)), False
-
-    def _code_target(self, y, weights, *, reset, classes):
-        if reset:
-            self._target_type = "single" if y.ndim == 1 else type_of_target(y)
-            if self._target_type == "single":
-                self.classes_ = np.unique(y) if classes is None else read_classes(classes)
-            elif self._target_type == "multilabel-indicator":
-                # One row per output: in np.arange(2) scorers of two outputs would see a binary target.
-                self.classes_ = np.tile([0, 1], (y.shape[1], 1))
-            else:
-                self._target_type = "multioutput"
-                self.classes_ = [np.unique(column) for column in y.T]
-        several = self._target_type != "single"
-        check_classes(classes, list(self.classes_) if several else self.classes_)
-        n_outputs = len(self.classes_) if several else None
-        if (y.ndim == 2) != (n_outputs is not None) or (y.ndim == 2 and y.shape[1] != n_outputs):
-            raise ValueError(
-                f"y has shape {y.shape}, which is not the form that RNNClassifier was fitted on."
-            )
-        if self._target_type == "single":
-            return code_labels(y, self.classes_)
-        if self._target_type == "multilabel-indicator":
-            if not np.isin(y, [0, 1]).all():
-                raise ValueError("y must hold zeros and ones only, as in the first fit (multi-label).")
-            return y.astype(np.float32)
-        return np.column_stack([code_labels(column, k) for column, k in zip(y.T, self.classes_, strict=True)])
+    @property
+    def classes_(self):
+        """The labels of training, sorted."""
+        return self._learnt("target_encoder_", "classes")
 
     def _weigh_classes(self, codes, weights, lengths):
-        if self.class_weight is not None and self._target_type != "single":
+        if self.class_weight is not None and self.target_encoder_.kind != "single":
             raise ValueError("class_weight needs one label a sequence; y has several.")
         return balance(self.class_weight, codes, self.classes_, weights)
 
-    def _describe_head(self):
-        name = {"single": "softmax", "multilabel-indicator": "sigmoid"}.get(
-            self._target_type, "multi_softmax"
-        )
-        n_outputs = [len(k) for k in self.classes_] if name == "multi_softmax" else len(self.classes_)
-        return (name if isinstance(self.head, str) else self.head), n_outputs
-
-    def _strata(self, dataset):
-        codes = dataset.targets
-        return codes if codes.ndim == 1 else None
+    def _choose_head(self):
+        return self.target_encoder_.head if isinstance(self.head, str) else self.head
 
     def predict(self, X):
         """Predict the label of each sequence.
@@ -313,12 +282,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
             Labels of the same type as `y` in training; 0 and 1 if it was multi-label.
         """
-        answers, _ = self._answer(X, "predict")
-        if self._target_type == "single":
-            return self.classes_[answers]
-        if self._target_type == "multilabel-indicator":
-            return answers
-        return np.column_stack([k[column] for column, k in zip(answers.T, self.classes_, strict=True)])
+        answers, *_ = self._answer(X, "predict")
+        return self.target_encoder_.decode(answers)
 
     def predict_proba(self, X):
         """Predict the probability of each label for each sequence.
@@ -333,8 +298,8 @@ class RNNClassifier(ClassifierMixin, BaseRNN):
         ndarray of shape (n_sequences, n_classes), or list of such
             Columns in the order of `classes_`; for several outputs a list with one array for each.
         """
-        probabilities, _ = self._answer(X, "predict_proba")
-        if self._target_type == "multioutput":
+        probabilities, *_ = self._answer(X, "predict_proba")
+        if self.target_encoder_.kind == "multioutput":
             return np.split(probabilities, np.cumsum([len(k) for k in self.classes_])[:-1], axis=1)
         return probabilities
 

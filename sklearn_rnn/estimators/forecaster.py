@@ -1,8 +1,8 @@
 """Forecasts of the next steps of series of numbers."""
 
+import copy
 import numbers
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -12,24 +12,25 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.batches.datasets import WindowDataset
 from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.data.arrays import object_array
-from sklearn_rnn.data.checks import check_names, check_width
 from sklearn_rnn.data.hints import warn_of_float32, warn_of_scale
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.problems import Problems, reading
-from sklearn_rnn.data.sequences import Sequences, step_positions
-from sklearn_rnn.data.series import check_dates, is_one_series, read_series
+from sklearn_rnn.data.problems import Problems, find_caller, reading
+from sklearn_rnn.data.sequences import step_positions
 from sklearn_rnn.data.targets import check_sample_weight
-from sklearn_rnn.estimators.base import BaseRNN
+from sklearn_rnn.encoding.series import SeriesEncoder, append_steps
+from sklearn_rnn.estimators.base import BaseRNN, TrainingData
 from sklearn_rnn.estimators.parameters import FORECAST, are_levels
 from sklearn_rnn.estimators.sampling import Streams, make_key
-from sklearn_rnn.estimators.scaling import measure, measure_prefixes
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.kernels.native.library import fair_threads
 from sklearn_rnn.nn.recurrence import threads_for
 from sklearn_rnn.nn.roll_out import roll_out
-from sklearn_rnn.training import resolve_device
 
 _OVERLAP = 8  # largest number of training windows that contain a step
+
+
+# Parameters of the estimator that are those of its network.
+_OF_NETWORK = ("cell", "hidden_size", "num_layers", "nonlinearity", "dropout")
 
 
 class RNNForecaster(BaseRNN):
@@ -185,16 +186,8 @@ class RNNForecaster(BaseRNN):
     (50, 2)
     """
 
-    # Attributes that the base class needs, and that are not parameters of a forecaster.
-    bidirectional = False
-    embedding_size = None
-    bptt_steps = None
-    pooling = None
-    padding_value = None
-    _per_step = True
-    _was_table = False
-    _kind = "numbers"
     _extra_rules = FORECAST
+    _per_step = True
 
     def __init__(
         self,
@@ -261,7 +254,7 @@ class RNNForecaster(BaseRNN):
             If a parameter, `X`, `exogenous` or a weight is not valid, or a series is too short; the estimator
             is then unchanged.
         """
-        return self._fit_series(X, y, exogenous, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
+        return self._fit(X, y, exogenous, sample_weight, goes_on=self.warm_start, epochs=self.max_iter)
 
     def partial_fit(self, X, y=None, exogenous=None, sample_weight=None):
         """Train for one more epoch, from where training stopped.
@@ -277,114 +270,60 @@ class RNNForecaster(BaseRNN):
         RNNForecaster
             The estimator itself.
         """
-        return self._fit_series(X, y, exogenous, sample_weight, goes_on=True, epochs=1)
+        return self._fit(X, y, exogenous, sample_weight, goes_on=True, epochs=1)
 
-    @fair_threads(lends=True)
-    def _fit_series(self, X, y, exogenous, sample_weight, *, goes_on, epochs):
-        self._check_parameters()
-        goes_on = goes_on and hasattr(self, "module_")
-        with self._unchanged_on_error(goes_on):
-            self._note_settings(goes_on)
-            device = resolve_device(self.device)
-            _warn_of_target(y)
-            series, is_one = self._read_series(X, exogenous, reset=not goes_on)
-            if goes_on and is_one != self._is_one:
-                raise ValueError("X must be one series, or a list of series, as in the first fit.")
-            self._is_one = is_one
-            known = self._read_known(exogenous, series.lengths, is_one, reset=not goes_on)
-            weights = check_sample_weight(sample_weight, series.lengths, per_step=False)
-            self._check_lengths(series, is_one)
-            if not goes_on:
-                self._learn_scale(series, known, weights)
-                self._warn_of_scale(X, exogenous, series, known, is_one)
-            self._means, self._scales = self._find_scales(series)
-            self._remember(series, known)
-            everything = self._make_datasets(series, known, weights)[0]
-            dataset, held_out, given = everything, None, None
-            if self.early_stopping and epochs > 1:
-                dataset, held_out, given = self._make_datasets(series, known, weights, is_held_out=True)
-            self._prepare(device, None, goes_on)
-            self._train(dataset, held_out, None, epochs, given=given, everything=everything)
-        return self
-
-    def _note_settings(self, goes_on):
-        """Store the settings that shape the network, or check that they are unchanged."""
-        now = {name: getattr(self, name) for name in FORECAST} | {
-            "quantiles": tuple(map(float, self.quantiles))
-        }
-        if not goes_on:
-            self._settings = now
-        for name, begun in self._settings.items():
-            if now[name] != begun:
-                raise ValueError(
-                    f"{name} was {begun!r} when training began and is now {now[name]!r}; training can only "
-                    "go on with the same."
-                )
+    def _encode_training(self, X, y, exogenous, sample_weight, *, reset, epochs):
+        """Learn the form of the series if `reset`, else check it, and return data sets; see `fit`."""
+        _warn_of_target(y)
+        if reset:
+            settings = self._begun
+            n_ahead = settings["horizon"] if settings["strategy"] == "direct" else 1
+            encoder = SeriesEncoder(settings["scaling"], settings["context_length"], n_ahead)
+        else:
+            encoder = copy.copy(self.input_encoder_)
+        self.input_encoder_ = encoder
+        series, is_one = encoder.read(X, exogenous, self, reset=reset)
+        if not reset and is_one != encoder.is_one:
+            raise ValueError("X must be one series, or a list of series, as in the first fit.")
+        known = encoder.read_known(exogenous, series.lengths, is_one, reset=reset)
+        weights = check_sample_weight(sample_weight, series.lengths, per_step=False)
+        self._check_lengths(series, is_one)
+        if reset:
+            encoder.learn(series, known, is_one, weights)
+            self._warn_of_scale(series, known)
+        encoder.remember(series, known)
+        everything = self._make_datasets(series, known, weights)[0]
+        dataset, held_out, given = everything, None, None
+        if self.early_stopping and epochs > 1:
+            dataset, held_out, given = self._make_datasets(series, known, weights, is_held_out=True)
+        return TrainingData(dataset, held_out, given=given, everything=everything)
 
     @property
     def _n_ahead(self):
         """Number of steps that the network predicts at once."""
-        return self._settings["horizon"] if self._settings["strategy"] == "direct" else 1
+        return self.input_encoder_.n_ahead
+
+    @property
+    def mean_(self):
+        """Mean of each feature over all training series."""
+        return self._learnt("input_encoder_", "mean")
+
+    @property
+    def scale_(self):
+        """Standard deviation of each feature over all training series."""
+        return self._learnt("input_encoder_", "scale")
+
+    @property
+    def n_exogenous_in_(self):
+        """Number of exogenous features."""
+        return self._learnt("input_encoder_", "n_known")
+
+    @property
+    def exogenous_names_in_(self):
+        """Names of the exogenous features."""
+        return self._learnt("input_encoder_", "known_names")
 
     # Reading
-
-    def _read_series(self, X, exogenous=None, *, reset=False):
-        series, is_one, is_flat = read_series(X)
-        check_dates(X, exogenous, is_one)
-        check_names(series, self, reset=reset)
-        if reset:
-            self.n_features_in_ = series.n_features
-            self._is_flat = is_flat
-        check_width(series, self.n_features_in_, self)
-        return series, is_one
-
-    def _read_known(self, exogenous, lengths, is_one, n_ahead=0, *, reset=False):
-        """Return the exogenous features of series and of `n_ahead` more steps; None without any."""
-        if reset:
-            self.n_exogenous_in_ = 0
-            self.__dict__.pop("exogenous_names_in_", None)
-        if exogenous is None and not self.n_exogenous_in_:
-            return None
-        if exogenous is None:
-            what = "a row for each step to come" if n_ahead else "a row for each step of the series"
-            raise ValueError(
-                f"exogenous is missing: training had {self.n_exogenous_in_} feature(s) that are known ahead, "
-                f"and {what} is needed. (In scikit-learn's tools this requires metadata routing: "
-                "set_fit_request(exogenous=True), set_score_request(exogenous=True).)"
-            )
-        if not reset and not self.n_exogenous_in_:
-            raise ValueError("exogenous is passed, but training had none; leave it out.")
-        known, is_one_known, _ = read_series(exogenous, "exogenous")
-        if is_one_known != is_one:
-            needed = "one array or DataFrame, as X is" if is_one else "a list with one array a series"
-            raise ValueError(f"exogenous must be {needed}.")
-        if len(known) != len(lengths):
-            raise ValueError(f"exogenous holds {len(known)} series, but there are {len(lengths)}.")
-        names = SimpleNamespace()
-        if reset:
-            self.n_exogenous_in_ = known.n_features
-            check_names(known, names, reset=True)
-            if vars(names):
-                self.exogenous_names_in_ = names.feature_names_in_
-        elif hasattr(self, "exogenous_names_in_"):
-            names.feature_names_in_ = self.exogenous_names_in_
-            check_names(known, names, reset=False)
-        if known.n_features != self.n_exogenous_in_:
-            raise ValueError(
-                f"exogenous has {known.n_features} features, but training had {self.n_exogenous_in_}."
-            )
-        problems = Problems("exogenous")
-        for i in np.flatnonzero(known.lengths != lengths + n_ahead):
-            parts = [f"{lengths[i]} of the series"] * bool(lengths[i]) + [f"{n_ahead} to come"] * bool(
-                n_ahead
-            )
-            why = f" (strategy='direct' looks horizon={n_ahead} ahead)" * (n_ahead == self._n_ahead > 1)
-            problems.add(
-                None if is_one else i,
-                f"has {known.lengths[i]} steps, but there must be {' and '.join(parts)}{why}.",
-            )
-        problems.raise_if_any()
-        return known
 
     def _check_lengths(self, series, is_one):
         problems, needed = Problems("X"), self._n_ahead + 1
@@ -398,60 +337,24 @@ class RNNForecaster(BaseRNN):
             )
         problems.raise_if_any()
 
-    # Scales
-
-    def _learn_scale(self, series, known, weights):
-        rows = None if weights is None else np.repeat(weights, series.lengths)
-        self.mean_, self.scale_ = measure(series.values, rows, "X")
-        if known is not None:
-            self._known_mean, self._known_scale = measure(known.values, rows, "exogenous")
-
-    def _warn_of_scale(self, X, exogenous, series, known, is_one):
-        if self._settings["scaling"] is not None:
+    def _warn_of_scale(self, series, known):
+        if self._begun["scaling"] is not None:
             warn_of_float32(series.values)
             if known is not None:
                 warn_of_float32(known.values, "exogenous")
             return
         advice = "Set scaling='global', or 'series'; None is for series that are scaled already."
-        for name, given, read in (("X", X, series), ("exogenous", exogenous, known)):
+        for name, read in (("X", series), ("exogenous", known)):
             if read is not None:
-                warn_of_scale(
-                    read.values, [given] if is_one else given, advice, names=read.feature_names, name=name
-                )
-
-    def _scale_known(self, known):
-        """Return the exogenous features as the network reads them; None without any."""
-        if known is None or self._settings["scaling"] is None:
-            return None if known is None else known.values.astype(np.float32, copy=False)
-        return ((known.values - self._known_mean) / self._known_scale).astype(np.float32)
-
-    def _find_scales(self, series, prefixes=None):
-        """Return the means and scales of series, or of several prefixes of each: (n, n_features)."""
-        prefixes = [[n] for n in series.lengths] if prefixes is None else prefixes
-        n = sum(map(len, prefixes))
-        scaling = self._settings["scaling"]
-        if scaling == "series" and not self._is_one:
-            found = [measure_prefixes(x, stops) for x, stops in zip(series, prefixes, strict=True)]
-            return tuple(map(np.concatenate, zip(*found, strict=True)))
-        if scaling is None:
-            return np.zeros((n, self.n_features_in_)), np.ones((n, self.n_features_in_))
-        return tuple(np.broadcast_to(a, (n, self.n_features_in_)) for a in (self.mean_, self.scale_))
+                warn_of_scale(read.values, advice, names=read.feature_names, name=name)
 
     # Windows
 
-    def _remember(self, series, known):
-        """Store the ends of the series, which `predict` continues."""
-        ends = _last_steps(series, self._settings["context_length"])
-        self._recent, self._recent_lengths = ends.values, ends.lengths
-        self._recent_known = None
-        if known is not None:
-            self._recent_known = _last_steps(known, self._settings["context_length"]).values
-
     def _make_datasets(self, series, known, weights, *, is_held_out=False):
         """Return windows for training and, with early stopping, for validation; and forecasts for scorers."""
-        ahead, size = self._n_ahead, self._settings["context_length"]
+        ahead, size = self._n_ahead, self._begun["context_length"]
         stride = -(-size // _OVERLAP)
-        first, scaled = series.offsets[:-1], self._scale_known(known)
+        first, scaled = series.offsets[:-1], self.input_encoder_.encode_known(known)
         used = np.arange(len(series)) if weights is None else np.flatnonzero(weights)
         n_inputs = series.lengths - ahead
         n_held = np.zeros_like(n_inputs)
@@ -478,8 +381,8 @@ class RNNForecaster(BaseRNN):
                 scaled,
                 first[row] + ends - lengths,
                 lengths,
-                self._means[row],
-                self._scales[row],
+                self.input_encoder_.means[row],
+                self.input_encoder_.scales[row],
                 ahead,
                 # Only their ratios count.
                 weights=None if w is None else w * lengths.sum() / (w * lengths).sum(),
@@ -496,37 +399,48 @@ class RNNForecaster(BaseRNN):
         given = self._plan_judged(series, known, before + 1, used) if self.scoring != "loss" else None
         return dataset, cut(stops, np.concatenate(judged)), given
 
-    def _describe_input(self, rare):
-        size = self.n_features_in_ + self.n_exogenous_in_ * self._n_ahead
-        return {"input_size": size, "is_tokens": False, "rare": None}
+    def _describe_network(self):
+        head, n_outputs = self._choose_head()
+        return {name: getattr(self, name) for name in _OF_NETWORK} | {
+            "embedding_size": None,
+            "bidirectional": False,
+            "bptt_steps": None,
+            "pooling": None,
+            "input_size": self.n_features_in_ + self.n_exogenous_in_ * self._n_ahead,
+            "is_tokens": False,
+            "rare": None,
+            "head": head,
+            "n_outputs": n_outputs,
+        }
 
-    def _describe_head(self):
+    def _choose_head(self):
         n_outputs = self.n_features_in_ * self._n_ahead
         if self.output == "quantile":
-            return "quantile", (n_outputs, self._settings["quantiles"])
+            return "quantile", (n_outputs, tuple(map(float, self._begun["quantiles"])))
         if self.output == "gaussian":
             return "gaussian", n_outputs
         return {"squared_error": "linear", "absolute_error": "absolute_error"}[self.loss], n_outputs
 
     def _plan_judged(self, series, known, first, used):
         """Return windows before the steps that are set aside, and the true values after each."""
-        n_steps = self._settings["horizon"]
+        n_steps = self._begun["horizon"]
         last = series.lengths - n_steps
         is_used = np.isin(np.arange(len(series)), used) & (last > 0)
         stops = [
             np.arange(min(a, b), b + 1) if is_there else np.arange(0)
             for a, b, is_there in zip(first, last, is_used, strict=True)
         ]
-        means, scales = (np.repeat(a, list(map(len, stops)), axis=0) for a in (self._means, self._scales))
+        encoder = self.input_encoder_
+        means, scales = (np.repeat(a, list(map(len, stops)), axis=0) for a in (encoder.means, encoder.scales))
         windows = self._make_windows(series, known, stops, means, scales)
         ends = windows.starts + windows.lengths
         came = windows.values[ends[:, np.newaxis] + np.arange(n_steps)]  # (n_windows, n_steps, n_features)
         return Given(windows, came.reshape(-1, self.n_features_in_))
 
-    def _score_held_out(self, dataset, given, module):
+    def _score_held_out(self, given, loss):
         if self.scoring == "loss":
-            return super()._score_held_out(dataset, given, module)
-        forecasts = self._run(given.X, self._settings["horizon"])[:, 0].reshape(given.y.shape)
+            return super()._score_held_out(given, loss)
+        forecasts = self._run(given.X, self._begun["horizon"])[:, 0].reshape(given.y.shape)
         if self.scoring is None:
             return -float(np.abs(forecasts - given.y).mean())
         return apply_scorer(self.scoring, _Forecasts(forecasts), given)
@@ -599,19 +513,19 @@ class RNNForecaster(BaseRNN):
         """
         self._check_has_spread("quantiles")
         if quantiles is None:
-            quantiles = self._settings["quantiles"]
+            quantiles = self._begun["quantiles"]
         is_single = np.ndim(quantiles) == 0
         with reading("quantiles"):
             levels = [quantiles] if is_single else list(quantiles)
         if not are_levels(levels):
             raise ValueError(f"quantiles must be numbers between 0 and 1, but it is {quantiles!r}.")
-        if self._settings["strategy"] == "recursive":
+        if self._begun["strategy"] == "recursive":
             paths, is_one = self._draw(X, n_steps, exogenous, n_samples, random_state, alike=True)
             found = np.moveaxis(np.quantile(paths, levels, axis=1), 0, 1)  # (n, n_quantiles, n_steps, F)
         else:
-            learnt = self._settings["quantiles"]
+            learnt = self._begun["quantiles"]
             is_beyond = min(levels) < learnt[0] or max(levels) > learnt[-1]
-            if self._settings["output"] == "quantile" and is_beyond:
+            if self._begun["output"] == "quantile" and is_beyond:
                 raise ValueError(
                     f"quantiles={quantiles!r} lie beyond {learnt}, which is what was learnt; fit with more "
                     "quantiles, with output='gaussian' or with strategy='recursive'."
@@ -649,7 +563,7 @@ class RNNForecaster(BaseRNN):
         likely as between it and the next.
         """
         self._check_has_spread("paths")
-        if self._settings["strategy"] != "recursive":
+        if self._begun["strategy"] != "recursive":
             raise ValueError(
                 "strategy='direct' predicts the steps side by side, and not how one depends on another: "
                 "there are no paths. Fit with strategy='recursive', or see predict_quantiles."
@@ -698,7 +612,7 @@ class RNNForecaster(BaseRNN):
         """
         windows, n_steps, is_one, counts = self._plan_rolling(X, n_steps, exogenous, start)
         forecasts = self._run(windows, n_steps)[:, 0]
-        forecasts = forecasts[..., 0] if self._is_flat else forecasts
+        forecasts = forecasts[..., 0] if self.input_encoder_.is_flat else forecasts
         return forecasts if is_one else object_array(np.split(forecasts, np.cumsum(counts)[:-1]))
 
     @fair_threads()
@@ -724,9 +638,10 @@ class RNNForecaster(BaseRNN):
             ``strategy="direct"`` with `exogenous` requires `horizon` steps.
         """
         check_is_fitted(self, "module_")
-        n_steps, start = self._settings["horizon"], None
-        series, is_one = self._read_series(X)
-        if is_one and self._is_one:
+        n_steps, start = self._begun["horizon"], None
+        encoder = self.input_encoder_
+        series, is_one = encoder.read(X, None, self)
+        if is_one and encoder.is_one:
             n_steps, start = min(n_steps, len(series.values)), 0
         windows, n_steps, _, _ = self._plan_rolling(X, n_steps, exogenous, start)
         forecasts = self._run(windows, n_steps)[:, 0]
@@ -785,10 +700,10 @@ class RNNForecaster(BaseRNN):
             if n_steps is not None:
                 raise TypeError(f"X must be a series if n_steps is passed, but it is the number {X!r}.")
             X, n_steps = None, X
-        horizon = self._settings["horizon"]
+        horizon = self._begun["horizon"]
         n_steps = horizon if n_steps is None else n_steps
         check_count("n_steps", n_steps)
-        if self._settings["strategy"] == "direct" and n_steps > horizon:
+        if self._begun["strategy"] == "direct" and n_steps > horizon:
             raise ValueError(
                 f"strategy='direct' with horizon={horizon} predicts {horizon} step(s) at most, but n_steps "
                 f"is {n_steps}; fit with a larger horizon, or with strategy='recursive'."
@@ -797,7 +712,7 @@ class RNNForecaster(BaseRNN):
 
     def _check_has_spread(self, what):
         check_is_fitted(self, "module_")
-        output = self._settings["output"]
+        output = self._begun["output"]
         if output == "point":
             raise ValueError(
                 f"output='point' predicts a number and not how certain it is: there are no {what}. Fit "
@@ -807,16 +722,17 @@ class RNNForecaster(BaseRNN):
     def _read_histories(self, X, n_steps, exogenous):
         """Return a window at the end of each series, the number of steps, and whether X is one series."""
         X, n_steps = self._count_steps(X, n_steps)
-        reach = max(n_steps, self._n_ahead)
+        encoder = self.input_encoder_
+        reach = max(n_steps, encoder.n_ahead)
         if X is None:
-            series, is_one = self._recall()[0], self._is_one
-            known = self._read_known(exogenous, np.zeros(len(series), dtype=np.int64), is_one, reach)
-            known = None if known is None else _join(self._recall()[1], known)
-            means, scales = self._means, self._scales
+            series, is_one = encoder.recent, encoder.is_one
+            known = encoder.read_known(exogenous, np.zeros(len(series), dtype=np.int64), is_one, reach)
+            known = None if known is None else append_steps(encoder.recent_known, known)
+            means, scales = encoder.means, encoder.scales
         else:
-            series, is_one = self._read_series(X, exogenous)
-            known = self._read_known(exogenous, series.lengths, is_one, reach)
-            means, scales = self._find_scales(series)
+            series, is_one = encoder.read(X, exogenous, self)
+            known = encoder.read_known(exogenous, series.lengths, is_one, reach)
+            means, scales = encoder.find_scales(series)
         stops = series.lengths[:, np.newaxis]
         return self._make_windows(series, known, stops, means, scales), n_steps, is_one
 
@@ -824,19 +740,20 @@ class RNNForecaster(BaseRNN):
         """Return windows for `predict_rolling`, n_steps, whether X is one series, and the window counts."""
         _, n_steps = self._count_steps(None, n_steps)
         check_count("start", start, minimum=0, optional=True)
-        series, is_one = self._read_series(X, exogenous)
-        known = self._read_known(exogenous, series.lengths, is_one)
+        encoder = self.input_encoder_
+        series, is_one = encoder.read(X, exogenous, self)
+        known = encoder.read_known(exogenous, series.lengths, is_one)
         reach = n_steps if known is None else max(n_steps, self._n_ahead)
         if start == 0:
-            recent, recent_known = self._recall()
-            if is_one != self._is_one or len(series) != len(recent):
+            recent = encoder.recent
+            if is_one != encoder.is_one or len(series) != len(recent):
                 raise ValueError(
                     "With start=0, X must be what came after the series of training, in the same form."
                 )
-            first, series = recent.lengths, _join(recent, series)
-            known = None if known is None else _join(recent_known, known)
+            first, series = recent.lengths, append_steps(recent, series)
+            known = None if known is None else append_steps(encoder.recent_known, known)
         else:
-            size = self._settings["context_length"]
+            size = self._begun["context_length"]
             fits = np.maximum(1, np.minimum(size, series.lengths - reach))
             first = fits if start is None else np.full(len(series), start)
         problems = Problems("X")
@@ -852,15 +769,10 @@ class RNNForecaster(BaseRNN):
         stops = [np.arange(a, b + 1) for a, b in zip(first, series.lengths - reach, strict=True)]
         counts = list(map(len, stops))
         if start == 0:  # the scale is still that of training
-            means, scales = (np.repeat(a, counts, axis=0) for a in (self._means, self._scales))
+            means, scales = (np.repeat(a, counts, axis=0) for a in (encoder.means, encoder.scales))
         else:
-            means, scales = self._find_scales(series, stops)
+            means, scales = encoder.find_scales(series, stops)
         return self._make_windows(series, known, stops, means, scales), n_steps, is_one, counts
-
-    def _recall(self):
-        """Return the ends of the training series, and of the exogenous features."""
-        recent = Sequences.from_lengths(self._recent, self._recent_lengths)
-        return recent, None if self._recent_known is None else recent.with_values(self._recent_known)
 
     def _make_windows(self, series, known, stops, means, scales):
         """Return windows that end before these steps of each series, as long as the steps before allow."""
@@ -870,9 +782,10 @@ class RNNForecaster(BaseRNN):
             values = np.zeros((len(known.values), series.n_features), dtype=series.values.dtype)
             values[step_positions(first, series.lengths)] = series.values
         ends = np.concatenate(stops)
-        lengths = np.minimum(ends, self._settings["context_length"])
+        lengths = np.minimum(ends, self._begun["context_length"])
         starts = np.repeat(first, list(map(len, stops))) + ends - lengths
-        return WindowDataset(values, self._scale_known(known), starts, lengths, means, scales, self._n_ahead)
+        known = self.input_encoder_.encode_known(known)
+        return WindowDataset(values, known, starts, lengths, means, scales, self._n_ahead)
 
     @fair_threads()
     def _run(self, windows, n_steps, levels=None):
@@ -897,7 +810,7 @@ class RNNForecaster(BaseRNN):
         if levels is not None and np.ndim(levels) == 0:
             levels = np.full((len(windows), 1, 1, 1), levels)
         n_samples = 1 if levels is None else levels.shape[1]
-        n_turns = n_steps if self._settings["strategy"] == "recursive" else 1
+        n_turns = n_steps if self._begun["strategy"] == "recursive" else 1
         answers = np.empty((len(windows), n_samples, n_steps, self.n_features_in_))
         with torch.inference_mode(), threads_for(network):
             for members in plan_prediction(windows.lengths * n_samples):
@@ -921,7 +834,7 @@ class RNNForecaster(BaseRNN):
         With `alike` equal series have the same paths.
         """
         check_count("n_samples", n_samples)
-        if self._settings["output"] == "quantile" and len(self._settings["quantiles"]) == 1:
+        if self._begun["output"] == "quantile" and len(self._begun["quantiles"]) == 1:
             raise ValueError("A single quantile has no spread to draw from; fit with at least 2 quantiles.")
         windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
         spans = zip(windows.starts, windows.lengths, strict=True)
@@ -934,25 +847,20 @@ class RNNForecaster(BaseRNN):
         return self._run(windows, n_steps, levels.clip(1e-7, 1 - 1e-7)), is_one
 
     def _give(self, values, is_one):
-        values = values[..., 0] if self._is_flat else values
+        values = values[..., 0] if self.input_encoder_.is_flat else values
         return values[0] if is_one else values
 
     def _read_inputs(self, given):
         """Convert series, and their exogenous features, to the form that the network reads."""
         X, exogenous = given
-        series, _ = self._read_series(X)
-        known = self._read_known(exogenous, series.lengths, is_one_series(X), self._n_ahead)
-        means, scales = (np.repeat(a, series.lengths, axis=0) for a in self._find_scales(series))
-        inputs = (series.values - means) / scales
-        if known is not None:
-            at = step_positions(known.offsets[:-1], series.lengths)
-            after = at[:, np.newaxis] + np.arange(1, self._n_ahead + 1)
-            inputs = np.hstack([inputs, self._scale_known(known)[after].reshape(len(at), -1)])
-        return Sequences(inputs.astype(np.float32), series.offsets)
+        encoder = self.input_encoder_
+        series, is_one = encoder.read(X, None, self)
+        known = encoder.read_known(exogenous, series.lengths, is_one, encoder.n_ahead)
+        return encoder.encode(series, known), is_one
 
-    def _cut(self, flat, sequences, given):
+    def _restore(self, flat, sequences, is_one):
         parts = np.split(flat, sequences.offsets[1:-1])
-        return parts[0] if is_one_series(given[0]) else object_array(parts)
+        return parts[0] if is_one else object_array(parts)
 
     def __sklearn_tags__(self):
         """Describe the estimator to scikit-learn."""
@@ -978,26 +886,8 @@ def _warn_of_target(y):
         warnings.warn(
             "y is passed, but X itself is predicted, and y is ignored. Pass features that are known ahead "
             "of a step as exogenous=.",
-            stacklevel=5,
+            stacklevel=find_caller(),
         )
-
-
-def _last_steps(series, size):
-    """Return a copy of the ends of series."""
-    lengths = np.minimum(series.lengths, size)
-    return Sequences.from_lengths(
-        series.values[step_positions(series.offsets[1:] - lengths, lengths)], lengths
-    )
-
-
-def _join(series, more):
-    """Append to each series the steps after it."""
-    lengths = series.lengths + more.lengths
-    first = np.cumsum(lengths) - lengths
-    values = np.empty((lengths.sum(), series.n_features), dtype=np.result_type(series.values, more.values))
-    values[step_positions(first, series.lengths)] = series.values
-    values[step_positions(first + series.lengths, more.lengths)] = more.values
-    return Sequences.from_lengths(values, lengths)
 
 
 def _count_down(last, lowest, stride):

@@ -3,6 +3,7 @@
 import math
 import os
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,27 +13,25 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.batches.packing import PackedBatch, Packing
 from sklearn_rnn.batches.streams import FileDataset, HeldOutDataset, PartsDataset, StreamDataset
-from sklearn_rnn.data.arrays import as_codes, object_array
-from sklearn_rnn.data.checks import check_unit
-from sklearn_rnn.data.hints import warn_of_padding
+from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.problems import Problems, find_caller, has_no_axis, reading
-from sklearn_rnn.data.reading import as_sequences
+from sklearn_rnn.data.problems import find_caller, has_no_axis, reading
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile, gather_parts
-from sklearn_rnn.estimators.base import BaseRNN
-from sklearn_rnn.estimators.condition import check_prior, code_condition, read_condition
+from sklearn_rnn.encoding.condition import ConditionEncoder, check_prior, read_condition
+from sklearn_rnn.encoding.texts import TextEncoder, is_one_text, refuse_iterator
+from sklearn_rnn.encoding.vocabulary import from_outputs, to_outputs
+from sklearn_rnn.estimators.base import BaseRNN, TrainingData
 from sklearn_rnn.estimators.parameters import CHUNK_STEPS, CONDITION_AS, TEXT_SCORING
 from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose, make_key
 from sklearn_rnn.estimators.scoring import Given
-from sklearn_rnn.estimators.vocabulary import learn_vocabulary, read_vocabulary
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.inference import log_probabilities, next_probabilities, stream_log_probabilities
 from sklearn_rnn.nn.kernels.native.library import fair_threads
 from sklearn_rnn.nn.kernels.rows import Linear, linear
 from sklearn_rnn.nn.recurrence import Stepper, threads_for
-from sklearn_rnn.training import TokenProgress, resolve_device
+from sklearn_rnn.training import TokenProgress
 
 # Functions of the mean loss of a token for `scoring`; smaller is better.
 _COSTS = {
@@ -42,8 +41,11 @@ _COSTS = {
     "neg_bits_per_token": lambda nats: nats / math.log(2),
     "neg_perplexity": math.exp,
 }
-_START = 0  # the code that every sequence begins with; tokens follow from 1
 _CHUNKS_A_PART = 16  # of each lane: the least length of a part of a text that is read from an iterator
+
+
+# Parameters of the estimator that are those of its network.
+_OF_NETWORK = ("cell", "hidden_size", "num_layers", "nonlinearity", "dropout", "label_smoothing")
 
 
 class RNNLanguageModel(BaseRNN):
@@ -218,17 +220,11 @@ class RNNLanguageModel(BaseRNN):
     (3,)
     """
 
-    # Attributes that the base class needs, and that are not parameters of a language model.
-    bidirectional = False
-    pooling = None
-    padding_value = None
-    _per_step = True
-    _was_table = False
     _progress = TokenProgress
     _extra_rules = {"bptt_steps": CHUNK_STEPS, "condition_as": CONDITION_AS, "scoring": TEXT_SCORING}
+    _free = frozenset(["bptt_steps"])  # chunks of any length can follow
     _trains_on_all = False
-    _condition_size = None  # width of the condition of a text
-    _has_unknown = False  # whether the unknown symbol is a token of the fitted network
+    _per_step = True
 
     def __init__(
         self,
@@ -310,16 +306,9 @@ class RNNLanguageModel(BaseRNN):
             If unknown tokens should be read, but training cannot contain any to learn from; if all texts are
             one token long, like those of ``list("a text")``.
         """
-        _refuse_iterator(X)
-        return self._fit_text(
-            X,
-            X_val,
-            condition,
-            condition_val,
-            goes_on=self.warm_start,
-            epochs=self.max_iter,
-            checkpoint=self.checkpoint,
-        )
+        refuse_iterator(X)
+        given = X, X_val, condition, condition_val
+        return self._fit(*given, goes_on=self.warm_start, epochs=self.max_iter, checkpoint=self.checkpoint)
 
     def partial_fit(self, X, y=None, *, condition=None):
         """Train for one more epoch, from where training stopped.
@@ -350,54 +339,59 @@ class RNNLanguageModel(BaseRNN):
         >>> bool(model.perplexity("100 and 101 are 201. ") < 8)
         True
         """
-        return self._fit_text(X, None, condition, None, goes_on=True, epochs=1)
+        return self._fit(X, None, condition, goes_on=True, epochs=1)
 
-    @fair_threads(lends=True)
-    def _fit_text(self, X, X_val, condition, condition_val, *, goes_on, epochs, checkpoint=None, save=None):
-        self._check_parameters()
-        goes_on = goes_on and hasattr(self, "module_")
-        with self._unchanged_on_error(goes_on):
-            self._check_vocabulary(goes_on)
-            device = resolve_device(self.device)
-            read = self._read_chunks if hasattr(X, "__next__") else self._read_source
-            sequences, is_stream = read(X, reset=not goes_on)  # codes from here on
-            if goes_on and is_stream != self._is_stream:
-                raise ValueError("X must be one stream, or a list of texts, as in the first fit.")
-            if not is_stream and len(sequences) > 1 and sequences.lengths.max() == 1:
+    def _encode_training(self, X, X_val=None, condition=None, condition_val=None, *, reset, epochs):
+        """Learn the form of the texts if `reset`, else check it, and return data sets; see `fit`."""
+        if reset:
+            self.input_encoder_ = TextEncoder()
+        encoder = self.input_encoder_
+        read = self._read_chunks if hasattr(X, "__next__") else self._read_source
+        ids, is_stream = read(X, reset=reset)
+        if is_stream != encoder.is_stream:
+            raise ValueError("X must be one stream, or a list of texts, as in the first fit.")
+        if not is_stream and len(ids) > 1 and ids.lengths.max() == 1:
+            warnings.warn(
+                f"Each of the {len(ids)} texts in X is one token long, and a model of them learns "
+                "which tokens are frequent, not which follow each other. If X is one text, pass it as "
+                "one: ''.join(X) of characters, [X] of words, np.asarray(X) of codes.",
+                stacklevel=find_caller(),
+            )
+        condition = self._learn_condition(condition, len(ids), reset=reset)
+        dataset = self._make_dataset(ids, condition)
+        held_out = None
+        if X_val is not None:
+            ids = self._read_source(X_val, reset=False, name="X_val")[0]
+            condition_val = self._encode_condition(condition_val, len(ids), "condition_val")
+            held_out = self._hold_out(self._make_dataset(ids, condition_val))
+        elif condition_val is not None:
+            raise ValueError("condition_val belongs to X_val, which is not passed.")
+        dataset = self._as_stream(dataset) if is_stream else dataset
+        return TrainingData(dataset, held_out, given=Given(X if X_val is None else X_val))
+
+    def _begin(self, goes_on):
+        super()._begin(goes_on)
+        if not goes_on and self.handle_unknown == "unknown":
+            if self.vocabulary is None and self.min_frequency == 1:
                 warnings.warn(
-                    f"Each of the {len(sequences)} texts in X is one token long, and a model of them learns "
-                    "which tokens are frequent, not which follow each other. If X is one text, pass it as "
-                    "one: ''.join(X) of characters, [X] of words, np.asarray(X) of codes.",
+                    "handle_unknown='unknown', but with min_frequency=1 every token of training is known, "
+                    "and nothing is learnt about unknown ones; set min_frequency=2 or more, or pass a "
+                    "vocabulary.",
                     stacklevel=find_caller(),
                 )
-            self._is_stream = is_stream
-            condition = self._read_training_condition(condition, len(sequences), reset=not goes_on)
-            dataset = self._make_dataset(sequences, condition)
-            held_out = None
-            if X_val is not None:
-                codes = self._read_source(X_val, reset=False, name="X_val")[0]
-                condition_val = self._code_condition(condition_val, len(codes), "condition_val")
-                held_out = self._hold_out(self._make_dataset(codes, condition_val))
-            elif condition_val is not None:
-                raise ValueError("condition_val belongs to X_val, which is not passed.")
-            self._prepare(device, None, goes_on)
-            dataset = self._as_stream(dataset) if is_stream else dataset
-            given = Given(X if X_val is None else X_val)
-            self._train(dataset, held_out, None, epochs, checkpoint, given, save=save)
-        return self
 
     def _read_source(self, X, *, reset, name="X"):
         """Like `_read_text`, but return a data set that reads in parts if X need not fit in memory."""
-        if isinstance(X, os.PathLike) and (name == "X" or self._is_stream):
+        if isinstance(X, os.PathLike) and (name == "X" or self.input_encoder_.is_stream):
             return self._read_file(X, reset=reset, name=name), True
         return self._read_text(X, reset=reset, name=name)
 
     def _read_file(self, path, *, reset, name="X"):
         text = TextFile(path, name)
-        codes = self._read_text(
+        ids = self._read_text(
             text.characters, reset=reset, name=name, steps=text.first_steps, counts=text.counts
         )[0]
-        return FileDataset(text, codes.values, self.bptt_steps)
+        return FileDataset(text, to_outputs(ids.values), self.bptt_steps)
 
     def _read_chunks(self, chunks, *, reset):
         """Return a data set of a text in chunks; its first part is read now, the others when needed."""
@@ -407,198 +401,52 @@ class RNNLanguageModel(BaseRNN):
         first = next(parts, "")
         return PartsDataset(self._read_parts(self._read_text(first, reset=reset)[0], parts)), True
 
-    def _read_parts(self, codes, parts):
+    def _read_parts(self, ids, parts):
         n_steps = 0
         while True:
-            yield self._as_stream(self._make_dataset(codes))
-            n_steps += len(codes.values)
+            yield self._as_stream(self._make_dataset(ids))
+            n_steps += len(ids.values)
             part = next(parts, None)
             if part is None:
                 return
             steps = range(n_steps, n_steps + len(part))
-            codes = self._read_text(part, reset=False, steps=steps)[0]
+            ids = self._read_text(part, reset=False, steps=steps)[0]
 
-    def _read_text(self, X, *, reset, name="X", steps=None, counts=None):
-        """Return the indices of tokens in the vocabulary, learnt if `reset`, and whether X is one stream.
+    def _read_text(self, X, *, reset=False, name="X", steps=None, counts=None):
+        """Return the ids of tokens, and whether X is one stream; see `TextEncoder`."""
+        encoder = self.input_encoder_
+        tokens, is_stream = encoder.read(X, self, reset=reset, name=name, counts=counts)
+        return encoder.encode(tokens, self, name, is_stream=is_stream, steps=steps), is_stream
 
-        `steps` holds the positions of the tokens, if not consecutive from 0, and `counts` how often each
-        token occurs, if not once.
-        """
-        sequences, is_stream = self._read_tokens(X, reset=reset, name=name, counts=counts)
-        return self._number(sequences, is_stream, name, steps), is_stream
-
-    def _read_tokens(self, X, *, reset, name, counts=None):
-        """Return the tokens as they are, and whether X is one stream."""
-        _refuse_iterator(X, name)
-        if isinstance(X, os.PathLike):
-            X = TextFile(X, name).read_all()
-        elif isinstance(X, str) and len(X) < 1000 and os.path.isfile(X):
-            warnings.warn(
-                f"{name} is read as a text, but {X!r} is also the name of a file. Its contents would be "
-                f"pathlib.Path({name}).",
-                stacklevel=2,
-            )
-        X = as_codes(X)
-        is_stream = _is_stream(X)
-        if is_stream and len(X) == 0:
-            raise ValueError(f"{name} is empty; there is nothing to read.")
-        given = [X] if is_stream else X
-        is_flat = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "fb"
-        sequences = None if is_flat else as_sequences(given, name=name)
-        if is_flat or not sequences.is_tokens:
-            raise TypeError(
-                f"{name} holds numbers, but a language model reads tokens: text, or codes as one-dimensional "
-                "arrays of integers (one array is a stream, a list of arrays holds independent sequences)."
-            )
-        kind = "integer tokens" if sequences.values.dtype.kind == "i" else "text tokens"
-        if reset:
-            self._kind, self.n_features_in_ = kind, 1
-            self._has_unknown = self.handle_unknown == "unknown"
-            warn_of_padding(sequences, name, by_name_only=True)
-            if self.vocabulary is None:
-                self.vocabulary_ = learn_vocabulary(sequences, self.min_frequency, counts)
-            else:
-                self.vocabulary_ = read_vocabulary(self.vocabulary, sequences.values.dtype)
-                if not self._encode(sequences).values.any():
-                    raise ValueError(
-                        f"{name} holds none of the tokens of vocabulary, but such as "
-                        f"{sequences.values[:1].tolist()[0]!r}; are both words, or both characters?"
-                    )
-        elif kind != self._kind:
-            raise TypeError(
-                f"{name} holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
-                "pass the same form."
-            )
-        elif kind == "text tokens":
-            check_unit(given, sequences, self.vocabulary_, self, name)
-        return sequences, is_stream
-
-    def _number(self, sequences, is_stream, name, steps=None):
-        """Convert tokens to their indices in the vocabulary, the unknown symbol last."""
-        codes = self._encode(sequences).values - 1
-        if self._has_unknown and self.handle_unknown == "unknown":
-            codes[codes < 0] = len(self.vocabulary_)
-        else:
-            self._check_all_known(sequences, codes, is_stream, name, steps)
-        return sequences.with_values(codes)
-
-    @property
-    def _n_tokens(self):
-        """Number of tokens that the network reads and predicts, the unknown symbol included."""
-        return len(self.vocabulary_) + self._has_unknown
-
-    @property
-    def _n_codes(self):
-        return self._n_tokens + 1
-
-    def _check_vocabulary(self, goes_on):
-        """Check that the parameters of the vocabulary agree."""
-        if self.min_frequency != 1 and self.vocabulary is not None:
-            raise ValueError(
-                f"vocabulary sets which tokens are known, and min_frequency={self.min_frequency!r} has no "
-                "effect; leave one of them out."
-            )
-        if self.min_frequency != 1 and self.handle_unknown == "error":
-            raise ValueError(
-                f"min_frequency={self.min_frequency!r} makes rare tokens of training unknown, which "
-                "handle_unknown='error' refuses; set handle_unknown='unknown'."
-            )
-        if goes_on and self._has_unknown != (self.handle_unknown == "unknown"):
-            raise ValueError(
-                f"handle_unknown={self.handle_unknown!r} is not what training began with; training can only "
-                "go on with the same."
-            )
-        if goes_on:
-            known = self.vocabulary_
-            named = known if self.vocabulary is None else read_vocabulary(self.vocabulary, known.dtype)
-            if not np.array_equal(named, known):
-                raise ValueError(
-                    "vocabulary is not what training began with; training can only go on with the same."
-                )
-        elif self.handle_unknown == "unknown" and self.vocabulary is None and self.min_frequency == 1:
-            warnings.warn(
-                "handle_unknown='unknown', but with min_frequency=1 every token of training is known, and "
-                "nothing is learnt about unknown ones; set min_frequency=2 or more, or pass a vocabulary.",
-                stacklevel=5,
-            )
-
-    def _check_all_known(self, sequences, codes, is_stream, name, steps=None):
-        """Raise an error that names the first places of tokens that are not in the vocabulary, if any."""
-        unknown, problems = np.flatnonzero(codes < 0), Problems(name)
-        is_seen = self.vocabulary is not None or self._has_unknown  # it may have occurred, but is not known
-        why = "is not in the vocabulary" if is_seen else "training never saw"
-        tokens, first = np.unique(sequences.values[unknown], return_index=True)
-        for token, at in zip(tokens.tolist(), unknown[first], strict=True):
-            i = np.searchsorted(sequences.offsets, at, side="right") - 1
-            step = at - sequences.offsets[i] if steps is None else steps[at]
-            problems.add(
-                None if is_stream else i,
-                f"has {token!r} at step {step}, a token that {why}; a fit with handle_unknown='unknown' lets "
-                "such tokens pass, and vocabulary= can name it.",
-            )
-        problems.raise_if_any()
-
-    def _read_training_condition(self, condition, n_texts, *, reset):
+    def _learn_condition(self, condition, n_texts, *, reset):
         """Learn the labels of conditions if `reset`, else check them; return one vector per text."""
-        if condition is not None and self._is_stream:
+        if condition is not None and self.input_encoder_.is_stream:
             raise ValueError(
                 "condition holds an entry for each text of a list, but X is one stream. Pass a list of texts."
             )
         if reset:
-            for name in ("_condition_size", "_condition_counts", "condition_classes_", "condition_prior_"):
-                self.__dict__.pop(name, None)
-        if condition is None:
-            return self._code_condition(None, n_texts)
-        values = read_condition(condition)
-        if reset:
-            has_labels = values.ndim == 1
-            self.condition_classes_ = np.unique(values) if has_labels else None
-            self._condition_size = len(self.condition_classes_) if has_labels else values.shape[1]
-            self.condition_prior_, self._condition_counts = None, 0
-        coded = self._code_condition(condition, n_texts)
-        if self.condition_classes_ is not None:
-            self._condition_counts = self._condition_counts + coded.sum(axis=0, dtype=np.float64)
-            self.condition_prior_ = self._condition_counts / self._condition_counts.sum()
-        return coded
-
-    def _code_condition(self, condition, n_texts=None, name="condition"):
-        """Return one vector per text, (n_texts, p); None for a model without a condition."""
-        if condition is None and self._condition_size is None:
-            return None
-        if condition is None:
-            raise ValueError(f"{name} is missing: training had one; pass {self._ask_for()}.")
-        if self._condition_size is None:
-            raise ValueError(f"{name} is passed, but training had none; leave it out.")
-        values = read_condition(condition, name)
-        coded = code_condition(values, self.condition_classes_, self._condition_size, self, name)
-        if n_texts is not None and len(coded) != n_texts:
-            raise ValueError(
-                f"{name} must have one entry a text: there are {n_texts} texts and {len(coded)} entries."
+            self.condition_encoder_ = (
+                None if condition is None else ConditionEncoder(read_condition(condition))
             )
-        return coded
+        encoded = self._encode_condition(condition, n_texts)
+        if encoded is not None:
+            self.condition_encoder_ = self.condition_encoder_.count(encoded)
+        return encoded
 
-    def _ask_for(self):
-        if self.condition_classes_ is None:
-            return f"a vector of {self._condition_size} number(s) for each text"
-        return f"a label for each text, such as {self.condition_classes_[0].item()!r}"
+    def _encode_condition(self, condition, n_texts=None, name="condition"):
+        """Return one vector per text, (n_texts, p); None for a model without a condition."""
+        if self.condition_encoder_ is not None:
+            return self.condition_encoder_.encode(condition, n_texts, self, name)
+        if condition is not None:
+            raise ValueError(f"{name} is passed, but training had none; leave it out.")
+        return None
 
-    def _make_dataset(self, sequences, condition=None):
-        """Return inputs and next tokens as a data set; texts of a list begin, and end, with a symbol."""
-        if not isinstance(sequences, Sequences):
-            return sequences  # a data set, see `_read_source`
-        codes, n_tokens = sequences.values, self._n_tokens
-        first, behind = sequences.offsets[:-1], sequences.offsets[1:]
-        if self._is_stream:
-            inputs = np.roll(codes + 1, 1)
-            inputs[first] = _START
-            return SequenceDataset(sequences.with_values(inputs), codes, per_step=True)
-        targets = np.insert(codes, behind, n_tokens)
-        return SequenceDataset(self._begin(sequences), targets, per_step=True, condition=condition)
-
-    def _begin(self, sequences):
-        """Insert the start symbol before each sequence."""
-        inputs = np.insert(sequences.values + 1, sequences.offsets[:-1], _START)
-        return Sequences(inputs, sequences.offsets + np.arange(len(sequences.offsets)))
+    def _make_dataset(self, ids, condition=None):
+        """Return inputs and next tokens as a data set."""
+        if not isinstance(ids, Sequences):
+            return ids  # a data set, see `_read_source`
+        inputs, targets = self.input_encoder_.pair(ids)
+        return SequenceDataset(inputs, targets, per_step=True, condition=condition)
 
     def _hold_out(self, dataset):
         if isinstance(dataset, FileDataset):
@@ -617,27 +465,52 @@ class RNNLanguageModel(BaseRNN):
             return dataset
         return StreamDataset(dataset.sequences.values, dataset.targets, self.bptt_steps)
 
-    def _describe_architecture(self):
-        architecture = super()._describe_architecture()
-        if self.tie_weights and self.embedding_size is None:
-            architecture["embedding_size"] = self.hidden_size
-        return architecture | {
-            "bptt_steps": None,  # chunks are not cut again
-            "tie_weights": bool(self.tie_weights),
-            "label_smoothing": self.label_smoothing,
-            "condition_size": self._condition_size,
-            "condition_as": None if self._condition_size is None else self.condition_as,
+    def _describe_network(self):
+        vocabulary, condition = self.input_encoder_.vocabulary, self.condition_encoder_
+        ties = bool(self.tie_weights)
+        return {name: getattr(self, name) for name in _OF_NETWORK} | {
+            "embedding_size": self.hidden_size
+            if ties and self.embedding_size is None
+            else self.embedding_size,
+            "bidirectional": False,
+            "pooling": None,
+            "input_size": vocabulary.n_inputs,
+            "is_tokens": True,
+            "rare": None,
+            "head": "softmax",
+            "n_outputs": vocabulary.n_outputs,
+            "tie_weights": ties,
+            "condition_size": None if condition is None else condition.size,
+            "condition_as": None if condition is None else self.condition_as,
         }
 
-    def _strata(self, dataset):
-        has_labels = getattr(self, "condition_classes_", None) is not None
-        return dataset.condition.argmax(axis=1) if has_labels else None
+    @property
+    def vocabulary_(self):
+        """The known tokens, sorted."""
+        return self._learnt("input_encoder_", "vocabulary").tokens
 
-    def _describe_head(self):
-        return "softmax", self._n_tokens + (not self._is_stream)
+    @property
+    def condition_classes_(self):
+        """The labels that are conditions, sorted; None if conditions are vectors."""
+        return self._get_condition_encoder().classes
+
+    @property
+    def condition_prior_(self):
+        """The share of each label in training; None if conditions are vectors."""
+        return self._get_condition_encoder().prior
+
+    def _get_condition_encoder(self):
+        encoder = vars(self).get("condition_encoder_")
+        if encoder is None:
+            raise AttributeError(f"This {type(self).__name__} was not fitted with a condition.")
+        return encoder
+
+    def _strata(self, dataset):
+        encoder = self.condition_encoder_
+        return None if encoder is None or encoder.classes is None else dataset.condition.argmax(axis=1)
 
     def _split(self, dataset, groups):
-        if not self._is_stream:
+        if not self.input_encoder_.is_stream:
             kept, held_out, rows = super()._split(dataset, groups)
             return kept, self._hold_out(held_out), rows
         n = dataset.n_steps
@@ -646,27 +519,33 @@ class RNNLanguageModel(BaseRNN):
             raise ValueError(f"early_stopping leaves nothing to train on: X has {n} steps.")
         return *dataset.set_end_aside(n_held), slice(-n_held, None)
 
-    def _score_held_out(self, dataset, given, module):
+    def _score_held_out(self, given, loss):
         if callable(self.scoring):
-            return super()._score_held_out(dataset, given, module)
-        loss = self.net_.history[-1]["valid_loss"]  # has just been computed
+            return super()._score_held_out(given, loss)
         return -_COSTS[self.scoring](loss)
+
+    def _identify(self, data):
+        learnt = {
+            "the vocabulary": self.vocabulary_,
+            "the labels of condition": getattr(self, "condition_classes_", None),
+        }
+        return super()._identify(data) | learnt
 
     # Probabilities of a text
 
     @fair_threads()
     def _log_probabilities(self, X, condition):
-        """Return the log-probability of each target of X, laid end to end, and the sequences of targets."""
+        """Return the log-probability of each target of X, laid end to end, the targets, and if X is one."""
         check_is_fitted(self, "module_")
-        sequences = self._read_text(X, reset=False)[0]
-        dataset = self._make_dataset(sequences, self._code_condition(condition, len(sequences)))
-        return log_probabilities(self.module_, dataset), dataset.sequences
+        ids, is_stream = self._read_text(X)
+        dataset = self._make_dataset(ids, self._encode_condition(condition, len(ids)))
+        return log_probabilities(self.module_, dataset), dataset.sequences, is_stream
 
     @fair_threads()
     def _score_file(self, path, condition):
         """Return the mean log-probability of a file's characters; it is read and scored chunk by chunk."""
         check_is_fitted(self, "module_")
-        self._code_condition(condition)  # a stream has none
+        self._encode_condition(condition)  # a stream has none
         dataset = self._hold_out(self._read_file(path, reset=False))
         parts = stream_log_probabilities(self.module_, dataset)
         with threads_for(self.module_):
@@ -691,7 +570,8 @@ class RNNLanguageModel(BaseRNN):
         float
             At most 0; larger is better.
         """
-        if isinstance(X, os.PathLike) and getattr(self, "_is_stream", True):
+        check_is_fitted(self, "module_")
+        if isinstance(X, os.PathLike) and self.input_encoder_.is_stream:
             return self._score_file(X, condition)
         logs = self._log_probabilities(X, condition)[0]
         return math.fsum(logs.tolist()) / len(logs)  # the same in any order, and chunk by chunk
@@ -745,7 +625,7 @@ class RNNLanguageModel(BaseRNN):
         ndarray of shape (n_sequences,)
             Sums over the tokens; for a list, the end of each text included.
         """
-        logs, sequences = self._log_probabilities(X, condition)
+        logs, sequences, _ = self._log_probabilities(X, condition)
         return np.add.reduceat(logs.astype(np.float64), sequences.offsets[:-1])
 
     def surprisal(self, X, *, condition=None):
@@ -763,9 +643,10 @@ class RNNLanguageModel(BaseRNN):
         object array of ndarray of shape (n_steps_i,)
             One number per token; a single array for one stream.
         """
-        logs, sequences = self._log_probabilities(X, condition)
+        logs, sequences, is_stream = self._log_probabilities(X, condition)
         parts = np.split(-logs, sequences.offsets[1:-1])
-        return self._give(X, parts if self._is_stream else [part[:-1] for part in parts])
+        parts = parts if self.input_encoder_.is_stream else [part[:-1] for part in parts]
+        return parts[0] if is_stream else object_array(parts)
 
     @fair_threads()
     def predict_proba(self, X, *, condition=None):
@@ -786,10 +667,10 @@ class RNNLanguageModel(BaseRNN):
             array for one stream.
         """
         check_is_fitted(self, "module_")
-        sequences = self._read_inputs(X)
-        coded = self._code_condition(condition, len(sequences))
+        sequences, is_stream = self._read_inputs(X)
+        coded = self._encode_condition(condition, len(sequences))
         flat = next_probabilities(self.module_, SequenceDataset(sequences, per_step=True, condition=coded))
-        return self._cut(flat, sequences, X)
+        return self._restore(flat, sequences, is_stream)
 
     @fair_threads()
     def hidden_states(self, X, *, per_step=None, condition=None):
@@ -815,17 +696,16 @@ class RNNLanguageModel(BaseRNN):
         TypeError
             If `per_step` is neither True, False nor None.
         """
-        return self._hidden_states(X, per_step, condition)
+        return self._hidden_states(X, per_step, partial(self._encode_condition, condition))
 
     def _read_inputs(self, X):
-        return self._begin(self._read_text(X, reset=False)[0])
+        ids, is_stream = self._read_text(X)
+        return self.input_encoder_.begin(ids), is_stream
 
-    def _cut(self, flat, sequences, X):
+    def _restore(self, flat, sequences, is_stream):
         """Split predictions of all steps into one array per sequence, without that of the start symbol."""
-        return self._give(X, [part[1:] for part in np.split(flat, sequences.offsets[1:-1])])
-
-    def _give(self, X, parts):
-        return parts[0] if _is_stream(X) else object_array(parts)
+        parts = [part[1:] for part in np.split(flat, sequences.offsets[1:-1])]
+        return parts[0] if is_stream else object_array(parts)
 
     # Prediction of conditions
 
@@ -894,16 +774,17 @@ class RNNLanguageModel(BaseRNN):
     def _log_joint(self, X, prior):
         """Return the logarithm of p(x | c) p(c) for each text and label, (n_sequences, n_classes)."""
         check_is_fitted(self, "module_")
-        if self._condition_size is None or self.condition_classes_ is None:
-            given = "without a condition" if self._condition_size is None else "with vectors as condition"
+        encoder = self.condition_encoder_
+        if encoder is None or encoder.classes is None:
+            given = "without a condition" if encoder is None else "with vectors as condition"
             raise ValueError(
                 f"There are no labels to predict: the model was fitted {given}. Fit it with labels: "
                 "fit(X, condition=labels)."
             )
-        log_prior = check_prior(self.condition_prior_ if prior is None else prior, self._condition_size)
-        sequences = self._read_text(X, reset=False)[0]
+        log_prior = check_prior(encoder.prior if prior is None else prior, encoder.size)
+        sequences = self._read_text(X)[0]
         columns = []
-        for one_hot in np.eye(self._condition_size, dtype=np.float32):
+        for one_hot in np.eye(encoder.size, dtype=np.float32):
             dataset = self._make_dataset(sequences, np.tile(one_hot, (len(sequences), 1)))
             logs = log_probabilities(self.module_, dataset).astype(np.float64)
             columns.append(np.add.reduceat(logs, dataset.sequences.offsets[:-1]))
@@ -995,10 +876,11 @@ class RNNLanguageModel(BaseRNN):
         log_proba = np.where(np.arange(drawn.shape[1]) < n_drawn[:, np.newaxis], logs, 0).sum(
             axis=1, dtype=np.float64
         )
-        samples = []
+        samples, vocabulary = [], self.input_encoder_.vocabulary
+        end = None if vocabulary.end_id is None else to_outputs(vocabulary.end_id)
         for (_, begin), codes, n in zip(primes, drawn, n_drawn, strict=True):
-            n -= codes[n - 1] == self._n_tokens  # the end
-            samples.append(begin + self._spell(self.vocabulary_[codes[:n]]))
+            n -= codes[n - 1] == end
+            samples.append(begin + vocabulary.spell(vocabulary.decode(from_outputs(codes[:n]))))
         return (samples, log_proba) if return_log_proba else samples
 
     def stream(
@@ -1058,7 +940,9 @@ class RNNLanguageModel(BaseRNN):
     def _read_primes(self, prime):
         """Return the codes of each prime, and each prime in the form of a sample."""
         check_is_fitted(self, "module_")
-        nothing = np.zeros(0, dtype=np.int64), self._spell(self.vocabulary_[:0])
+        encoder = self.input_encoder_
+        spell = encoder.vocabulary.spell
+        nothing = np.zeros(0, dtype=np.int64), spell(encoder.vocabulary.tokens[:0])
         if prime is None:
             return [nothing]
         is_list = hasattr(prime, "__len__") and hasattr(prime, "__getitem__") and not isinstance(prime, dict)
@@ -1070,17 +954,17 @@ class RNNLanguageModel(BaseRNN):
             primes = [prime] if self._is_one(prime) else list(prime)
         is_filled = [not hasattr(p, "__len__") or len(p) > 0 for p in primes]  # an empty prime is valid
         filled = [p for p, is_any in zip(primes, is_filled, strict=True) if is_any]
-        given = prime if _is_stream(prime) else filled  # messages about one text have no index
+        given = prime if is_one_text(prime) else filled  # messages about one text have no index
         found = iter(())
         if filled:
-            tokens, is_stream = self._read_tokens(given, reset=False, name="prime")
-            codes = self._number(tokens, is_stream, "prime")
-            found = zip(codes, map(self._spell, tokens), strict=True)  # unknown tokens as they were passed
+            tokens, is_stream = encoder.read(given, self, reset=False, name="prime")
+            ids = encoder.encode(tokens, self, "prime", is_stream=is_stream)
+            found = zip(ids, map(spell, tokens), strict=True)  # unknown tokens as they were passed
         return [next(found) if is_any else nothing for is_any in is_filled]
 
     def _pair(self, primes, condition):
         """Return as many primes as conditions, (k, p); a single one of either is repeated."""
-        condition = self._code_condition(condition)
+        condition = self._encode_condition(condition)
         if condition is None:
             return primes, None
         n_primes, k = len(primes), len(condition)
@@ -1101,15 +985,7 @@ class RNNLanguageModel(BaseRNN):
             return True
         first = next(iter(prime))
         # A list of str: words, or texts that are read character by character.
-        return np.ndim(first) == 0 and not (isinstance(first, str) and self._joins)
-
-    @property
-    def _joins(self):
-        """Whether texts are str of one character per token; `as_sequences` makes objects of other tokens."""
-        return self.vocabulary_.dtype == "<U1"
-
-    def _spell(self, tokens):
-        return "".join(tokens.tolist()) if self._joins else tokens.tolist()
+        return np.ndim(first) == 0 and not (isinstance(first, str) and self.input_encoder_.vocabulary.joins)
 
     def _draw(self, starts, condition, max_length, temperature, top_k, top_p, stop, random_state):
         """Yield tokens drawn for all texts at once, step by step.
@@ -1126,46 +1002,46 @@ class RNNLanguageModel(BaseRNN):
         check_sampling(temperature, top_k, top_p)
         if max_length is not None:
             check_count("max_length", max_length)
-        stop_code = None
+        stop_code, vocabulary = None, self.input_encoder_.vocabulary
         if stop is not None:
-            sequences = self._read_text(
-                [stop] if isinstance(stop, str) and self._joins else [[stop]], reset=False, name="stop"
-            )[0]
+            is_text = isinstance(stop, str) and vocabulary.joins
+            sequences = self._read_text([stop] if is_text else [[stop]], name="stop")[0]
             if len(sequences.values) != 1:
                 raise ValueError(f"stop must be one token, but {stop!r} are {len(sequences.values)}.")
-            stop_code = sequences.values[0]
-            if stop_code == len(self.vocabulary_):
+            stop_code = to_outputs(sequences.values[0])
+            if sequences.values[0] == vocabulary.unknown_id:
                 raise ValueError(f"stop is {stop!r}, which is not in the vocabulary, and so is never drawn.")
-        keys = [np.asarray(start, dtype=np.int64).tobytes() for start in starts]
+        keys = [to_outputs(np.asarray(start, dtype=np.int64)).tobytes() for start in starts]
         if condition is not None:
             keys = [key + make_key(row) for key, row in zip(keys, condition, strict=True)]
         streams = Streams(random_state, keys)
         return self._go(starts, condition, max_length, temperature, top_k, top_p, stop_code, streams)
 
     def _go(self, starts, condition, max_length, temperature, top_k, top_p, stop_code, streams):
-        network, n_tokens = self.module_, self._n_tokens
+        network, vocabulary = self.module_, self.input_encoder_.vocabulary
         like = network.like
         if condition is not None:
             condition = torch.from_numpy(condition).to(like.device, like.dtype)
         logs, state = self._read_starts(starts, condition)
         step, read_out = Stepper(network.recurrence), _make_read_out(network.head)
         rows, alive = np.arange(len(starts)), np.ones(len(starts), dtype=bool)
-        can_end = not self._is_stream or stop_code is not None
+        end = None if vocabulary.end_id is None else to_outputs(vocabulary.end_id)
+        can_end = not self.input_encoder_.is_stream or stop_code is not None
         n_drawn = 0
         while True:
-            if self._has_unknown:  # which is never drawn
-                logs[:, len(self.vocabulary_)] = -np.inf
+            if vocabulary.unknown_id is not None:  # which is never drawn
+                logs[:, to_outputs(vocabulary.unknown_id)] = -np.inf
             codes = choose(logs, temperature, top_k, top_p, streams.draw(rows))
             if can_end:
-                alive = alive & (codes < n_tokens)
+                alive = alive & (codes != end)
                 if stop_code is not None:
                     alive &= codes != stop_code
             yield codes, logs[rows, codes], alive
             n_drawn += 1
             if n_drawn == max_length or (can_end and not alive.any()):
                 return
-            # The end has no separate code among the inputs; what comes after it is ignored.
-            inputs = torch.from_numpy((codes + 1) % (n_tokens + 1)).to(like.device)
+            # The end is not an input; what comes after it is ignored.
+            inputs = torch.from_numpy(from_outputs(codes) % vocabulary.n_inputs).to(like.device)
             if network.input.embedding is not None or network.joins_condition:
                 inputs = network.read(inputs, condition).detach()
             outputs, state = step(inputs, state)
@@ -1174,10 +1050,11 @@ class RNNLanguageModel(BaseRNN):
     def _read_starts(self, starts, condition):
         """Read the primes; return the log-probabilities of the next tokens and the state, in their order."""
         network = self.module_
+        begin = self.input_encoder_.vocabulary.begin_id
         lengths = np.array([len(start) + 1 for start in starts])
         order = np.argsort(-lengths, kind="stable")
         packing = Packing(lengths[order], network.like.device)
-        flat = np.concatenate([np.r_[_START, np.asarray(starts[i], dtype=np.int64) + 1] for i in order])
+        flat = np.concatenate([np.r_[begin, np.asarray(starts[i], dtype=np.int64)] for i in order])
         begins = np.cumsum(lengths[order]) - lengths[order]
         inputs = torch.from_numpy(flat[begins[packing.row_of] + packing.step_of]).to(network.like.device)
         back = torch.from_numpy(np.argsort(order)).to(network.like.device)
@@ -1196,22 +1073,6 @@ class RNNLanguageModel(BaseRNN):
         tags.input_tags.three_d_array = tags.input_tags.two_d_array = False
         tags.target_tags.required = False
         return tags
-
-
-def _is_stream(X):
-    """Return whether X is one sequence of tokens, and not a list of several."""
-    if isinstance(X, (str, os.PathLike)):
-        return True
-    X = as_codes(X)
-    return isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "iu"
-
-
-def _refuse_iterator(X, name="X"):
-    if hasattr(X, "__next__"):
-        raise TypeError(
-            f"{name} is an iterator, which can be read only once. Pass the text as a str or as the Path of a "
-            "file, or train with partial_fit, which reads an iterator once."
-        )
 
 
 def _make_read_out(head):

@@ -1,21 +1,16 @@
 """Many to one and many to many: numbers for each sequence, or for each step."""
 
-import warnings
-
-import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
-from sklearn_rnn.data.hints import warn_of_float32
-from sklearn_rnn.data.problems import Problems, check_not_masked, check_same_number, find_caller, reading
-from sklearn_rnn.data.targets import check_sample_weight, flatten_steps, is_ragged
-from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
+from sklearn_rnn.data.targets import check_sample_weight
+from sklearn_rnn.encoding.numbers import NumberEncoder
 from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
-from sklearn_rnn.estimators.scaling import measure
+from sklearn_rnn.estimators.supervised import SupervisedRNN
 from sklearn_rnn.nn.kernels.native.library import fair_threads
 
 
-class RNNRegressor(RegressorMixin, BaseRNN):
+class RNNRegressor(RegressorMixin, SupervisedRNN):
     """Recurrent network that predicts one or several numbers for each sequence, or for each of its steps.
 
     The form of `y` decides: a numeric array with one or two axes is many to one; a list or object array of
@@ -40,6 +35,16 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     embedding_size : int, optional
         Width of the learnt vectors that represent tokens. By default tokens are one-hot (computed by index,
         never as a wide array). No effect on numeric sequences.
+    vocabulary : str or collection of tokens, optional
+        The known tokens: the characters of a str, or a list of words or of codes. By default those of
+        training. No effect on numeric sequences.
+    handle_unknown : {"unknown", "error"}, default="unknown"
+        What to do with a token that is not in the vocabulary: read it as the unknown token, or raise an
+        error. The unknown token is learnt from the training tokens that `min_frequency` or `vocabulary` leave
+        out, and from those that occur once, which are read as unknown at random (Lample et al., 2016).
+    min_frequency : int or float, default=1
+        How often a token must occur in training to be in the vocabulary: a number of steps, or a share of all
+        steps if it is a float between 0 and 1. A value other than 1 requires ``handle_unknown="unknown"``.
     pooling : {"last", "mean", "max", "attention"}, default="last"
         How the outputs of a sequence's steps become one vector. No effect if `y` holds numbers for each step.
     head : "auto" or Head subclass, default="auto"
@@ -158,6 +163,7 @@ class RNNRegressor(RegressorMixin, BaseRNN):
     """
 
     _extra_rules = {"head": SEQUENCE_HEAD}
+    _target_encoder_class = NumberEncoder
 
     def __init__(
         self,
@@ -169,6 +175,9 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         nonlinearity="tanh",
         dropout=0.0,
         embedding_size=None,
+        vocabulary=None,
+        handle_unknown="unknown",
+        min_frequency=1,
         pooling="last",
         head="auto",
         max_iter=50,
@@ -245,58 +254,18 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         """
         return self._fit(X, y, sample_weight, goes_on=True, epochs=1)
 
-    def _flatten_target(self, y, X, sequences):
-        if y is None:
-            raise ValueError("RNNRegressor requires y to be passed, but the target y is None.")
-        padded = count_padded_steps(X, self.padding_value)
-        per_step = is_ragged(y) or _is_stacked(y, sequences.lengths)
-        if per_step:
-            try:
-                y = flatten_steps(y, sequences.lengths, padded_steps=padded)
-            except ValueError as error:
-                hint = "For several numbers a sequence, pass an array: np.asarray(y, dtype=float).\n"
-                raise ValueError(f"{hint if _is_table(y, len(sequences)) else ''}{error}") from error
-        else:
-            check_not_masked(y, "y")
-            with reading("y"):
-                y = np.asarray(y)
-            if y.ndim == 2 and y.shape[1] > 1 and padded is not None and np.all(y.shape[1] == padded):
-                warnings.warn(
-                    f"y has {y.shape[1]} numbers for each sequence, as many as X has steps, and is read as "
-                    "several numbers a sequence. If each step has its number, pass list(y), or a third axis: "
-                    "np.asarray(y)[:, :, np.newaxis].",
-                    stacklevel=find_caller(),
-                )
-            check_same_number(np.atleast_1d(y), sequences, "y")
-        if y.ndim > 2 or 0 in y.shape[1:]:
-            raise ValueError(f"y has the shape {y.shape}; one target is a number or a vector of numbers.")
-        if y.dtype.kind == "c":
-            raise ValueError(f"Complex data not supported: y has dtype {y.dtype}.")
-        if y.dtype.kind in "mM":
-            raise ValueError(f"y must hold numbers, but it holds {y.dtype}.")
-        warn_of_float32(y, "y")
-        try:
-            with reading("y"):
-                y = y.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"y must hold numbers: {error}") from error
-        _check_finite(y, sequences.offsets if per_step else None)
-        return y, per_step
+    @property
+    def target_mean_(self):
+        """Mean of each target in training."""
+        return self._learnt("target_encoder_", "mean")
 
-    def _code_target(self, y, weights, *, reset, classes):
-        columns = y if y.ndim == 2 else y[:, np.newaxis]
-        if reset:
-            self._one_output = y.ndim == 1
-            self.target_mean_, self.target_scale_ = measure(columns, weights, "y")
-        if columns.shape[1] != len(self.target_mean_):
-            raise ValueError(
-                f"y has {columns.shape[1]} numbers a target, but RNNRegressor was fitted on "
-                f"{len(self.target_mean_)}."
-            )
-        return (columns - self.target_mean_) / self.target_scale_
+    @property
+    def target_scale_(self):
+        """Standard deviation of each target in training."""
+        return self._learnt("target_encoder_", "scale")
 
-    def _describe_head(self):
-        return ("linear" if isinstance(self.head, str) else self.head), len(self.target_mean_)
+    def _choose_head(self):
+        return "linear" if isinstance(self.head, str) else self.head
 
     def predict(self, X):
         """Predict the numbers of each sequence, or of each step.
@@ -312,14 +281,13 @@ class RNNRegressor(RegressorMixin, BaseRNN):
             For numbers of steps: an object array of arrays of shape (n_steps_i,) or
             (n_steps_i, n_outputs); one array if `X` was one array without padding.
         """
-        numbers, sequences = self._predict_flat(X)
-        return self._cut(numbers, sequences, X) if self._per_step else numbers
+        numbers, sequences, form = self._predict_flat(X)
+        return self._restore(numbers, sequences, form) if self._per_step else numbers
 
     @fair_threads()
     def _predict_flat(self, X):
-        answers, sequences = self._answer(X, "predict")
-        numbers = answers * self.target_scale_ + self.target_mean_
-        return (numbers[:, 0] if self._one_output else numbers), sequences
+        answers, sequences, form = self._answer(X, "predict")
+        return self.target_encoder_.decode(answers), sequences, form
 
     @fair_threads()
     def score(self, X, y, sample_weight=None):
@@ -339,8 +307,8 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         float
             At most 1; 0 for a constant prediction of the mean.
         """
-        numbers, sequences = self._predict_flat(X)
-        targets, per_step = self._flatten_target(y, X, sequences)
+        numbers, sequences, form = self._predict_flat(X)
+        targets, per_step = self.target_encoder_.read(y, sequences, form, self)
         if per_step != self._per_step:
             raise ValueError("y must hold one target a step, or one a sequence, as in fit.")
         weights = check_sample_weight(sample_weight, sequences.lengths, per_step=per_step)
@@ -351,30 +319,3 @@ class RNNRegressor(RegressorMixin, BaseRNN):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
-
-
-def _is_table(y, n_rows):
-    """Return whether y has `n_rows` rows, all of the same length."""
-    try:
-        return len(y) == n_rows and len({np.shape(row) for row in y}) == 1
-    except (RuntimeError, ValueError):  # rows that have no shape, such as nested tensors
-        return False
-
-
-def _is_stacked(y, lengths):
-    """Return whether y is one object array of sequences, all as long as those in X, as NumPy makes it."""
-    is_stacked = isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 2
-    return is_stacked and bool((lengths == y.shape[1]).all())
-
-
-def _check_finite(y, offsets):
-    """Raise an error for NaN and infinity in y (n, ...); `offsets` are those of the sequences, for steps."""
-    values = y.reshape(len(y), -1)
-    bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    rows = bad if offsets is None else np.searchsorted(offsets, bad, side="right") - 1
-    problems = Problems("y")
-    for k in np.unique(rows, return_index=True)[1]:
-        what = "NaN" if np.isnan(values[bad[k]]).any() else "infinity"
-        where = "" if offsets is None else f" at step {bad[k] - offsets[rows[k]]}"
-        problems.add(rows[k], f"has {what}{where}; every target must be a finite number.")
-    problems.raise_if_any()

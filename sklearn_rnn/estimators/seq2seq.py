@@ -1,38 +1,40 @@
 """Sequence to sequence: targets of any length."""
 
-import numbers
 import warnings
 
 import numpy as np
 import torch
 from sklearn.metrics import r2_score
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.batches.datasets import PairDataset, gather_sources
 from sklearn_rnn.batches.planning import plan_prediction
-from sklearn_rnn.data.arrays import first_of, object_array
-from sklearn_rnn.data.checks import check_unit
-from sklearn_rnn.data.hints import warn_of_float32, warn_of_integers, warn_of_padding, warn_of_scale
+from sklearn_rnn.data.arrays import object_array
+from sklearn_rnn.data.hints import warn_of_padding
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.problems import Problems, check_same_number, find_caller, has_no_axis, reading
-from sklearn_rnn.data.reading import array_shape, as_sequences
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.problems import find_caller
 from sklearn_rnn.data.targets import check_sample_weight
-from sklearn_rnn.estimators.base import BaseRNN, code_tokens
+from sklearn_rnn.encoding.pairs import SourceEncoder, make_target_encoder, read_targets
+from sklearn_rnn.estimators.base import BaseRNN, TrainingData, read_validation
 from sklearn_rnn.estimators.parameters import DECODER
 from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose, make_key
-from sklearn_rnn.estimators.scaling import measure
 from sklearn_rnn.estimators.scoring import Given
-from sklearn_rnn.estimators.vocabulary import code_copies, find_in_sources
 from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
 from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
 from sklearn_rnn.nn.kernels.native.library import fair_threads
 from sklearn_rnn.nn.kernels.rows import log_softmax, softmax
 from sklearn_rnn.nn.recurrence import threads_for
-from sklearn_rnn.training import Progress, TokenProgress, resolve_device
+from sklearn_rnn.training import Progress, TokenProgress
 
 _ROWS = 512  # sources, or hypotheses of the beam search, that are decoded at once
+
+
+# Parameters of the estimator that are those of its network.
+_OF_NETWORK = (
+    *("cell", "hidden_size", "num_layers", "bidirectional", "attention", "copy", "nonlinearity"),
+    *("dropout", "embedding_size", "scheduled_sampling"),
+)
 
 
 class RNNSeq2Seq(BaseRNN):
@@ -76,6 +78,16 @@ class RNNSeq2Seq(BaseRNN):
         layer) is set to zero in training.
     embedding_size : int or None, default=64
         Width of the learnt vectors that represent tokens, of the source and of the target. None for one-hot.
+    vocabulary : str or collection of tokens, optional
+        The known tokens of sources: the characters of a str, or a list of words or of codes. By default those
+        of training. No effect on sources of numbers. All tokens of the targets of training are known.
+    handle_unknown : {"unknown", "error"}, default="unknown"
+        What to do with a token that is not in the vocabulary: read it as the unknown token, or raise an
+        error. The unknown token is learnt from the training tokens that `min_frequency` or `vocabulary` leave
+        out, and from those that occur once, which are read as unknown at random (Lample et al., 2016).
+    min_frequency : int or float, default=1
+        How often a token must occur in training to be in the vocabulary: a number of steps, or a share of all
+        steps if it is a float between 0 and 1. A value other than 1 requires ``handle_unknown="unknown"``.
     scheduled_sampling : float in [0, 1], default=0.0
         Probability with which the decoder reads its own prediction of the last token, or of the last numbers,
         instead of the true ones in training. The predictions come from a first pass with the true ones. It
@@ -211,7 +223,7 @@ class RNNSeq2Seq(BaseRNN):
     pooling = None
     bptt_steps = None
     _per_step = True
-    _embeds_x_alone = False
+    _embeds_inputs_alone = False
     _network_class = EncoderDecoder
     _extra_rules = DECODER
 
@@ -230,6 +242,9 @@ class RNNSeq2Seq(BaseRNN):
         nonlinearity="tanh",
         dropout=0.0,
         embedding_size=64,
+        vocabulary=None,
+        handle_unknown="unknown",
+        min_frequency=1,
         scheduled_sampling=0.0,
         beam_size=1,
         length_penalty=0.0,
@@ -285,9 +300,8 @@ class RNNSeq2Seq(BaseRNN):
         ValueError, TypeError
             If a parameter, `X`, `y` or a weight is not valid; the estimator is then unchanged.
         """
-        return self._fit_pairs(
-            X, y, sample_weight, (X_val, y_val), goes_on=self.warm_start, epochs=self.max_iter
-        )
+        validation = X_val, y_val
+        return self._fit(X, y, sample_weight, validation, goes_on=self.warm_start, epochs=self.max_iter)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one more epoch, from where training stopped.
@@ -302,119 +316,52 @@ class RNNSeq2Seq(BaseRNN):
         RNNSeq2Seq
             The estimator itself.
         """
-        return self._fit_pairs(X, y, sample_weight, (None, None), goes_on=True, epochs=1)
+        return self._fit(X, y, sample_weight, (None, None), goes_on=True, epochs=1)
 
-    @fair_threads(lends=True)
-    def _fit_pairs(self, X, y, sample_weight, validation, *, goes_on, epochs):
-        self._check_parameters()
-        goes_on = goes_on and hasattr(self, "module_")
-        with self._unchanged_on_error(goes_on):
-            device = resolve_device(self.device)
-            sources, targets = self._read_pairs(X, y, reset=not goes_on)
-            weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
-            rows = np.arange(len(targets))
-            if weights is not None and not weights.all():  # as if these had not been passed
-                rows = np.flatnonzero(weights)
-                sources, targets, weights = sources[rows], targets[rows], weights[rows]
-            rare = None if goes_on else self._learn(sources, targets, weights, X, y)
-            dataset = self._make_dataset(sources, targets, weights)
-            held_out = self._read_validation(*validation)
-            self._note_lengths(sources, targets, reset=not goes_on)
-            self._prepare(device, rare, goes_on)
-            given = Given(*validation) if held_out else Given(X, y, sample_weight, rows)
-            self._train(dataset, held_out, None, epochs, given=given)
-        return self
+    def _encode_training(self, X, y, sample_weight, validation, *, reset, epochs):
+        """Learn the form of the pairs if `reset`, else check it, and return data sets; see `fit`."""
+        (sources, source_form), (targets, target_form) = self._read_forms(X, y, reset=reset)
+        weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
+        rows = np.arange(len(targets))
+        if weights is not None and not weights.all():  # as if these had not been passed
+            rows = np.flatnonzero(weights)
+            sources, targets, weights = sources[rows], targets[rows], weights[rows]
+        if reset:
+            if self.copy:
+                self._check_copies(sources, targets)
+            warn_of_padding(targets, "y")
+            self.target_encoder_.learn(targets, target_form, weights)
+            self.input_encoder_.learn(sources, source_form, self)
+        dataset = self._encode_pairs(sources, targets, weights)
+        held_out = read_validation(*validation, self._read_held_out)
+        self._learn_lengths(sources, targets, reset=reset)
+        given = Given(*validation) if held_out else Given(X, y, sample_weight, rows)
+        return TrainingData(dataset, held_out, given=given)
 
-    # Reading
+    def _read_pairs(self, X, y, names=("X", "y")):
+        """Return sources and targets of the form of training; their tokens are not encoded yet."""
+        (sources, _), (targets, _) = self._read_forms(X, y, names, reset=False)
+        return sources, targets
 
-    def _read_pairs(self, X, y, *, reset, names=("X", "y")):
-        """Return sources and targets; their tokens are not coded yet."""
+    def _read_forms(self, X, y, names=("X", "y"), *, reset):
+        """Return sources with their form, and targets with theirs."""
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
             )
-        sources = self._read_sources(X, reset=reset)
-        may_be_numbers = isinstance(y, (list, tuple)) or getattr(y, "ndim", 0) == 1
-        if may_be_numbers and isinstance(first_of(y), numbers.Number):
-            raise ValueError(
-                f"{names[1]} holds a number for each source, but {type(self).__name__} writes sequences. "
-                "RNNRegressor predicts numbers, RNNClassifier labels; a sequence of one number is [number]."
-            )
-        padding = self.padding_value if isinstance(self.padding_value, str) else None  # of text, in both
-        targets = as_sequences(y, padding_value=padding, allow_empty=True, name=names[1], dtype=None)
-        check_same_number(targets, sources, names[1])
-        kind = "numbers"
-        if targets.is_tokens:
-            kind = "integer tokens" if targets.values.dtype.kind == "i" else "text tokens"
-        if len(targets.values) == 0:
-            if reset:
+        if reset:
+            self.input_encoder_ = SourceEncoder()
+        sources, source_form = self.input_encoder_.read(X, self, reset=reset)
+        targets, form = read_targets(y, sources, self, names[1])
+        if reset:
+            if len(targets.values) == 0:
                 raise ValueError(f"{names[1]} holds empty targets only; at least one needs a step.")
-            return sources, targets
-        if reset:
-            self._target_kind = kind
-            self._one_output = kind == "numbers" and _are_flat(y)
-            if kind == "numbers" and self.scoring == "exact_match":
+            if not targets.is_tokens and self.scoring == "exact_match":
                 raise ValueError(f"scoring='exact_match' is for tokens, but {names[1]} holds numbers.")
-        elif kind != self._target_kind:
-            raise TypeError(
-                f"{names[1]} holds {kind}, but {type(self).__name__} was fitted on {self._target_kind}; "
-                "pass the same form."
-            )
-        elif kind == "text tokens":
-            known = self.target_vocabulary_
-            known = np.append(known, self.vocabulary_) if self._copies else known
-            check_unit(y, targets, known, self, names[1])
-        elif kind == "numbers" and targets.values.shape[1] != len(self.target_mean_):
-            raise ValueError(
-                f"{names[1]} has {targets.values.shape[1]} numbers a step, but {type(self).__name__} was "
-                f"fitted on {len(self.target_mean_)}."
-            )
-        return sources, targets
-
-    def _read_sources(self, X, *, reset):
-        """Return sequences, or one vector per row (one to many)."""
-        shape, is_frame = array_shape(X), hasattr(X, "columns")
-        is_text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "T", "O")
-        is_table = shape is not None and len(shape) == 2 and (is_frame or not is_text)
-        # Only steps can have padding; a str is that of text.
-        is_table = is_table and (self.padding_value is None or isinstance(self.padding_value, str))
-        labels = _as_labels(X) if shape is None else None
-        is_sequence = not is_table and labels is None
-        if reset:
-            self._is_sequence, self._has_labels = is_sequence, labels is not None
-            for name in ("vocabulary_", "source_labels_", "feature_names_in_"):
-                self.__dict__.pop(name, None)  # of another form of X
-        elif (is_sequence, labels is not None) != (self._is_sequence, self._has_labels):
-            if is_sequence:
-                as_sequences(X)  # raises an error for other forms
-            forms = {(True, False): "sequences", (False, False): "vectors", (False, True): "labels"}
-            raise TypeError(
-                f"X holds {forms[is_sequence, labels is not None]}, but {type(self).__name__} was fitted on "
-                f"{forms[self._is_sequence, self._has_labels]}; pass the same form."
-            )
-        if is_sequence:
-            return self._read(X, reset=reset)
-        if is_table:
-            if reset:
-                self._kind, self._was_table = "numbers", False
-            if is_frame and np.asarray(X).dtype.kind in "OUT":
-                as_sequences(X)  # refuses text
-            with reading("X"):
-                vectors = validate_data(self, X, reset=reset, dtype=np.float32)
-            if reset:
-                advice = f"Scale them: make_pipeline(StandardScaler(), {type(self).__name__}())."
-                names = getattr(self, "feature_names_in_", None)
-                warn_of_scale(vectors, np.asarray(X)[:, np.newaxis], advice, names=names)
-            return vectors
-        if reset:
-            self._kind, self._was_table, self.n_features_in_ = "numbers", False, 1
-            self.source_labels_ = np.unique(labels)
-        codes = code_tokens(labels, self.source_labels_) - 1
-        problems = Problems("X")
-        for i in np.flatnonzero(codes < 0):
-            problems.add(i, f"is {labels[i]}, a label that training never saw.")
-        problems.raise_if_any()
-        return np.eye(len(self.source_labels_), dtype=np.float32)[codes]
+            self.target_encoder_ = make_target_encoder(form, y, copies=bool(self.copy))
+        elif len(targets.values):
+            self.target_encoder_.check(targets, form, self.input_encoder_, self, names[1])
+        return (sources, source_form), (targets, form)
 
     def _check_copies(self, sources, targets):
         """Raise an error for copy=True if nothing can be copied."""
@@ -424,7 +371,7 @@ class RNNSeq2Seq(BaseRNN):
                 "or copy=False."
             )
         names = {"U": "characters", "O": "words", "i": "integers", "f": "numbers"}
-        of_X = names[sources.values.dtype.kind] if self._is_sequence else "no sequences"
+        of_X = names[sources.values.dtype.kind] if self.input_encoder_.is_sequence else "no sequences"
         of_y = names[targets.values.dtype.kind]
         differ = of_X != of_y or of_y == "numbers"
         if {of_X, of_y} == {"characters", "words"}:  # words of one character are characters
@@ -435,137 +382,87 @@ class RNNSeq2Seq(BaseRNN):
                 f"and y holds {of_y}. Bring both into one form, or set copy=False."
             )
 
-    def _learn(self, sources, targets, weights, X, y):
-        """Learn the vocabularies and the scale of numbers; return masks of rare codes of both networks."""
-        self._copies = bool(self.copy)
-        if self._copies:
-            self._check_copies(sources, targets)
-        rare_inputs = None
-        for name in ("target_vocabulary_", "target_mean_", "target_scale_"):
-            self.__dict__.pop(name, None)  # of another form of y
-        warn_of_padding(targets, "y")
-        if self._writes_numbers:
-            rows = None if weights is None else np.repeat(weights, targets.lengths)
-            warn_of_float32(targets.values, "y")
-            self.target_mean_, self.target_scale_ = measure(targets.values, rows, "y")
-        else:
-            self.target_vocabulary_, counts = np.unique(targets.values, return_counts=True)
-            warn_of_integers(y, targets, "y")
-            if self._copies:
-                rare_inputs = np.concatenate([[False], counts == 1, [False]])
-        return self._learn_vocabulary(sources, X) if self._is_sequence else None, rare_inputs
-
-    @property
-    def _writes_numbers(self):
-        return self._target_kind == "numbers"
-
-    def _make_dataset(self, sources, targets=None, weights=None, name="y"):
-        """Return sources with the inputs and outputs of the decoder; `targets` are as they were read."""
-        at_begin, at_end = targets.offsets[:-1], targets.offsets[1:]
-        if self._writes_numbers:
-            values = targets.values.reshape(-1, len(self.target_mean_))  # also if all are empty
-            values = ((values - self.target_mean_) / self.target_scale_).astype(np.float32)
-            inputs = np.insert(np.pad(values, ((0, 0), (1, 0))), at_begin, self._begin, axis=0)
-            written = np.insert(np.pad(values, ((0, 0), (0, 1))), at_end, self._begin[::-1], axis=0)
-        else:
-            codes, to_write = self._code_targets(sources, targets, name)
-            inputs = np.insert(codes, at_begin, self._begin)
-            written = np.insert(to_write, at_end, self._end)
-        offsets = targets.offsets + np.arange(len(targets.offsets))
+    def _encode_pairs(self, sources, targets, weights=None, name="y"):
+        """Return sources with what the decoder reads and writes; `targets` are as they were read."""
+        inputs, written = self.target_encoder_.encode(targets, sources, name)
         if weights is not None:
-            weights = np.repeat(weights, np.diff(offsets))
+            weights = np.repeat(weights, inputs.lengths)
             weights = weights / weights.mean()  # only their ratios count
-        return PairDataset(self._code_sources(sources), Sequences(inputs, offsets), written, weights)
+        return PairDataset(self._encode_sources(sources), inputs, written, weights)
 
-    def _code_targets(self, sources, targets, name):
-        """Return the codes of tokens as they are read, and as they are written."""
-        codes = code_tokens(targets.values, self.target_vocabulary_)
-        to_write = codes - 1
-        problems = Problems(name)
-        unknown = np.flatnonzero(codes == 0)
-        which = "no target in training had"
-        if self._copies and len(unknown):
-            steps = find_in_sources(targets, unknown, sources)
-            to_write[unknown] = self._end + 1 + steps
-            unknown, which = unknown[steps < 0], "is neither in target_vocabulary_ nor in its source"
-        tokens, first = np.unique(targets.values[unknown], return_index=True)
-        for token, at in zip(tokens.tolist(), unknown[first], strict=True):
-            i = np.searchsorted(targets.offsets, at, side="right") - 1
-            step = at - targets.offsets[i]
-            problems.add(i, f"has {token!r} at step {step}, a token that {which}.")
-        problems.raise_if_any()
-        return codes, to_write
-
-    def _code_sources(self, sources):
-        if not self._is_sequence:
+    def _encode_sources(self, sources):
+        encoder = self.input_encoder_
+        if not encoder.is_sequence:
             return sources
-        read = self._encode(sources)
-        if not self._copies:
-            return read
-        copied = code_copies(sources, self.target_vocabulary_)
-        return read.with_values(read.values + self._n_codes * copied)  # both in one; see `Pointer`
-
-    @property
-    def _begin(self):
-        """The start of a target: a code, or a row of numbers that marks the start.
-
-        Codes of tokens start at 1; with copies, 0 is the code of an unknown token.
-        """
-        if not self._writes_numbers:
-            return self._end + 1 if self._copies else 0
-        return np.eye(1, len(self.target_mean_) + 1, dtype=np.float32)[0]
-
-    @property
-    def _end(self):
-        """The code of the end of a target in the output of the decoder."""
-        return len(self.target_vocabulary_)
+        encoded = encoder.encode(sources, handle_unknown=self.handle_unknown)
+        if not self.target_encoder_.copies:
+            return encoded
+        copied = self.target_encoder_.find_copies(sources)
+        return encoded.with_values(encoded.values + encoder.input_size * copied)  # both in one; see `Pointer`
 
     def _read_held_out(self, X, y):
-        pairs = self._read_pairs(X, y, reset=False, names=("X_val", "y_val"))
-        return self._make_dataset(*pairs, name="y_val")
+        pairs = self._read_pairs(X, y, names=("X_val", "y_val"))
+        return self._encode_pairs(*pairs, name="y_val")
 
-    def _note_lengths(self, sources, targets, *, reset):
+    def _learn_lengths(self, sources, targets, *, reset):
         """Learn the lengths of targets, which limit those of predictions."""
         longest = int(targets.lengths.max())
-        steps = sources.lengths if self._is_sequence else 1
+        steps = sources.lengths if self.input_encoder_.is_sequence else 1
         ratio = float((targets.lengths / steps).max())
         before = (0, 0.0) if reset else self._lengths
         self._lengths = max(longest, before[0]), max(ratio, before[1])
 
-    # Methods of the base class
-
-    def _describe_architecture(self):
+    def _describe_network(self):
+        sources, targets = self.input_encoder_, self.target_encoder_
         decoder = {
             f"decoder_{name}": getattr(self, name) if value is None else value
             for name in ("cell", "hidden_size", "num_layers")
             for value in [getattr(self, f"decoder_{name}")]
         }
-        same = ("cell", "hidden_size", "num_layers", "bidirectional", "attention", "copy", "nonlinearity")
-        more = ("dropout", "embedding_size", "scheduled_sampling")
-        architecture = {name: getattr(self, name) for name in (*same, *more)}
-        if self._writes_numbers:
-            return architecture | decoder | {"head": "stopping", "n_outputs": len(self.target_mean_)}
-        return architecture | decoder | {"head": "softmax", "n_outputs": self._end + 1}
+        return (
+            {name: getattr(self, name) for name in _OF_NETWORK}
+            | decoder
+            | {
+                "source_size": sources.input_size,
+                "source_is_sequence": sources.is_sequence,
+                "source_is_tokens": sources.is_tokens,
+                "rare": sources.rare,
+                "input_size": targets.input_size,
+                "target_is_tokens": targets.is_tokens,
+                "rare_inputs": targets.rare,
+                "head": targets.head,
+                "n_outputs": targets.n_outputs,
+            }
+        )
 
-    def _describe_input(self, rare):
-        rare, rare_inputs = rare
-        is_tokens = self._kind != "numbers"
-        if not self._is_sequence:
-            size = len(self.source_labels_) if self._has_labels else self.n_features_in_
-        else:
-            size = self._n_codes if is_tokens else 1 if self._was_table else self.n_features_in_
-        return {
-            "source_size": size,
-            "source_is_sequence": self._is_sequence,
-            "source_is_tokens": is_tokens,
-            "rare": rare,
-            "input_size": len(self._begin) if self._writes_numbers else self._end + 1 + self._copies,
-            "target_is_tokens": not self._writes_numbers,
-            "rare_inputs": rare_inputs,
-        }
-
+    @property
     def _progress(self):
-        return Progress() if self._writes_numbers else TokenProgress()
+        return TokenProgress if self.target_encoder_.is_tokens else Progress
+
+    @property
+    def vocabulary_(self):
+        """The tokens of the sources of training, sorted."""
+        return self._learnt("input_encoder_", "vocabulary").tokens
+
+    @property
+    def source_labels_(self):
+        """The labels that are sources, sorted."""
+        return self._learnt("input_encoder_", "labels")
+
+    @property
+    def target_vocabulary_(self):
+        """The tokens of the targets of training, sorted."""
+        return self._learnt("target_encoder_", "vocabulary").tokens
+
+    @property
+    def target_mean_(self):
+        """Mean of each number of the targets of training."""
+        return self._learnt("target_encoder_", "mean")
+
+    @property
+    def target_scale_(self):
+        """Standard deviation of each number of the targets of training."""
+        return self._learnt("target_encoder_", "scale")
 
     # Prediction
 
@@ -577,7 +474,7 @@ class RNNSeq2Seq(BaseRNN):
         """
         network = self.module_
         n = len(sources)
-        lengths = sources.lengths if self._is_sequence else np.ones(n, dtype=np.int64)
+        lengths = sources.lengths if self.input_encoder_.is_sequence else np.ones(n, dtype=np.int64)
         limits = self._limit(lengths)
         answers, order = None, []
         rows = max(1, _ROWS // width)
@@ -588,7 +485,9 @@ class RNNSeq2Seq(BaseRNN):
                     source, row = gather_sources(sources, part, network.like)
                     memory = network.encode(source)
                     memory = memory if row is None else memory.select(row)
-                    results = run(DecoderLoop(network, memory, self._begin), limits[part], part)
+                    results = run(
+                        DecoderLoop(network, memory, self.target_encoder_.begin), limits[part], part
+                    )
                 answers = answers or [[] for _ in results]
                 for whole, result in zip(answers, results, strict=True):
                     whole.extend(result)
@@ -603,30 +502,30 @@ class RNNSeq2Seq(BaseRNN):
         return np.maximum(longest, np.ceil(ratio * lengths).astype(np.int64))
 
     def _decode_greedily(self, loop, limits, members):
-        return decode(loop, lambda logs, rows: logs.argmax(axis=1), limits, self._end)
+        return decode(loop, lambda logs, rows: logs.argmax(axis=1), limits, self.target_encoder_.end)
 
     def _search(self, sources, n_best=1):
         width = max(self.beam_size, n_best)
 
         def run(loop, limits, members):
-            return search_beam(loop, width, limits, self._end, self.length_penalty, n_best)
+            return search_beam(loop, width, limits, self.target_encoder_.end, self.length_penalty, n_best)
 
         return self._decode_all(sources, run, width)
 
     def _read_inputs(self, X):
-        return self._read_and_code(X)[1]
+        return self._read_and_code(X)[1:]
 
     def _read_and_code(self, X):
         check_is_fitted(self, "module_")
         self._check_parameters()  # some may be set after training
-        sources = self._read_sources(X, reset=False)
-        return sources, self._code_sources(sources)
+        sources, form = self.input_encoder_.read(X, self, reset=False)
+        return sources, self._encode_sources(sources), form
 
-    def _hidden_states(self, X, per_step, condition=None):
+    def _hidden_states(self, X, per_step):
         check_is_fitted(self, "module_")
-        if not self._is_sequence:
+        if not self.input_encoder_.is_sequence:
             raise ValueError("The model was fitted on vectors or labels; only sequences have hidden states.")
-        return super()._hidden_states(X, per_step, condition)
+        return super()._hidden_states(X, per_step)
 
     @fair_threads()
     def predict(self, X):
@@ -647,21 +546,21 @@ class RNNSeq2Seq(BaseRNN):
         UserWarning
             If a target did not end within its largest length, and so was cut there.
         """
-        sources, coded = self._read_and_code(X)
-        if self._writes_numbers:
+        sources, coded, _ = self._read_and_code(X)
+        if not self.target_encoder_.is_tokens:
             self._check_beam()
             numbers, has_ended = self._decode_all(
                 coded, lambda loop, limits, members: write_numbers(loop, limits)
             )
             self._warn_of_cuts(has_ended)
-            return self._scale_back(numbers)
+            return self.target_encoder_.decode(numbers)
         if self.beam_size == 1:
             codes, _, has_ended = self._decode_all(coded, self._decode_greedily)
         else:
             codes, _, has_ended = self._search(coded)
             codes, has_ended = [c[0] for c in codes], [h[0] for h in has_ended]
         self._warn_of_cuts(has_ended)
-        return self._spell_all(codes, sources)
+        return self.target_encoder_.decode(codes, sources)
 
     def _check_beam(self):
         if self.beam_size > 1:
@@ -669,12 +568,8 @@ class RNNSeq2Seq(BaseRNN):
 
     def _check_tokens(self, method):
         check_is_fitted(self, "module_")
-        if self._writes_numbers:
+        if not self.target_encoder_.is_tokens:
             raise TypeError(f"{method} is for targets of tokens, but the model was fitted on numbers.")
-
-    def _scale_back(self, numbers):
-        numbers = [part * self.target_scale_ + self.target_mean_ for part in numbers]
-        return object_array([part[:, 0] for part in numbers] if self._one_output else numbers)
 
     def _warn_of_cuts(self, has_ended):
         n_cut = int(np.sum(~np.asarray(has_ended, dtype=bool)))
@@ -685,34 +580,10 @@ class RNNSeq2Seq(BaseRNN):
                 stacklevel=find_caller(),
             )
 
-    def _spell_all(self, codes, sources):
-        if self._copies:
-            spelt = [self._spell_with_copies(c, x) for c, x in zip(codes, sources, strict=True)]
-        else:
-            spelt = [self.target_vocabulary_[c] for c in codes]
-        if self.target_vocabulary_.dtype.kind == "i":
-            return object_array(spelt)
-        spelt = [tokens.tolist() for tokens in spelt]
-        if self._joins:  # NumPy reads the character of code 0 as an empty str
-            spelt = ["".join(c or "\0" for c in s) for s in spelt]
-        return object_array(spelt)
-
-    def _spell_with_copies(self, codes, source):
-        is_copied = codes > self._end
-        spelt = source[np.where(is_copied, codes - self._end - 1, 0)]
-        spelt = spelt.astype(np.result_type(spelt, self.target_vocabulary_), copy=False)
-        spelt[~is_copied] = self.target_vocabulary_[codes[~is_copied]]
-        return spelt
-
-    def _spell_lists(self, codes, sources):
-        """Spell several targets of each source."""
+    def _decode_lists(self, codes, sources):
+        """Decode several targets of each source."""
         pairs = zip(codes, sources, strict=True)
-        return object_array([list(self._spell_all(c, [x] * len(c))) for c, x in pairs])
-
-    @property
-    def _joins(self):
-        """Whether a target is a str, a token a character."""
-        return self.target_vocabulary_.dtype == "<U1"
+        return object_array([list(self.target_encoder_.decode(c, [x] * len(c))) for c, x in pairs])
 
     @fair_threads()
     def predict_nbest(self, X, k=5):
@@ -740,10 +611,10 @@ class RNNSeq2Seq(BaseRNN):
         """
         self._check_tokens("predict_nbest")
         check_count("k", k)
-        sources, coded = self._read_and_code(X)
+        sources, coded, _ = self._read_and_code(X)
         codes, log_proba, has_ended = self._search(coded, k)
         self._warn_of_cuts([h[0] for h in has_ended])
-        return self._spell_lists(codes, sources), object_array(log_proba)
+        return self._decode_lists(codes, sources), object_array(log_proba)
 
     @fair_threads()
     def sample(self, X, n_samples=1, *, temperature=1.0, top_k=None, top_p=None, random_state=None):
@@ -774,7 +645,7 @@ class RNNSeq2Seq(BaseRNN):
         self._check_tokens("sample")
         check_count("n_samples", n_samples)
         check_sampling(temperature, top_k, top_p)
-        sources, coded = self._read_and_code(X)
+        sources, coded, _ = self._read_and_code(X)
         keys = (make_key(coded[i]) for i in range(len(coded)) for _ in range(n_samples))
         streams = Streams(random_state, keys)
 
@@ -786,12 +657,12 @@ class RNNSeq2Seq(BaseRNN):
 
             n = len(limits)
             loop.repeat(n_samples)
-            codes, _, has_ended = decode(loop, draw, np.repeat(limits, n_samples), self._end)
+            codes, _, has_ended = decode(loop, draw, np.repeat(limits, n_samples), self.target_encoder_.end)
             return [codes[i * n_samples : (i + 1) * n_samples] for i in range(n)], has_ended.reshape(n, -1)
 
         codes, has_ended = self._decode_all(coded, run, n_samples)
         self._warn_of_cuts(np.ravel(has_ended))
-        return self._spell_lists(codes, sources)
+        return self._decode_lists(codes, sources)
 
     @fair_threads()
     def score(self, X, y, sample_weight=None):
@@ -811,15 +682,15 @@ class RNNSeq2Seq(BaseRNN):
             sequences is shorter, it is filled up with the mean of the training targets.
         """
         predicted = self.predict(X)
-        if not self._writes_numbers:
+        if self.target_encoder_.is_tokens:
             return exact_match_score(y, predicted, sample_weight=sample_weight)
-        targets = self._read_pairs(X, y, reset=False)[1]
+        targets = self._read_pairs(X, y)[1]
         weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
-        predicted = [np.reshape(part, (-1, len(self.target_mean_))) for part in predicted]
+        encoder = self.target_encoder_
+        predicted = [np.reshape(part, (-1, encoder.n_outputs)) for part in predicted]
         lengths = np.maximum(targets.lengths, [len(part) for part in predicted])
-        rows = (self.target_mean_, lengths)
-        true = targets.values.reshape(-1, len(self.target_mean_))  # also if all are empty
-        true = _fill_up(np.split(true, targets.offsets[1:-1]), *rows)
+        rows = (encoder.mean, lengths)
+        true = _fill_up(np.split(encoder.get_rows(targets), targets.offsets[1:-1]), *rows)
         weights = None if weights is None else np.repeat(weights, lengths)
         return r2_score(true, _fill_up(predicted, *rows), sample_weight=weights)
 
@@ -830,7 +701,7 @@ class RNNSeq2Seq(BaseRNN):
         """Call `look` on batches of pairs; return its result for each pair, in the user's order."""
         check_is_fitted(self, "module_")
         self._check_parameters()
-        dataset = self._make_dataset(*self._read_pairs(X, y, reset=False))
+        dataset = self._encode_pairs(*self._read_pairs(X, y))
         answers = [None] * len(dataset)
         for members in plan_prediction(dataset.lengths):
             for first in range(0, len(members), _ROWS):
@@ -870,9 +741,9 @@ class RNNSeq2Seq(BaseRNN):
 
         def look(batch):
             probabilities = self._cut_steps(batch, softmax(self.module_(batch).float()))
-            if not self._copies:
+            if not self.target_encoder_.copies:
                 return probabilities
-            n_columns = self._end + 1 + self._count_source_steps(batch)
+            n_columns = self.target_encoder_.n_outputs + self._count_source_steps(batch)
             return [p[:, :n] for p, n in zip(probabilities, n_columns, strict=True)]
 
         return object_array(self._look_at(X, y, look))
@@ -939,16 +810,6 @@ class RNNSeq2Seq(BaseRNN):
         return tags
 
 
-def _are_flat(y):
-    """Return whether sequences of numbers have one axis: one number per step."""
-    if isinstance(y, Sequences):
-        return False
-    shape = array_shape(y)
-    if shape is not None and len(shape) > 1:
-        return len(shape) == 2
-    return all(np.ndim(part) < 2 for part in y)
-
-
 def _fill_up(parts, filling, lengths):
     """Return sequences (n_steps_i, K) laid end to end, each filled up to a length."""
     filled = [
@@ -956,17 +817,3 @@ def _fill_up(parts, filling, lengths):
         for part, length in zip(parts, lengths, strict=True)
     ]
     return np.concatenate(filled)
-
-
-def _as_labels(X):
-    """Return labels as an array, if X holds integers (or bool) with one axis; else None."""
-    if isinstance(X, (Sequences, str, dict)) or not hasattr(X, "__len__") or getattr(X, "is_nested", False):
-        return None
-    if has_no_axis(X) or len(X) == 0:
-        return None
-    if not isinstance(X, np.ndarray):
-        with reading("X"):
-            if not isinstance(first_of(X), (int, np.integer, np.bool_)):
-                return None
-            X = np.asarray(X)
-    return X if X.ndim == 1 and X.dtype.kind in "iub" else None

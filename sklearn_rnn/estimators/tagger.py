@@ -1,19 +1,16 @@
 """Many to many, T_x = T_y: a label for each step."""
 
-import warnings
-
 import numpy as np
 
-from sklearn_rnn.data.hints import warn_of_padding
-from sklearn_rnn.data.targets import check_sample_weight, flatten_steps, is_ragged
-from sklearn_rnn.estimators.base import BaseRNN, count_padded_steps
-from sklearn_rnn.estimators.labels import balance, check_classes, check_labels, code_labels, read_classes
+from sklearn_rnn.data.targets import check_sample_weight
+from sklearn_rnn.encoding.labels import StepLabelEncoder, balance
 from sklearn_rnn.estimators.parameters import STEP_HEAD
+from sklearn_rnn.estimators.supervised import SupervisedRNN
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.kernels.native.library import fair_threads
 
 
-class RNNTagger(BaseRNN):
+class RNNTagger(SupervisedRNN):
     """Recurrent network that predicts a label for each step of a sequence (many to many, T_x = T_y).
 
     Sequences may differ in length; see :meth:`fit` for the forms they may have. A tagger is not a
@@ -37,6 +34,16 @@ class RNNTagger(BaseRNN):
     embedding_size : int, optional
         Width of the learnt vectors that represent tokens. By default tokens are one-hot (computed by index,
         never as a wide array). No effect on numeric sequences.
+    vocabulary : str or collection of tokens, optional
+        The known tokens: the characters of a str, or a list of words or of codes. By default those of
+        training. No effect on numeric sequences.
+    handle_unknown : {"unknown", "error"}, default="unknown"
+        What to do with a token that is not in the vocabulary: read it as the unknown token, or raise an
+        error. The unknown token is learnt from the training tokens that `min_frequency` or `vocabulary` leave
+        out, and from those that occur once, which are read as unknown at random (Lample et al., 2016).
+    min_frequency : int or float, default=1
+        How often a token must occur in training to be in the vocabulary: a number of steps, or a share of all
+        steps if it is a float between 0 and 1. A value other than 1 requires ``handle_unknown="unknown"``.
     head : {"softmax", "crf"} or Head subclass, default="softmax"
         "softmax" labels each step on its own, given the network's output; "crf" is a conditional random
         field, which also learns which label follows which.
@@ -151,6 +158,7 @@ class RNNTagger(BaseRNN):
     """
 
     _extra_rules = {"head": STEP_HEAD}
+    _target_encoder_class = StepLabelEncoder
 
     def __init__(
         self,
@@ -162,6 +170,9 @@ class RNNTagger(BaseRNN):
         nonlinearity="tanh",
         dropout=0.0,
         embedding_size=None,
+        vocabulary=None,
+        handle_unknown="unknown",
+        min_frequency=1,
         head="softmax",
         max_iter=50,
         batch_size=32,
@@ -242,40 +253,10 @@ class RNNTagger(BaseRNN):
         """
         return self._fit(X, y, sample_weight, goes_on=True, epochs=1, classes=classes)
 
-    def _flatten_target(self, y, X, sequences):
-        labels = self._flatten_labels(y, X, sequences)
-        is_text = sequences.values.dtype.kind == "U"
-        if not is_text and not is_ragged(y) and np.asarray(y).ndim == 1:
-            warnings.warn(
-                f"y holds {len(sequences)} labels, one a sequence, which RNNTagger takes for all its steps. "
-                "If X is one sequence, pass [X] and [y]; if sequences have labels, use RNNClassifier.",
-                stacklevel=4,
-            )
-        labels = check_labels(labels)
-        if labels.ndim == 1:
-            warn_of_padding(sequences.with_values(labels), "y", by_name_only=True)
-        return labels, True
-
-    def _flatten_labels(self, y, X, sequences):
-        is_text = sequences.values.dtype.kind == "U"
-        try:
-            padded = count_padded_steps(X, self.padding_value)
-            return flatten_steps(y, sequences.lengths, padded_steps=padded, splits_text=is_text)
-        except ValueError as error:
-            if not is_text:
-                raise
-            raise ValueError(
-                f"{error}\nThe texts in X are read character by character: split them into lists of words "
-                "if y labels words; if X is one list of words, pass [X] and [y]."
-            ) from error
-
-    def _code_target(self, labels, weights, *, reset, classes):
-        if labels.ndim != 1:
-            raise ValueError(f"A step has one label, but y has {labels.shape[1]} a step.")
-        if reset:
-            self.classes_ = np.unique(labels) if classes is None else read_classes(classes)
-        check_classes(classes, self.classes_)
-        return code_labels(labels, self.classes_)
+    @property
+    def classes_(self):
+        """The labels of training, sorted."""
+        return self._learnt("target_encoder_", "classes")
 
     def _weigh_classes(self, codes, weights, lengths):
         head = HEADS.get(self.head, self.head)
@@ -294,8 +275,8 @@ class RNNTagger(BaseRNN):
                 )
         return balance(self.class_weight, codes, self.classes_, weights)
 
-    def _describe_head(self):
-        return self.head, len(self.classes_)
+    def _choose_head(self):
+        return self.head
 
     def predict(self, X):
         """Predict the label of each step.
@@ -310,8 +291,8 @@ class RNNTagger(BaseRNN):
         object array of ndarray of shape (n_steps_i,), or ndarray of shape (n_sequences, n_steps)
             Labels of the same type as `y` in training; one array if `X` was one array without padding.
         """
-        answers, sequences = self._answer(X, "predict")
-        return self._cut(self.classes_[answers], sequences, X)
+        answers, sequences, form = self._answer(X, "predict")
+        return self._restore(self.target_encoder_.decode(answers), sequences, form)
 
     def predict_proba(self, X):
         """Predict the probability of each label at each step.
@@ -327,8 +308,8 @@ class RNNTagger(BaseRNN):
             Columns in the order of `classes_`; an array of shape (n_sequences, n_steps, n_classes) if
             `X` was one array without padding. With ``head="crf"``: marginal probabilities.
         """
-        probabilities, sequences = self._answer(X, "predict_proba")
-        return self._cut(probabilities, sequences, X)
+        probabilities, sequences, form = self._answer(X, "predict_proba")
+        return self._restore(probabilities, sequences, form)
 
     def predict_log_proba(self, X):
         """Predict the logarithms of the probabilities of :meth:`predict_proba`.
@@ -343,9 +324,9 @@ class RNNTagger(BaseRNN):
         object array of ndarray of shape (n_steps_i, n_classes)
             Natural logarithms, in the form of :meth:`predict_proba`.
         """
-        probabilities, sequences = self._answer(X, "predict_proba")
+        probabilities, sequences, form = self._answer(X, "predict_proba")
         with np.errstate(divide="ignore"):
-            return self._cut(np.log(probabilities), sequences, X)
+            return self._restore(np.log(probabilities), sequences, form)
 
     @fair_threads()
     def score(self, X, y, sample_weight=None):
@@ -365,7 +346,7 @@ class RNNTagger(BaseRNN):
         float
             From 0 to 1.
         """
-        answers, sequences = self._answer(X, "predict")
-        labels = self._flatten_labels(y, X, sequences)
+        answers, sequences, form = self._answer(X, "predict")
+        labels = self.target_encoder_.flatten(y, sequences, form, self)
         weights = check_sample_weight(sample_weight, sequences.lengths, per_step=True)
         return float(np.average(self.classes_[answers] == labels, weights=weights))

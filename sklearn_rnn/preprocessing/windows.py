@@ -1,6 +1,5 @@
 """Windows of long series, and the targets after them."""
 
-import difflib
 import numbers
 
 import numpy as np
@@ -8,7 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator
 
 from sklearn_rnn.data.hints import warn_of_float32
-from sklearn_rnn.data.parameters import check_count
+from sklearn_rnn.data.parameters import check_count, suggest
 from sklearn_rnn.data.problems import Problems, check_not_masked, reading
 from sklearn_rnn.data.reading import as_sequences
 from sklearn_rnn.data.series import check_dates, is_one_series
@@ -331,8 +330,7 @@ def _find_feature(wanted, n_features, names):
             "have names, all of them str: DataFrames, or what Sequences.from_long makes of one."
         )
     if wanted not in names:
-        near = difflib.get_close_matches(str(wanted), names, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else f" They are {list(names)}."
+        guess = suggest(wanted, names) or f" They are {list(names)}."
         raise ValueError(f"target={wanted!r} is not a feature of X.{guess}")
     return names.index(wanted)
 

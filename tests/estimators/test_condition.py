@@ -90,7 +90,7 @@ def assert_same(model, other):
     assert ours.keys() == theirs.keys()
     assert all((ours[name] == theirs[name]).all() for name in ours)
     assert model.loss_curve_ == other.loss_curve_
-    if model._condition_size is not None:
+    if model.condition_encoder_ is not None:
         np.testing.assert_array_equal(model.condition_classes_, other.condition_classes_)
         np.testing.assert_array_equal(model.condition_prior_, other.condition_prior_)
 
@@ -617,7 +617,7 @@ BAD_CALLS = {
     "no such way": (
         lambda m: m.set_params(condition_as="inpt").fit(T, condition=L),
         ValueError,
-        "condition_as='inpt' is not known; did you mean 'input'",
+        r"condition_as must be .*, but it is 'inpt'\. Did you mean 'input'\?",
     ),
 }
 

@@ -30,6 +30,7 @@ from sklearn_rnn.nn.kernels.chain_rule import ChainRule
 from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import SequenceFeatures, SequenceTruncator, TokenEncoder
+from sklearn_rnn.training import early_stopping
 from sklearn_rnn.training import net as training
 
 STREAM = "the cat sat on the mat. the dog sat on the log. a hat! " * 3
@@ -130,14 +131,14 @@ def test_a_stream_is_read_once_and_in_order(n_lanes, chunk):
 
 def test_every_step_of_a_stream_is_predicted_from_the_one_before():
     model = make(bptt_steps=5).fit("abcab")
-    dataset = model._make_dataset(model._read_text("abcab", reset=False)[0])
+    dataset = model._make_dataset(model._read_text("abcab")[0])
     assert dataset.sequences.values.tolist() == [0, 1, 2, 3, 1]  # 0 begins it; tokens count from 1
     assert dataset.targets.tolist() == [0, 1, 2, 0, 1]
 
 
 def test_texts_begin_and_end():
     model = make().fit(["ab", "c"])
-    dataset = model._make_dataset(model._read_text(["ab", "c"], reset=False)[0])
+    dataset = model._make_dataset(model._read_text(["ab", "c"])[0])
     assert [x.tolist() for x in dataset.sequences] == [[0, 1, 2], [0, 3]]
     assert dataset.targets.tolist() == [0, 1, 3, 2, 3]  # 3 ends them
 
@@ -218,13 +219,13 @@ def test_one_epoch_is_that_of_a_slow_loop(cell, num_layers, embedding_size, path
     if path != "torch" and library.load() is None:
         pytest.skip("needs the compiled loops")
     calls, begun = [], []
-    train, differentiate = training.SequenceNet.train, ChainRule.__call__
+    train, differentiate = early_stopping.run_epochs, ChainRule.__call__
 
     def train_and_remember(net, *args, **kwargs):
         begun.append({name: w.clone() for name, w in net.module_.state_dict().items()})
         return train(net, *args, **kwargs)
 
-    monkeypatch.setattr(training.SequenceNet, "train", train_and_remember)
+    monkeypatch.setattr(early_stopping, "run_epochs", train_and_remember)
     monkeypatch.setattr(ChainRule, "__call__", lambda *a: calls.append(1) or differentiate(*a))
     chunk, n_lanes, text = 4, 3, "abacabadcabba" * 3 + "dc"  # 41 steps: lanes of 14, 14 and 13
     options = {"learning_rate": 0.5, "optimizer": torch.optim.SGD, "clip_norm": 0.7}
@@ -472,8 +473,10 @@ def test_early_stopping(form, impatient):
 
 def test_early_stopping_sets_the_end_of_a_stream_aside(monkeypatch):
     seen = []
-    train = training.SequenceNet.train
-    monkeypatch.setattr(training.SequenceNet, "train", lambda net, *a: seen.append(a) or train(net, *a))
+    train = early_stopping.run_epochs
+    monkeypatch.setattr(
+        early_stopping, "run_epochs", lambda net, *a, **more: seen.append(a) or train(net, *a, **more)
+    )
     model = make(early_stopping=True, validation_fraction=0.2).fit(STREAM)
     kept, held, *_ = seen[0]
     n_held = round(0.2 * len(STREAM))
@@ -506,7 +509,7 @@ def test_long_text_to_validate_on_is_read_in_parts(form, monkeypatch):
     monkeypatch.setattr(
         training.SequenceNet,
         "validation_step",
-        lambda net, batch, **kwargs: sizes.append(len(batch.packing.batch_sizes)) or step(net, batch),
+        lambda net, batch, *state: sizes.append(len(batch.packing.batch_sizes)) or step(net, batch, *state),
     )
     X = DATA[form]
     model = make(max_iter=1).fit(X, X_val=X)
@@ -910,12 +913,20 @@ BAD_CALLS = {
     ),
     "top_p 1.1": (lambda m: m.sample(top_p=1.1), ValueError, "top_p must be greater than 0 and at most 1"),
     "top_p nan": (lambda m: m.sample(top_p=float("nan")), ValueError, "top_p must be greater than 0"),
-    "top_k 0": (lambda m: m.sample(top_k=0), ValueError, "top_k must be at least 1, but it is 0"),
-    "top_k 1.5": (lambda m: m.sample(top_k=1.5), TypeError, "top_k must be an integer, but it is 1.5"),
-    "n_samples 0": (lambda m: m.sample(0), ValueError, "n_samples must be at least 1, but it is 0"),
-    "n_samples 2.0": (lambda m: m.sample(2.0), TypeError, "n_samples must be an integer"),
-    "max_length 0": (lambda m: m.sample(max_length=0), ValueError, "max_length must be at least 1"),
-    "max_length None": (lambda m: m.sample(max_length=None), TypeError, "max_length must be an integer"),
+    "top_k 0": (lambda m: m.sample(top_k=0), ValueError, "top_k must be an int of at least 1, but it is 0"),
+    "top_k 1.5": (
+        lambda m: m.sample(top_k=1.5),
+        TypeError,
+        "top_k must be an int of at least 1, but it is 1.5",
+    ),
+    "n_samples 0": (lambda m: m.sample(0), ValueError, "n_samples must be an int of at least 1, but it is 0"),
+    "n_samples 2.0": (lambda m: m.sample(2.0), TypeError, "n_samples must be an int of at least 1"),
+    "max_length 0": (lambda m: m.sample(max_length=0), ValueError, "max_length must be an int of at least 1"),
+    "max_length None": (
+        lambda m: m.sample(max_length=None),
+        TypeError,
+        "max_length must be an int of at least 1",
+    ),
     "stream: temperature": (lambda m: m.stream(temperature=-1), ValueError, "temperature must be at least 0"),
     "stream: top_p": (lambda m: m.stream(top_p=2), ValueError, "top_p must be greater than 0"),
     "two primes": (
@@ -969,7 +980,7 @@ BAD_CALLS = {
         TypeError,
         "bptt_steps must be an int of at least 1",
     ),
-    "a cell": (lambda m: m.set_params(cell="lstn").fit(TEXTS), ValueError, "did you mean 'lstm'"),
+    "a cell": (lambda m: m.set_params(cell="lstn").fit(TEXTS), ValueError, "Did you mean 'lstm'"),
     "another cell": (
         lambda m: m.set_params(cell="gru", warm_start=True).fit(TEXTS),
         ValueError,
@@ -1058,7 +1069,9 @@ def test_whether_there_is_an_unknown_symbol_stays(before):
     model = RNNLanguageModel(hidden_size=4, bptt_steps=5, max_iter=1, warm_start=True, handle_unknown=before)
     model.fit("abcab")
     now = {"error": "unknown", "unknown": "error"}[before]
-    with pytest.raises(ValueError, match=f"handle_unknown='{now}' is not what training began with"):
+    with pytest.raises(
+        ValueError, match=f"handle_unknown was '{before}' when training began and is now '{now}'"
+    ):
         model.set_params(handle_unknown=now).fit("abcab")
 
 

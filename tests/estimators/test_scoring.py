@@ -19,7 +19,7 @@ from sklearn_rnn import (
     RNNTagger,
 )
 from sklearn_rnn.metrics import get_scorer
-from sklearn_rnn.training import SequenceNet
+from sklearn_rnn.training.step import TrainingStep
 
 FAST = {
     "hidden_size": 4,
@@ -234,7 +234,7 @@ def test_what_is_no_scoring(scoring, error, message):
 
 
 def test_a_language_model_refuses_scorers_of_predictions():
-    with pytest.raises(ValueError, match="scoring='f1_macro' is not known"):
+    with pytest.raises(ValueError, match="scoring must be .*, but it is 'f1_macro'"):
         RNNLanguageModel(**FAST, scoring="f1_macro").fit(TEXTS)
 
 
@@ -251,15 +251,15 @@ def test_ties_do_not_keep_the_first_epoch(impatient):
 
 def test_interruption_of_the_last_training_keeps_the_best_weights(monkeypatch):
     steps = []
-    step = SequenceNet.train_step
+    step = TrainingStep.__call__
 
-    def press_ctrl_c(net, batch, **kwargs):
+    def press_ctrl_c(train_step, *batch):
         steps.append(batch)
         if len(steps) == 3:  # after 2 epochs of a batch each
             raise KeyboardInterrupt
-        return step(net, batch, **kwargs)
+        return step(train_step, *batch)
 
-    monkeypatch.setattr(SequenceNet, "train_step", press_ctrl_c)
+    monkeypatch.setattr(TrainingStep, "__call__", press_ctrl_c)
     with pytest.warns(UserWarning, match="interrupted"):
         model = RNNClassifier(**FAST).fit(X, LABELS)
     monkeypatch.undo()

@@ -15,7 +15,7 @@ from skorch.callbacks import Callback
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.data import as_sequences
 from sklearn_rnn.datasets import load_japanese_vowels, make_person_sentences
-from sklearn_rnn.estimators.base import _choose_groups
+from sklearn_rnn.training.holdout import choose_groups
 
 FAST = {"hidden_size": 8, "max_iter": 4, "random_state": 0}
 
@@ -64,14 +64,13 @@ def test_groups_are_kept_together(as_groups):
     X = [np.full((1 + i % 3, 1), group, dtype=float) for i, group in enumerate(groups)]
     held = []
 
-    class Spy(RNNClassifier):
-        def _score_held_out(self, dataset, given, module):
-            held.append(dataset.sequences)
-            return super()._score_held_out(dataset, given, module)
+    def look(estimator, X, y, sample_weight):
+        held.append(X)
+        return 0.0
 
     # Sequences without a weight are left out, and so are their groups.
     weight = np.where(groups == 3, 0.0, 1.0)
-    Spy(early_stopping=True, validation_fraction=0.3, **FAST).fit(
+    RNNClassifier(early_stopping=True, scoring=look, validation_fraction=0.3, **FAST).fit(
         X, np.arange(100) % 2, weight, validation_groups=as_groups(groups)
     )
     found = {float(x[0, 0]) for x in held[0]}
@@ -216,7 +215,7 @@ def test_groups_that_are_sequences_leave_enough_for_r2():
     ],
 )
 def test_groups_come_near_the_share_of_sequences(counts, fraction, n_held, seed):
-    held = _choose_groups(np.repeat(np.arange(len(counts)), counts), fraction, np.random.RandomState(seed))
+    held = choose_groups(np.repeat(np.arange(len(counts)), counts), fraction, np.random.RandomState(seed))
     assert abs(held.sum() - n_held) <= 1
     assert 2 <= held.sum() < len(held)
 
@@ -225,13 +224,12 @@ def test_groups_come_near_the_share_of_sequences(counts, fraction, n_held, seed)
 def test_a_warm_start_sets_the_same_aside(groups):
     held = []
 
-    class Spy(RNNClassifier):
-        def _score_held_out(self, dataset, given, module):
-            held.append(float(dataset.sequences.values.sum()))
-            return super()._score_held_out(dataset, given, module)
+    def look(estimator, X, y):
+        held.append(float(X.values.sum()))
+        return 0.0
 
     X, y = np.random.RandomState(0).rand(40, 3), np.arange(40) % 2
-    parts = Spy(early_stopping=True, warm_start=True, **FAST)
+    parts = RNNClassifier(early_stopping=True, scoring=look, warm_start=True, **FAST)
     for _ in range(3):
         parts.fit(X, y, validation_groups=groups)
     assert len(held) == 12

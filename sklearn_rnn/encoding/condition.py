@@ -1,9 +1,11 @@
 """Conditions: a label or a vector for each sequence, converted to the form that networks take."""
 
+import copy
+
 import numpy as np
 
 from sklearn_rnn.data.problems import Problems, check_not_masked, reading
-from sklearn_rnn.estimators.labels import check_labels
+from sklearn_rnn.encoding.labels import check_labels
 
 
 def read_condition(condition, name="condition"):
@@ -30,7 +32,7 @@ def read_condition(condition, name="condition"):
 
     Examples
     --------
-    >>> from sklearn_rnn.estimators.condition import read_condition
+    >>> from sklearn_rnn.encoding.condition import read_condition
     >>> read_condition(["en", "it"])
     array(['en', 'it'], dtype='<U2')
     >>> read_condition([0.5, 1.0]).shape
@@ -100,7 +102,7 @@ def code_condition(values, classes, n_features, owner, name="condition"):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_rnn.estimators.condition import code_condition
+    >>> from sklearn_rnn.encoding.condition import code_condition
     >>> code_condition(np.array(["it", "en"]), np.array(["en", "fr", "it"]), 3, None)
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
@@ -165,7 +167,7 @@ def check_prior(prior, n_classes):
 
     Examples
     --------
-    >>> from sklearn_rnn.estimators.condition import check_prior
+    >>> from sklearn_rnn.encoding.condition import check_prior
     >>> check_prior([1, 0], 2)
     array([  0., -inf])
     """
@@ -183,3 +185,86 @@ def check_prior(prior, n_classes):
         raise ValueError(f"{expected}: finite, not negative, and not all zero; it is {shares.tolist()}.")
     with np.errstate(divide="ignore"):
         return np.log(shares / shares.sum())
+
+
+class ConditionEncoder:
+    """Converts conditions, labels or vectors, to the vectors that a network takes.
+
+    Parameters
+    ----------
+    values : ndarray
+        The conditions of training, as `read_condition` returns them.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,), or None
+        The labels, sorted; None for vectors.
+    size : int
+        Width of a vector: the number of classes, or of features.
+    counts : ndarray of shape (n_classes,), or None
+        How often each label occurred in training so far.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.encoding.condition import ConditionEncoder
+    >>> encoder = ConditionEncoder(np.array(["en", "it", "it"]))
+    >>> encoder.encode(["it"], 1, None)
+    array([[0., 1.]], dtype=float32)
+    """
+
+    def __init__(self, values):
+        self.classes = np.unique(values) if values.ndim == 1 else None
+        self.size = values.shape[1] if self.classes is None else len(self.classes)
+        self.counts = None if self.classes is None else np.zeros(self.size)
+
+    def encode(self, condition, n_texts, owner, name="condition"):
+        """Return one vector per text.
+
+        Parameters
+        ----------
+        condition : array-like, or a single label or vector
+            See `read_condition`.
+        n_texts : int or None
+            How many there must be; None for any number.
+        owner : object
+            The estimator, which error messages name.
+        name : str, default="condition"
+            Name of the condition in error messages.
+
+        Returns
+        -------
+        ndarray of float32 of shape (n_texts, size)
+            Vectors; labels are one-hot.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the condition is missing, is of another kind than in training, or there are too many or few.
+        """
+        if condition is None:
+            raise ValueError(f"{name} is missing: training had one; pass {self._ask()}.")
+        encoded = code_condition(read_condition(condition, name), self.classes, self.size, owner, name)
+        if n_texts is not None and len(encoded) != n_texts:
+            raise ValueError(
+                f"{name} must have one entry a text: there are {n_texts} texts and {len(encoded)} entries."
+            )
+        return encoded
+
+    def count(self, encoded):
+        """Return an encoder whose `counts` include those of more training data."""
+        if self.classes is None:
+            return self
+        more = copy.copy(self)
+        more.counts = self.counts + encoded.sum(axis=0, dtype=np.float64)
+        return more
+
+    @property
+    def prior(self):
+        """The share of each label in training; None for vectors."""
+        return None if self.classes is None else self.counts / self.counts.sum()
+
+    def _ask(self):
+        if self.classes is None:
+            return f"a vector of {self.size} number(s) for each text"
+        return f"a label for each text, such as {self.classes[0].item()!r}"

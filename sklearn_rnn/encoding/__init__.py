@@ -1,0 +1,1 @@
+"""What `fit` learns about the form of the data, with its inverse."""
