@@ -7,7 +7,7 @@ import torch
 
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.batches.digest import digest
-from sklearn_rnn.batches.packing import Carry, PackedBatch, Packing
+from sklearn_rnn.batches.packing import PackedBatch, Packing
 from sklearn_rnn.batches.protocol import Dataset
 from sklearn_rnn.data.sequences import Sequences
 
@@ -77,17 +77,17 @@ class StreamDataset(Dataset):
         n_steps, n_longer = divmod(self.n_steps, n_lanes)  # the first lanes are one step longer
         starts = np.arange(n_lanes) * n_steps + np.minimum(np.arange(n_lanes), n_longer)
         read = self._make_reader(starts)
-        carry, condition = Carry(), None
+        condition = None
         if self.condition is not None:
             condition = torch.from_numpy(self.condition).to(like.device, like.dtype).expand(n_lanes, -1)
-        for first in range(0, max(1, n_steps - self.chunk + 1), self.chunk):
+        for k, first in enumerate(range(0, max(1, n_steps - self.chunk + 1), self.chunk)):
             is_last = first + 2 * self.chunk > n_steps
             lengths = np.full(n_lanes, n_steps - first if is_last else self.chunk)
             if is_last:
                 lengths[:n_longer] += 1
             packing = Packing._trusted(lengths, like.device)
             values, targets = (torch.from_numpy(a).to(like.device) for a in read(packing, first))
-            yield PackedBatch(values, packing, targets, carry=carry, condition=condition)
+            yield PackedBatch(values, packing, targets, chunk=k, condition=condition)
 
     def _make_reader(self, starts):
         """Return a function that reads values and targets of a chunk, from its packing and first step."""

@@ -11,7 +11,7 @@ from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.batches.datasets import SequenceDataset
-from sklearn_rnn.batches.packing import Carry, PackedBatch, Packing
+from sklearn_rnn.batches.packing import PackedBatch, Packing
 from sklearn_rnn.batches.streams import FileDataset, HeldOutDataset, PartsDataset, StreamDataset
 from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.parameters import check_count
@@ -1053,13 +1053,13 @@ class RNNLanguageModel(BaseRNN):
         begins = np.cumsum(lengths[order]) - lengths[order]
         inputs = torch.from_numpy(flat[begins[packing.row_of] + packing.step_of]).to(network.like.device)
         back = torch.from_numpy(np.argsort(order)).to(network.like.device)
-        carry = Carry()
         if condition is not None:
             condition = condition.index_select(0, torch.from_numpy(order).to(network.like.device))
         with torch.inference_mode():
-            outputs = network.run_layers(PackedBatch(inputs, packing, carry=carry, condition=condition))
+            batch = PackedBatch(inputs, packing, condition=condition)
+            outputs, state = network.run_layers(batch, need_state=True)
             scores = network.head(outputs.index_select(0, packing.last)).index_select(0, back)
-            state = [tuple(s.index_select(0, back) for s in part) for part in carry.state]
+            state = [tuple(s.index_select(0, back) for s in part) for part in state]
         return _log_softmax(scores), state
 
     def __sklearn_tags__(self):

@@ -205,7 +205,7 @@ def test_long_texts_are_read_in_chunks(way, fitted, monkeypatch):
     model = fitted[way]
     expected = model.score_samples(TEXTS, condition=LABELS)
     validated = make(condition_as=way).fit(TEXTS, condition=LABELS, X_val=TEXTS, condition_val=LABELS)
-    monkeypatch.setattr("sklearn_rnn.nn.inference._CHUNK", 2)
+    monkeypatch.setattr("sklearn_rnn.nn.long_sequences._CHUNK", 2)
     monkeypatch.setattr("sklearn_rnn.batches.streams._LONGEST", 2)
     np.testing.assert_allclose(model.score_samples(TEXTS, condition=LABELS), expected, rtol=0, atol=1e-5)
     in_chunks = make(condition_as=way).fit(TEXTS, condition=LABELS, X_val=TEXTS, condition_val=LABELS)

@@ -114,7 +114,7 @@ def test_a_stream_is_read_once_and_in_order(n_lanes, chunk):
             assert len(batch.values) == len(batch.targets) == sum(sizes)
             assert (batch.targets == batch.values + 100).all()
             assert n_here == len(batches[0].packing)  # the state of each lane has a lane to go on to
-            assert batch.carry is batches[0].carry
+            assert batch.chunk == k
             is_last = k == len(batches) - 1
             assert len(sizes) == chunk or (is_last and len(sizes) <= 2 * chunk)
             assert is_last or batch.packing.is_rectangular
@@ -328,7 +328,7 @@ def test_scores_do_not_hang_on_chunks(form, chunk, is_native, fitted, monkeypatc
     model, X = fitted[form], DATA[form]
     ask = [model.score_samples, model.surprisal, model.predict_proba]
     expected = [f(X) for f in ask]
-    monkeypatch.setattr("sklearn_rnn.nn.inference._CHUNK", chunk)
+    monkeypatch.setattr("sklearn_rnn.nn.long_sequences._CHUNK", chunk)
     sizes = []
     hook = model.module_.register_forward_pre_hook(
         lambda _, args: sizes.append(len(args[0].packing.batch_sizes))
@@ -509,7 +509,7 @@ def test_long_text_to_validate_on_is_read_in_parts(form, monkeypatch):
     monkeypatch.setattr(
         training.SequenceNet,
         "validation_step",
-        lambda net, batch, **kwargs: sizes.append(len(batch.packing.batch_sizes)) or step(net, batch),
+        lambda net, batch, *state: sizes.append(len(batch.packing.batch_sizes)) or step(net, batch, *state),
     )
     X = DATA[form]
     model = make(max_iter=1).fit(X, X_val=X)

@@ -71,14 +71,14 @@ def step_with_autograd(network, batch):
 
 
 def differentiate(network, batch):
-    scores, loss, n_terms = find_training_step(network)(network)(batch)
+    scores, loss, n_terms, _ = find_training_step(network)(network)(batch)
     return scores, torch.tensor(loss), n_terms
 
 
 def take_step(step, network, batch):
     torch.manual_seed(1)
     network.zero_grad()
-    scores, loss, n_terms = step(network, batch)
+    scores, loss, n_terms, *_ = step(network, batch)
     assert n_terms == len(batch.targets)
     return scores, loss, [w.grad.clone() for w in network.parameters()]
 

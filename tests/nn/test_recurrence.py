@@ -9,16 +9,7 @@ from torch import nn
 from torch.autograd import gradcheck
 
 from sklearn_rnn.batches.packing import PackedBatch, Packing
-from sklearn_rnn.nn import (
-    CELLS,
-    HEADS,
-    Cell,
-    ElmanCell,
-    GRUCell,
-    LSTMCell,
-    Recurrence,
-    RecurrentNetwork,
-)
+from sklearn_rnn.nn import CELLS, HEADS, Cell, ElmanCell, GRUCell, LSTMCell, Recurrence, RecurrentNetwork
 from sklearn_rnn.nn.kernels import manual_bptt
 from sklearn_rnn.nn.kernels.choose import Run
 from sklearn_rnn.nn.kernels.manual_bptt import run_bptt
