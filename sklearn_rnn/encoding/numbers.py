@@ -217,16 +217,21 @@ class NumberEncoder:
 
         Parameters
         ----------
-        predicted : ndarray of shape (n, n_outputs)
+        predicted : ndarray of shape (..., n_outputs)
             Standardized numbers.
 
         Returns
         -------
-        ndarray of shape (n,) or (n, n_outputs)
+        ndarray of shape (...) or (..., n_outputs)
             Numbers.
         """
         numbers = predicted * self.scale + self.mean
-        return numbers[:, 0] if self.is_flat else numbers
+        return numbers[..., 0] if self.is_flat else numbers
+
+    def decode_scale(self, predicted):
+        """Return standard deviations in the unit of the numbers of training; see `decode`."""
+        numbers = predicted * self.scale
+        return numbers[..., 0] if self.is_flat else numbers
 
     @property
     def n_outputs(self):

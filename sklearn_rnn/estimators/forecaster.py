@@ -14,12 +14,12 @@ from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.hints import warn_of_float32, warn_of_scale
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.problems import Problems, find_caller, reading
+from sklearn_rnn.data.problems import Problems, find_caller
 from sklearn_rnn.data.sequences import step_positions
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.series import SeriesEncoder, append_steps
 from sklearn_rnn.estimators.base import BaseRNN, TrainingData
-from sklearn_rnn.estimators.parameters import FORECAST, are_levels
+from sklearn_rnn.estimators.parameters import FORECAST, read_levels
 from sklearn_rnn.estimators.sampling import Streams, make_key
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.kernels.choose import threads_for
@@ -515,10 +515,7 @@ class RNNForecaster(BaseRNN):
         if quantiles is None:
             quantiles = self._begun["quantiles"]
         is_single = np.ndim(quantiles) == 0
-        with reading("quantiles"):
-            levels = [quantiles] if is_single else list(quantiles)
-        if not are_levels(levels):
-            raise ValueError(f"quantiles must be numbers between 0 and 1, but it is {quantiles!r}.")
+        levels = read_levels(quantiles)
         if self._begun["strategy"] == "recursive":
             paths, is_one = self._draw(X, n_steps, exogenous, n_samples, random_state, alike=True)
             found = np.moveaxis(np.quantile(paths, levels, axis=1), 0, 1)  # (n, n_quantiles, n_steps, F)

@@ -9,6 +9,7 @@ import torch
 
 from sklearn_rnn.data import random_state
 from sklearn_rnn.data.parameters import FREQUENCY, Optional, Rule, always, is_subclass, one_of, real, whole
+from sklearn_rnn.data.problems import reading
 from sklearn_rnn.metrics import get_scorer
 from sklearn_rnn.nn.attention import ATTENTIONS, Attention
 from sklearn_rnn.nn.cells import CELLS, NONLINEARITIES, Cell
@@ -81,6 +82,15 @@ def _are_callbacks(values):
     return all(hasattr(v[-1] if isinstance(v, tuple) and v else v, "on_epoch_end") for v in values)
 
 
+def read_levels(quantiles):
+    """Return the argument `quantiles` of a method as a list of levels; raise an error if it is not valid."""
+    with reading("quantiles"):
+        levels = [quantiles] if np.ndim(quantiles) == 0 else list(quantiles)
+    if not are_levels(levels):
+        raise ValueError(f"quantiles must be numbers between 0 and 1, but it is {quantiles!r}.")
+    return levels
+
+
 def are_levels(values):
     """Return whether values are numbers between 0 and 1, at least one."""
     return len(values) > 0 and all(isinstance(v, numbers.Real) and 0 < v < 1 for v in values)
@@ -148,6 +158,25 @@ STEP_HEAD = one_of(("softmax", "crf"), or_else=", or a subclass of Head", types=
 _ATTENTION = one_of(
     ATTENTIONS, or_else=", a subclass of Attention", types=object, condition=is_subclass(Attention)
 )
+# Losses of numbers, and the heads that have them.
+NUMBER_LOSSES = {
+    "squared_error": "linear",
+    "absolute_error": "absolute_error",
+    "gaussian": "gaussian",
+    "quantile": "quantile",
+}
+QUANTILES = Rule(
+    (tuple, list, np.ndarray),
+    lambda v: are_levels(v) and all(a < b for a, b in zip(v, v[1:], strict=False)),
+    "a sequence of numbers between 0 and 1, in increasing order",
+)
+NUMBERS = {
+    "loss": one_of(NUMBER_LOSSES),
+    "quantiles": QUANTILES,
+    "head": one_of(
+        ("auto", *NUMBER_LOSSES.values()), or_else=", or a subclass of Head", types=object, condition=_IS_HEAD
+    ),
+}
 DECODER = {
     "decoder_cell": Optional(RULES["cell"]),
     "decoder_hidden_size": Optional(whole(1)),
@@ -163,11 +192,7 @@ FORECAST = {
     "horizon": whole(1),
     "strategy": one_of(("recursive", "direct")),
     "output": one_of(("point", "gaussian", "quantile")),
-    "quantiles": Rule(
-        (tuple, list, np.ndarray),
-        lambda v: are_levels(v) and all(a < b for a, b in zip(v, v[1:], strict=False)),
-        "a sequence of numbers between 0 and 1, in increasing order",
-    ),
+    "quantiles": QUANTILES,
     "loss": one_of(("squared_error", "absolute_error")),
     "context_length": whole(1),
     "scaling": Optional(one_of(("series", "global"))),

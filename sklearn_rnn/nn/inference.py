@@ -69,15 +69,17 @@ def answer(network, dataset, method):
         The network, in evaluation mode.
     dataset : SequenceDataset
         Encoded sequences.
-    method : {"predict", "predict_proba"}
-        The method of the network's head that is called.
+    method : str or callable
+        The method of the network's head that is called, such as "predict", or a function of its scores and
+        of the packing of the batch.
 
     Returns
     -------
     ndarray
         One entry per sequence; or one per step of all sequences, concatenated.
     """
-    ask, run, as_one = getattr(network.head, method), partial(_score, network), None
+    ask = method if callable(method) else getattr(network.head, method)
+    run, as_one = partial(_score, network), None
     if network.pooling is not None:
 
         def as_one(sequence):
@@ -89,6 +91,30 @@ def answer(network, dataset, method):
             return sequence.join(run)
 
     return _gather(network, dataset, run, lambda scores, batch: ask(scores, batch.packing), as_one=as_one)
+
+
+def answer_quantiles(network, dataset, levels):
+    """Predict quantiles of each output.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        The network, in evaluation mode, whose head has quantiles.
+    dataset : SequenceDataset
+        Encoded sequences.
+    levels : sequence of float
+        The probability below each quantile.
+
+    Returns
+    -------
+    ndarray of shape (n, n_quantiles, n_outputs)
+        One entry per sequence; or one per step of all sequences, concatenated.
+    """
+
+    def ask(scores, packing):
+        return torch.stack([network.head.quantile(scores, scores.new_tensor([[p]])) for p in levels], dim=1)
+
+    return answer(network, dataset, ask)
 
 
 def hidden_states(network, dataset):
