@@ -434,7 +434,7 @@ class HalvingCell(Cell):
     ("options", "types"),
     [
         ({"cell": HalvingCell}, {f"{__name__}.HalvingCell"}),
-        ({"cell": LSTMCell}, {"sklearn_rnn.nn.cells.lstm.LSTMCell"}),
+        ({"cell": LSTMCell}, {"sklearn_rnn.nn.LSTMCell"}),
         ({"cell": partial(HalvingCell)}, {f"{__name__}.HalvingCell", "functools.partial"}),
         ({"optimizer": torch.optim.Adam}, {"torch.optim.adam.Adam"}),
         ({"callbacks": [LRScheduler("StepLR", step_size=1)]}, {"skorch.callbacks.lr_scheduler.LRScheduler"}),
@@ -501,7 +501,12 @@ def tamper(data, place, node):
 
 
 TRAP = f"{__name__}.Trap"
-PLACES = {"root": [], "attribute": ["target_encoder_"], "network": ["_network", "cell"], "weights": ["_weights"]}
+PLACES = {
+    "root": [],
+    "attribute": ["target_encoder_"],
+    "network": ["_network", "cell"],
+    "weights": ["_weights"],
+}
 WAYS = {
     "object": lambda command: make_node("ObjectNode", TRAP, content=as_node({"a": 1})),
     "constructor": lambda command: make_node(
