@@ -434,7 +434,7 @@ class HalvingCell(Cell):
     ("options", "types"),
     [
         ({"cell": HalvingCell}, {f"{__name__}.HalvingCell"}),
-        ({"cell": LSTMCell}, {"sklearn_rnn.nn.cells.lstm.LSTMCell"}),
+        ({"cell": LSTMCell}, {"sklearn_rnn.nn.LSTMCell"}),
         ({"cell": partial(HalvingCell)}, {f"{__name__}.HalvingCell", "functools.partial"}),
         ({"optimizer": torch.optim.Adam}, {"torch.optim.adam.Adam"}),
         ({"callbacks": [LRScheduler("StepLR", step_size=1)]}, {"skorch.callbacks.lr_scheduler.LRScheduler"}),

@@ -1,5 +1,6 @@
 """Small real data sets, and generators of problems with known answers."""
 
+from sklearn_rnn._names import publish
 from sklearn_rnn.datasets._loaders import (
     load_chess_openings,
     load_japanese_vowels,
@@ -24,3 +25,5 @@ __all__ = [
     "make_reber_grammar",
     "reber_next_symbols",
 ]
+
+publish(globals())
