@@ -7,6 +7,7 @@ import numpy as np
 from sklearn_rnn.data.problems import Problems
 from sklearn_rnn.data.sequences import locate_steps
 
+FIRST_ID = 0  # of the symbol that a network reads and never predicts
 _LONGEST = 100  # characters; longer tokens would need too much memory in arrays of one width
 
 
@@ -97,7 +98,7 @@ class Vocabulary:
 
     def __init__(self, tokens, first="unknown", last=()):
         self.tokens = tokens
-        ids = {first: 0} | {name: 1 + len(tokens) + k for k, name in enumerate(last)}
+        ids = {first: FIRST_ID} | {name: 1 + len(tokens) + k for k, name in enumerate(last)}
         self.n_ids = 1 + len(tokens) + len(last)
         self.end_id = ids.get("end")
         self.begin_id = ids.get("begin", self.end_id)

@@ -383,7 +383,7 @@ class RNNLanguageModel(BaseRNN):
         ids = self._read_text(
             text.characters, reset=reset, name=name, steps=text.first_steps, counts=text.counts
         )[0]
-        return FileDataset(text, to_outputs(ids.values), self.bptt_steps)
+        return FileDataset(text, ids.values, self.bptt_steps)
 
     def _read_chunks(self, chunks, *, reset):
         """Return a data set of a text in chunks; its first part is read now, the others when needed."""
@@ -540,7 +540,7 @@ class RNNLanguageModel(BaseRNN):
         check_is_fitted(self, "module_")
         self._encode_condition(condition)  # a stream has none
         dataset = self._hold_out(self._read_file(path, reset=False))
-        self.input_encoder_.warn_of_unknown(from_outputs(dataset.codes), dataset.text.counts)
+        self.input_encoder_.warn_of_unknown(dataset.ids, dataset.text.counts)
         parts = stream_log_probabilities(self.module_, dataset)
         with threads_for(self.module_):
             return math.fsum(log for part in parts for log in part.tolist()) / dataset.n_steps
