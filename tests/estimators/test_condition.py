@@ -349,10 +349,10 @@ def test_early_stopping_cuts_conditions_with_the_texts(monkeypatch):
     seen = {}
     train = RNNLanguageModel._train
 
-    def look(model, dataset, validation, groups, *others, **more):
-        kept, held, _ = model._split(dataset, groups)
+    def look(model, data, *others, **more):
+        kept, held, _ = model._split(data.dataset, data.groups)
         seen.update(kept=kept, held=held)
-        return train(model, dataset, validation, groups, *others, **more)
+        return train(model, data, *others, **more)
 
     monkeypatch.setattr(RNNLanguageModel, "_train", look)
     model = make(early_stopping=True, max_iter=3).fit(texts, condition=vectors)
