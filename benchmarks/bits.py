@@ -20,7 +20,7 @@ from sklearn_rnn import (
     RNNSeq2Seq,
     RNNTagger,
 )
-from sklearn_rnn.nn.kernels.native import library
+from sklearn_rnn.nn.kernels import threads
 
 N = 24
 
@@ -139,7 +139,7 @@ def main():
     options = parse(parser)
     warnings.simplefilter("ignore")
     # As many threads as are asked for, however few cores there are, and for any amount of work.
-    library._count_cores, library._LEAST_WORK = lambda: 64, 1
+    threads._count_cores, threads._LEAST_WORK = lambda: 64, 1
     print(describe_setting())
     n_cases = n_unequal = n_exploded = 0
     while n_cases < options.cases:

@@ -39,7 +39,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from sklearn_rnn import RNNLanguageModel
-from sklearn_rnn.nn.kernels.native import library
+from sklearn_rnn.nn.kernels import choose
 from sklearn_rnn.preprocessing import TokenEncoder
 
 LANES, STEPS, HIDDEN, LAYERS, RATE, CLIP = 32, 64, 128, 2, 0.003, 1.0
@@ -365,7 +365,7 @@ def main():
     if set(parts) - {"conditions"}:
         text, validation = read_text(options.data)
     print(describe_setting())
-    print(f"Time loops: {library.describe()}\n")
+    print(f"Time loops: {choose.describe()}\n")
     if "speed" in parts:
         compare_training(text, options.repeats, clock)
         compare_sampling(text, options.repeats, clock)

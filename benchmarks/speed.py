@@ -36,8 +36,8 @@ from sklearn_rnn import RNNClassifier
 from sklearn_rnn.batches.packing import Packing
 from sklearn_rnn.batches.planning import plan_training
 from sklearn_rnn.datasets import load_japanese_vowels
-from sklearn_rnn.nn import CELLS, Recurrence, Stepper
-from sklearn_rnn.nn.kernels.native import library
+from sklearn_rnn.nn import CELLS, Recurrence, StepRunner
+from sklearn_rnn.nn.kernels import choose
 
 HIDDEN, BATCH, RATE, CLIP = 64, 32, 0.003, 1.0
 TORCH_CELLS = {"elman": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -330,7 +330,7 @@ def compare_layers_in_prediction(repeats, clock):
         rows.append([cell, f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.2f}", bars[cell]])
         for B in (1, 64):
             layer, recurrence = TORCH_CELLS[cell](64, 128, 2), make_recurrence(cell, 64, 128, num_layers=2)
-            step, inputs = Stepper(recurrence), torch.randn(B, 64)
+            step, inputs = StepRunner(recurrence), torch.randn(B, 64)
             with torch.inference_mode():
                 _, state = step(inputs)
                 _, torch_state = layer(inputs[None])
@@ -423,7 +423,7 @@ def main():
     options = parse(parser)
     clock = {"wall": time.perf_counter, "cpu": time.process_time}[options.clock]
     print(describe_setting())
-    print(f"Time loops: {library.describe()}\n")
+    print(f"Time loops: {choose.describe()}\n")
     parts = options.parts or ["fit", "step", "predict", "beside", "import"]
     start = time.perf_counter()
     if "fit" in parts:

@@ -23,7 +23,7 @@ from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.data.text_file import TextFile
-from sklearn_rnn.nn.kernels.native import library
+from sklearn_rnn.nn.kernels import choose
 
 BAR = 300  # MB above an idle process
 MODELS = {
@@ -127,7 +127,7 @@ def main():
     source = Path(options.data, "tinyshakespeare", "input.txt")
     clock = {"wall": time.perf_counter, "cpu": time.process_time}[options.clock]
     print(describe_setting())
-    print(f"Time loops: {library.describe()}\n")
+    print(f"Time loops: {choose.describe()}\n")
     parts = options.parts or ["memory", "speed"]
     with tempfile.TemporaryDirectory() as folder:
         if "memory" in parts:

@@ -38,7 +38,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from sklearn_rnn import RNNSeq2Seq
-from sklearn_rnn.nn.kernels.native import library
+from sklearn_rnn.nn.kernels import choose
 
 # Data: each reader gives X, y and X_test, y_test, or what stands for the test if is_dev.
 
@@ -356,7 +356,7 @@ def compare_speed(options):
     for name, read in readers.items():
         X, y, *_ = read(options.data, 0, False)
         data[name] = X[:2000], y[:2000]
-    print(f"Time loops: {library.describe()}\n")
+    print(f"Time loops: {choose.describe()}\n")
     compare_training(data, options.repeats, clock)
     compare_decoding(data, options.repeats, clock)
 

@@ -4,6 +4,8 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from sklearn_rnn._names import publish
+
 
 def show_versions():
     """Print versions, device, threads, and how time loops are run on the CPU, for bug reports.
@@ -17,7 +19,7 @@ def show_versions():
     import torch
 
     from sklearn_rnn import __version__
-    from sklearn_rnn.nn.kernels.native import library
+    from sklearn_rnn.nn.kernels import choose
 
     facts = {"sklearn_rnn": __version__, "Python": sys.version.split()[0], "platform": platform.platform()}
     for name in ("torch", "skorch", "scikit-learn", "numpy", "scipy", "joblib"):
@@ -27,6 +29,9 @@ def show_versions():
             facts[name] = "not installed"
     facts["GPU"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     facts["torch threads"] = torch.get_num_threads()
-    facts["time loops on the CPU"] = library.describe()
+    facts["time loops on the CPU"] = choose.describe()
     for name, fact in facts.items():
         print(f"{name}: {fact}")
+
+
+publish(globals(), ["show_versions"], module="sklearn_rnn")

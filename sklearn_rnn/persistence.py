@@ -27,20 +27,32 @@ _KEY = "_sklearn_rnn_version"
 #: file with these, read what ``skops.io.get_untrusted_types(file=file)`` lists, and trust it if you know it.
 TRUSTED_TYPES = (
     # Their states are read by __setstate__, which builds the network from the parameters.
-    "sklearn_rnn.estimators.classifier.RNNClassifier",
-    "sklearn_rnn.estimators.forecaster.RNNForecaster",
-    "sklearn_rnn.estimators.language_model.RNNLanguageModel",
-    "sklearn_rnn.estimators.regressor.RNNRegressor",
-    "sklearn_rnn.estimators.seq2seq.RNNSeq2Seq",
-    "sklearn_rnn.estimators.tagger.RNNTagger",
-    # Their states are restored unchanged.
-    "sklearn_rnn.preprocessing.features.SequenceFeatures",
-    "sklearn_rnn.preprocessing.onehot.OneHotSequenceEncoder",
-    "sklearn_rnn.preprocessing.padder.SequencePadder",
-    "sklearn_rnn.preprocessing.steps.StepTransformer",
-    "sklearn_rnn.preprocessing.tokens.TokenEncoder",
-    "sklearn_rnn.preprocessing.truncator.SequenceTruncator",
-    "sklearn_rnn.preprocessing.windows.SlidingWindow",
+    "sklearn_rnn.RNNClassifier",
+    "sklearn_rnn.RNNForecaster",
+    "sklearn_rnn.RNNLanguageModel",
+    "sklearn_rnn.RNNRegressor",
+    "sklearn_rnn.RNNSeq2Seq",
+    "sklearn_rnn.RNNTagger",
+    # Their states are restored unchanged: what an estimator has learnt about the data.
+    "sklearn_rnn.encoding.ConditionEncoder",
+    "sklearn_rnn.encoding.InputEncoder",
+    "sklearn_rnn.encoding.SequenceLabelEncoder",
+    "sklearn_rnn.encoding.StepLabelEncoder",
+    "sklearn_rnn.encoding.NumberEncoder",
+    "sklearn_rnn.encoding.NumberTargetEncoder",
+    "sklearn_rnn.encoding.SourceEncoder",
+    "sklearn_rnn.encoding.TokenTargetEncoder",
+    "sklearn_rnn.encoding.SeriesEncoder",
+    "sklearn_rnn.encoding.TextEncoder",
+    "sklearn_rnn.encoding.Vocabulary",
+    # The same for transformers.
+    "sklearn_rnn.preprocessing.SequenceFeatures",
+    "sklearn_rnn.preprocessing.OneHotSequenceEncoder",
+    "sklearn_rnn.preprocessing.SequencePadder",
+    "sklearn_rnn.preprocessing.StepTransformer",
+    "sklearn_rnn.preprocessing.TokenEncoder",
+    "sklearn_rnn.preprocessing.SequenceTruncator",
+    "sklearn_rnn.preprocessing.SlidingWindow",
     # The parameter `device` may be one. It is a name: making one does not access a device.
     "torch.device",
     # Some of scikit-learn's transformers store one, such as SimpleImputer. It names a type of numbers: making

@@ -76,10 +76,10 @@ def interrupt_in_epoch(k, monkeypatch):
     """As if Ctrl-C came in the first batch of an epoch."""
     step = TrainingStep.__call__
 
-    def interrupted(train_step, batch):
+    def interrupted(train_step, *batch):
         if len(train_step.net.history) == k:
             raise KeyboardInterrupt
-        return step(train_step, batch)
+        return step(train_step, *batch)
 
     monkeypatch.setattr(TrainingStep, "__call__", interrupted)
 

@@ -834,11 +834,11 @@ class AtStep:
     def __enter__(self):
         self.step = step = TrainingStep.__call__
 
-        def watched(train_step, batch):
+        def watched(train_step, *batch):
             self.left -= 1
             if self.left == 0:
                 self.action()
-            return step(train_step, batch)
+            return step(train_step, *batch)
 
         TrainingStep.__call__ = watched
         return self

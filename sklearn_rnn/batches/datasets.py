@@ -1,15 +1,17 @@
 """Data sets of sequences, of pairs of sequences and of windows of series."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from sklearn_rnn.batches.digest import digest
 from sklearn_rnn.batches.packing import PackedBatch, Packing
-from sklearn_rnn.batches.planning import plan_training
+from sklearn_rnn.batches.protocol import RowDataset
 from sklearn_rnn.data.sequences import Sequences, step_positions
 
 
-class SequenceDataset:
+class SequenceDataset(RowDataset):
     """Encoded sequences with targets and weights, from which batches are gathered.
 
     Parameters
@@ -37,27 +39,8 @@ class SequenceDataset:
         self.condition = condition
         self.lengths = sequences.lengths if rows is None else sequences.lengths[rows]
 
-    def __len__(self):
-        return len(self.lengths)
-
-    @property
-    def n_steps(self):
-        """Number of steps of all sequences together."""
-        return int(self.lengths.sum())
-
     def keep(self, rows):
-        """Select some sequences, without a copy.
-
-        Parameters
-        ----------
-        rows : ndarray of int
-            Indices into `sequences`.
-
-        Returns
-        -------
-        SequenceDataset
-            A data set over the same arrays.
-        """
+        """Select some of `sequences`, without a copy; see `RowDataset`."""
         return SequenceDataset(
             self.sequences,
             self.targets,
@@ -68,18 +51,7 @@ class SequenceDataset:
         )
 
     def subset(self, rows):
-        """Copy some sequences into a data set of their own.
-
-        Parameters
-        ----------
-        rows : ndarray of int
-            Indices into `sequences`.
-
-        Returns
-        -------
-        SequenceDataset
-            A data set of the selected rows only.
-        """
+        """Copy some of `sequences` into a data set of their own; see `RowDataset`."""
         sequences = self.sequences[rows]
         index = rows
         if self.per_step:
@@ -89,44 +61,22 @@ class SequenceDataset:
         return SequenceDataset(sequences, targets, weights, per_step=self.per_step, condition=condition)
 
     def fingerprint(self):
-        """Return a line of text that identifies the data."""
+        """Return a line of text that identifies the data; see `RowDataset`."""
         arrays = (self.sequences.values, self.sequences.offsets, self.targets, self.weights, self.rows)
         return f"{len(self)} sequences ({digest(*arrays, self.condition)})"
 
-    def batches(self, batch_size, rng, like):
-        """Yield all sequences in batches, drawn again in each call.
-
-        Parameters
-        ----------
-        batch_size : int
-            Number of sequences in a batch.
-        rng : numpy.random.RandomState
-            Source of the order.
-        like : Tensor
-            See `gather`.
-
-        Yields
-        ------
-        PackedBatch
-            A batch.
-        """
-        for members in plan_training(self.lengths, batch_size, rng):
-            yield self.gather(members, like)
-
     def gather(self, members, like):
-        """Lay out one batch.
+        """Lay out one batch; see `RowDataset`.
 
         Parameters
         ----------
-        members : ndarray of int
-            Positions in this data set, in order of decreasing length.
-        like : Tensor
-            The batch is made on its device, numbers with its type.
+        members, like
+            See `RowDataset`.
 
         Returns
         -------
         PackedBatch
-            The batch.
+            The batch. Its ``index`` holds the positions of the answers among those for all of `sequences`.
         """
         rows = members if self.rows is None else self.rows[members]
         packing = Packing._trusted(self.lengths[members], like.device)
@@ -149,7 +99,7 @@ class SequenceDataset:
         )
 
 
-class PairDataset:
+class PairDataset(RowDataset):
     """Target sequences with the sources that they are predicted from.
 
     Parameters
@@ -175,24 +125,17 @@ class PairDataset:
     ([2, 0, 3, 1, 4, 5], [0, 3, 1, 4, 2], [1, 0])
     """
 
-    per_step = True
-
     def __init__(self, sources, inputs, targets=None, weights=None):
         self.sources = sources
         self.written = SequenceDataset(inputs, targets, weights, per_step=True)
-        self.weights = weights
-        # In the order of the targets' lengths, and where these are equal, of the sources'.
-        self.lengths = inputs.lengths.astype(np.float64)
-        if isinstance(sources, Sequences):
-            self.lengths += sources.lengths / (1 + sources.lengths.max())
-
-    def __len__(self):
-        return len(self.lengths)
+        self.lengths = inputs.lengths
 
     @property
-    def n_steps(self):
-        """Number of steps of all targets together."""
-        return self.written.n_steps
+    def sizes(self):
+        """The lengths of the targets; where these are equal, the sources' lengths decide."""
+        if not isinstance(self.sources, Sequences):
+            return self.lengths
+        return self.lengths + self.sources.lengths / (1 + self.sources.lengths.max())
 
     @property
     def targets(self):
@@ -200,43 +143,23 @@ class PairDataset:
         return self.written.targets
 
     def subset(self, rows):
-        """Copy some pairs into a data set of their own.
-
-        Parameters
-        ----------
-        rows : ndarray of int
-            Indices of the pairs.
-
-        Returns
-        -------
-        PairDataset
-            A data set of the selected rows only.
-        """
+        """Copy some pairs into a data set of their own; see `RowDataset`."""
         written = self.written.subset(rows)
         return PairDataset(self.sources[rows], written.sequences, written.targets, written.weights)
 
-    keep = subset
-
     def fingerprint(self):
-        """Return a line of text that identifies the data."""
+        """Return a line of text that identifies the data; see `RowDataset`."""
         sources = self.sources
         arrays = (sources.values, sources.offsets) if isinstance(sources, Sequences) else (sources,)
         return f"{self.written.fingerprint()} from {digest(*arrays)}"
 
-    def batches(self, batch_size, rng, like):
-        """Yield all pairs in batches, drawn again in each call; see `SequenceDataset`."""
-        for members in plan_training(self.lengths, batch_size, rng):
-            yield self.gather(members, like)
-
     def gather(self, members, like):
-        """Lay out one batch.
+        """Lay out one batch; see `RowDataset`.
 
         Parameters
         ----------
-        members : ndarray of int
-            Positions in this data set, in order of decreasing length of their targets.
-        like : Tensor
-            See `SequenceDataset.gather`.
+        members, like
+            See `RowDataset`.
 
         Returns
         -------
@@ -245,9 +168,8 @@ class PairDataset:
             ``source_row`` holds the row of the source of each target. If sources are vectors, ``source``
             holds them as (B, p), in the order of the targets, and ``source_row`` is None.
         """
-        batch = self.written.gather(members, like)
-        batch.source, batch.source_row = gather_sources(self.sources, members, like)
-        return batch
+        source, row = gather_sources(self.sources, members, like)
+        return replace(self.written.gather(members, like), source=source, source_row=row)
 
 
 def gather_sources(sources, members, like):
@@ -260,7 +182,7 @@ def gather_sources(sources, members, like):
     members : ndarray of int
         Indices of the sources, in any order.
     like : Tensor
-        See `SequenceDataset.gather`.
+        See `RowDataset`.
 
     Returns
     -------
@@ -278,7 +200,7 @@ def gather_sources(sources, members, like):
     return source, torch.from_numpy(row).to(like.device)
 
 
-class WindowDataset:
+class WindowDataset(RowDataset):
     """Windows of series: at each step the past is the input, and the next steps are the target.
 
     Only the current batch is copied, however much windows overlap.
@@ -315,8 +237,6 @@ class WindowDataset:
     [[1.0, 2.0], [6.0, 7.0]]
     """
 
-    per_step = True
-
     def __init__(self, values, known, starts, lengths, mean, scale, horizon=1, *, weights=None, judged=None):
         self.values = values
         self.known = known
@@ -331,23 +251,33 @@ class WindowDataset:
             self.weights = np.ones(len(starts)) if weights is None else weights
             self.weights = self.weights * lengths.sum() / (self.weights * judged).sum()
 
-    def __len__(self):
-        return len(self.lengths)
+    def subset(self, rows):
+        """Select some windows, over the same steps; see `RowDataset`."""
+        weights, judged = (None if a is None else a[rows] for a in (self.weights, self.judged))
+        return WindowDataset(
+            self.values,
+            self.known,
+            self.starts[rows],
+            self.lengths[rows],
+            self.mean[rows],
+            self.scale[rows],
+            self.horizon,
+            weights=weights,
+            judged=judged,
+        )
 
-    def batches(self, batch_size, rng, like):
-        """Yield all windows in batches, drawn again in each call; see `SequenceDataset`."""
-        for members in plan_training(self.lengths, batch_size, rng):
-            yield self.gather(members, like)
+    def fingerprint(self):
+        """Return a line of text that identifies the data; see `RowDataset`."""
+        where = self.starts, self.lengths, self.mean, self.scale, self.weights, self.judged
+        return f"{len(self)} windows, {self.horizon} ahead ({digest(self.values, self.known, *where)})"
 
     def gather(self, members, like, *, has_targets=True):
-        """Lay out one batch.
+        """Lay out one batch; see `RowDataset`.
 
         Parameters
         ----------
-        members : ndarray of int
-            Indices of the windows, in order of decreasing length.
-        like : Tensor
-            See `SequenceDataset.gather`.
+        members, like
+            See `RowDataset`.
         has_targets : bool, default=True
             Whether to return targets, for which the values after each step must exist.
 
@@ -376,7 +306,7 @@ class WindowDataset:
             None if a is None else torch.from_numpy(a).to(like.device, like.dtype)
             for a in (inputs, targets, weights)
         )
-        return PackedBatch(inputs, packing, targets, weights, members)
+        return PackedBatch(inputs, packing, targets, weights)
 
     def look_ahead(self, members, n_steps, like):
         """Return what is known of the steps after each window, without the first.

@@ -1,5 +1,7 @@
 """How a batch is laid out: its steps one after the other, without padding."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 
@@ -154,6 +156,7 @@ def _check_lengths(lengths):
     return lengths
 
 
+@dataclass(eq=False)
 class PackedBatch:
     """The sequences of one batch, with their targets and weights.
 
@@ -169,38 +172,30 @@ class PackedBatch:
         One entry per sequence or per step.
     index : ndarray of int, optional
         Positions of the predictions for this batch among those for the whole data set.
-    carry : Carry, optional
-        Holds the state between the batches of a stream.
+    chunk : int, optional
+        The batch's place in a stream, from 0 on: the state after chunk k is what chunk k + 1 begins with.
+        None if its sequences are whole.
     condition : Tensor of shape (n_sequences, p), optional
         A vector for each sequence.
+    source : PackedBatch, or Tensor of shape (n_sequences, p), optional
+        What the sequences are predicted from, see `PairDataset`: a batch in its own order; or a vector for
+        each sequence.
+    source_row : int64 Tensor of shape (n_sequences,), optional
+        The row of each sequence's source, if `source` is a batch.
     """
 
-    source = source_row = None  # see `PairDataset`
-
-    def __init__(self, values, packing, targets=None, weights=None, index=None, carry=None, condition=None):
-        self.values = values
-        self.packing = packing
-        self.targets = targets
-        self.weights = weights
-        self.index = index
-        self.carry = carry
-        self.condition = condition
+    values: torch.Tensor
+    packing: Packing
+    targets: torch.Tensor | None = None
+    weights: torch.Tensor | None = None
+    index: np.ndarray | None = None
+    chunk: int | None = None
+    condition: torch.Tensor | None = None
+    source: "PackedBatch | torch.Tensor | None" = None
+    source_row: torch.Tensor | None = None
 
     def __len__(self):
         return len(self.packing)
 
     def __iter__(self):
         return iter((self, self.targets))  # skorch's callbacks unpack a batch as X and y
-
-
-class Carry:
-    """The state after a batch, for the batch that continues the same sequences.
-
-    Attributes
-    ----------
-    state : list of tuple of Tensor, or None
-        See `Recurrence.forward`; None before the first batch.
-    """
-
-    def __init__(self):
-        self.state = None

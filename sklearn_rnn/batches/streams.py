@@ -7,7 +7,8 @@ import torch
 
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.batches.digest import digest
-from sklearn_rnn.batches.packing import Carry, PackedBatch, Packing
+from sklearn_rnn.batches.packing import PackedBatch, Packing
+from sklearn_rnn.batches.protocol import Dataset
 from sklearn_rnn.data.sequences import Sequences
 
 # Longer sequences are read in parts in validation, where possible.
@@ -16,7 +17,7 @@ _LONGEST = 16384
 _AHEAD = 2**20
 
 
-class StreamDataset:
+class StreamDataset(Dataset):
     """One long sequence, cut into lanes that are read side by side, chunk by chunk.
 
     Parameters
@@ -39,9 +40,6 @@ class StreamDataset:
     [[0, 5, 1, 6], [2, 7, 3, 8, 4]]
     """
 
-    per_step = True
-    weights = condition = None
-
     def __init__(self, values, targets, chunk, condition=None):
         self.values = values
         self.targets = targets
@@ -57,7 +55,7 @@ class StreamDataset:
         return len(self.values)
 
     def fingerprint(self):
-        """Return a line of text that identifies the data."""
+        """Return a line of text that identifies the data, wherever they are."""
         return f"{len(self.values)} steps ({digest(self.values, self.targets)})"
 
     def batches(self, batch_size, rng, like):
@@ -67,10 +65,8 @@ class StreamDataset:
         ----------
         batch_size : int
             Number of lanes; fewer if a lane would be shorter than a chunk.
-        rng : object
-            Not used: a stream has one order.
-        like : Tensor
-            The batches are made on its device.
+        rng, like
+            See `Dataset`.
 
         Yields
         ------
@@ -81,17 +77,17 @@ class StreamDataset:
         n_steps, n_longer = divmod(self.n_steps, n_lanes)  # the first lanes are one step longer
         starts = np.arange(n_lanes) * n_steps + np.minimum(np.arange(n_lanes), n_longer)
         read = self._make_reader(starts)
-        carry, condition = Carry(), None
+        condition = None
         if self.condition is not None:
             condition = torch.from_numpy(self.condition).to(like.device, like.dtype).expand(n_lanes, -1)
-        for first in range(0, max(1, n_steps - self.chunk + 1), self.chunk):
+        for k, first in enumerate(range(0, max(1, n_steps - self.chunk + 1), self.chunk)):
             is_last = first + 2 * self.chunk > n_steps
             lengths = np.full(n_lanes, n_steps - first if is_last else self.chunk)
             if is_last:
                 lengths[:n_longer] += 1
             packing = Packing._trusted(lengths, like.device)
             values, targets = (torch.from_numpy(a).to(like.device) for a in read(packing, first))
-            yield PackedBatch(values, packing, targets, carry=carry, condition=condition)
+            yield PackedBatch(values, packing, targets, chunk=k, condition=condition)
 
     def _make_reader(self, starts):
         """Return a function that reads values and targets of a chunk, from its packing and first step."""
@@ -157,6 +153,7 @@ class FileDataset(StreamDataset):
         self.text = text
         self.codes = codes
         self.chunk = chunk
+        self.condition = None
         self.start = start
         self.stop = len(text) if stop is None else stop
         self.n_lanes = n_lanes
@@ -171,7 +168,7 @@ class FileDataset(StreamDataset):
         return self.stop - self.start
 
     def fingerprint(self):
-        """Return a line of text that identifies the data."""
+        """Return a line of text that identifies the data, wherever they are."""
         return f"{self.n_steps} steps of a file ({self.text.digest} from {self.start} on)"
 
     def _make_reader(self, starts):
@@ -221,7 +218,7 @@ class FileDataset(StreamDataset):
         return FileDataset(self.text, self.codes, _LONGEST, self.start, self.stop, n_lanes=1)
 
 
-class PartsDataset:
+class PartsDataset(Dataset):
     """A stream that comes in parts, each of them read once and cut into lanes as a stream of its own.
 
     Parameters
@@ -238,9 +235,7 @@ class PartsDataset:
     [[0, 2, 1, 3], [0, 1, 2]]
     """
 
-    per_step = True
-    weights = None
-    n_steps = None  # not known
+    n_steps = None  # not known before they are read
 
     def __init__(self, streams):
         self.streams = streams

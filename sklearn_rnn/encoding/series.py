@@ -35,8 +35,6 @@ class SeriesEncoder:
         Means and standard deviations over all training series.
     means, scales : ndarray of shape (n_series, n_features)
         What is subtracted from the values of each training series, and what they are then divided by.
-    recent, recent_known : Sequences, or None
-        The ends of the training series.
 
     Examples
     --------
@@ -78,14 +76,14 @@ class SeriesEncoder:
         is_one : bool
             Whether X was one series.
         """
-        series, is_one, is_flat = read_series(X)
-        check_dates(X, exogenous, is_one)
+        series, form = read_series(X)
+        check_dates(X, exogenous, form.is_one)
         check_names(series, owner, reset=reset)
         if reset:
             owner.n_features_in_ = series.n_features
-            self.is_flat = is_flat
+            self.is_flat = form.is_flat
         check_width(series, owner.n_features_in_, owner)
-        return series, is_one
+        return series, form.is_one
 
     def read_known(self, exogenous, lengths, is_one, n_ahead=0, *, reset=False):
         """Return what is known ahead of series, and of `n_ahead` more steps; None without any.
@@ -124,8 +122,8 @@ class SeriesEncoder:
             )
         if not reset and not self.n_known:
             raise ValueError("exogenous is passed, but training had none; leave it out.")
-        known, is_one_known, _ = read_series(exogenous, "exogenous")
-        if is_one_known != is_one:
+        known, form = read_series(exogenous, "exogenous")
+        if form.is_one != is_one:
             needed = "one array or DataFrame, as X is" if is_one else "a list with one array a series"
             raise ValueError(f"exogenous must be {needed}.")
         if len(known) != len(lengths):
@@ -179,8 +177,19 @@ class SeriesEncoder:
     def remember(self, series, known):
         """Store the scales and the ends of the training series, which forecasts continue."""
         self.means, self.scales = self.find_scales(series)
-        self.recent = _last_steps(series, self.context_length)
-        self.recent_known = None if known is None else _last_steps(known, self.context_length)
+        ends = _last_steps(series, self.context_length)
+        self._ends, self._end_lengths = ends.values, ends.lengths
+        self._known_ends = None if known is None else _last_steps(known, self.context_length).values
+
+    @property
+    def recent(self):
+        """The ends of the training series."""
+        return Sequences.from_lengths(self._ends, self._end_lengths)
+
+    @property
+    def recent_known(self):
+        """What was known ahead at the ends of the training series; None without any."""
+        return None if self._known_ends is None else self.recent.with_values(self._known_ends)
 
     def encode_known(self, known):
         """Return what is known ahead as a network reads it, (n_steps_total, n_known); None without any."""

@@ -11,13 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.random_state import check_random_state
+from sklearn_rnn.encoding.inputs import restore
 from sklearn_rnn.encoding.labels import UnseenLabelsError
 from sklearn_rnn.estimators.parameters import FIXED, RULES, check_classes
 from sklearn_rnn.estimators.scoring import apply_scorer
 from sklearn_rnn.nn.drawing import FirstWeights, is_own_class
 from sklearn_rnn.nn.inference import hidden_states
-from sklearn_rnn.nn.kernels.native.library import fair_threads
-from sklearn_rnn.nn.kernels.native.torch_threads import compute_on
+from sklearn_rnn.nn.kernels.threads import fair_threads
+from sklearn_rnn.nn.kernels.torch_threads import compute_on
 from sklearn_rnn.nn.network import RecurrentNetwork
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.training import (
@@ -208,13 +209,17 @@ class BaseRNN(Versioned, BaseEstimator):
     def _begin(self, goes_on):
         """Store the parameters that cannot change once training began, or check that they have not."""
         now = {name: _freeze(value) for name, value in self.get_params(deep=False).items() if name in FIXED}
+        if hasattr(now.get("vocabulary"), "__iter__"):  # in any order
+            now["vocabulary"] = tuple(sorted(now["vocabulary"], key=str))
         if not goes_on:
             self._begun = now
         for name, value in now.items():
-            if name not in self._free and not _are_same(value, self._begun[name]):
+            if name in self._free or (name == "vocabulary" and value is None):  # the same as before
+                continue
+            if not _are_same(value, self._begun[name]):
                 raise ValueError(
-                    f"{name} was {self._begun[name]!r} when training began and is now {value!r}; training "
-                    "can only go on with the same."
+                    f"{name} was {self._begun[name]!r:.200} when training began and is now {value!r:.200}; "
+                    "training can only go on with the same."
                 )
 
     def _prepare(self, device, goes_on):
@@ -378,6 +383,10 @@ class BaseRNN(Versioned, BaseEstimator):
 
     # Prediction
 
+    def _restore(self, flat, sequences, form):
+        """Bring answers for all steps into the form of X."""
+        return restore(flat, sequences, form, self.padding_value)
+
     def _learnt(self, encoder, name):
         """Return what an encoder has learnt; raise an AttributeError if there is no such thing."""
         value = getattr(vars(self).get(encoder), name, None)
@@ -435,10 +444,10 @@ class BaseRNN(Versioned, BaseEstimator):
         if not (per_step is None or isinstance(per_step, (bool, np.bool_))):
             raise TypeError(f"per_step must be True, False or None, but it is {per_step!r}.")
         per_step = self._per_step if per_step is None else per_step
-        sequences = self._read_inputs(X)
+        sequences, form = self._read_inputs(X)
         dataset = SequenceDataset(sequences, per_step=per_step, condition=encode_condition(len(sequences)))
         states = hidden_states(self.module_, dataset)
-        return self._restore(states, sequences, X) if per_step else states
+        return self._restore(states, sequences, form) if per_step else states
 
     # Persistence
 

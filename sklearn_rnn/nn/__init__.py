@@ -1,5 +1,6 @@
 """Recurrent networks as torch modules over packed batches."""
 
+from sklearn_rnn._names import publish
 from sklearn_rnn.nn.attention import ATTENTIONS as ATTENTIONS
 from sklearn_rnn.nn.attention import AdditiveAttention as AdditiveAttention
 from sklearn_rnn.nn.attention import Attention as Attention
@@ -25,7 +26,7 @@ from sklearn_rnn.nn.heads import StoppingHead as StoppingHead
 from sklearn_rnn.nn.kernels.native.library import use_native as use_native
 from sklearn_rnn.nn.network import RecurrentNetwork as RecurrentNetwork
 from sklearn_rnn.nn.recurrence import Recurrence as Recurrence
-from sklearn_rnn.nn.recurrence import Stepper as Stepper
+from sklearn_rnn.nn.recurrence import StepRunner as StepRunner
 
 __all__ = [
     "ATTENTIONS",
@@ -51,6 +52,9 @@ __all__ = [
     "RecurrentNetwork",
     "SigmoidHead",
     "SoftmaxHead",
-    "Stepper",
+    "StepRunner",
+    "StoppingHead",
     "use_native",
 ]
+
+publish(globals())

@@ -33,7 +33,7 @@ class LastPooling(nn.Module):
         half = outputs.shape[1] // 2
         return torch.cat([last[:, :half], outputs[: len(packing), half:]], dim=1)
 
-    def lead_back(self, grad, packing):
+    def backward(self, grad, packing):
         """Return the gradient of the outputs (S_b, D) from that of their pooling (B, D)."""
         outputs = grad.new_zeros((packing.n_steps_total, grad.shape[1]))
         if self.directions == 1:
@@ -55,7 +55,7 @@ class MeanPooling(nn.Module):
         total = outputs.new_zeros(len(packing), outputs.shape[1]).index_add(0, packing.row, outputs)
         return total / packing.length[:, None]
 
-    def lead_back(self, grad, packing):
+    def backward(self, grad, packing):
         """Return the gradient of the outputs (S_b, D) from that of their mean (B, D)."""
         return (grad / packing.length[:, None]).index_select(0, packing.row)
 

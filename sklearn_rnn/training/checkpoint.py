@@ -266,9 +266,9 @@ class Checkpoint:
                 continue
             if state is not None and i == n_done:
                 with self._refusing():
-                    _restore_carry(net, state, batch)
+                    _restore_state(net, losses, state, batch)
             if time.monotonic() >= self._due:
-                carry = None if batch.carry is None else batch.carry.state
+                carry = losses.state if batch.chunk else None
                 position = {"order": order, "n_batches": i, "carry": carry, "validation": self._validation}
                 self._write(net, losses, position)
             yield batch
@@ -476,15 +476,15 @@ def _restore(net, losses, state, n_before):
     net.stream.set_state({"order": state["order"], "torch": state["torch"]})
 
 
-def _restore_carry(net, state, batch):
-    """Set a batch of a stream to the state that the one before it left."""
-    if batch.carry is None or state["n_batches"] == 0:
+def _restore_state(net, losses, state, batch):
+    """Set the state that a batch of a stream begins with."""
+    if not batch.chunk:
         return
     cells = net.module_.recurrence.cells
     expected = [[(s.shape, s.dtype) for s in cell.initial_state(len(batch))] for cell in cells]
     if [[(s.shape, s.dtype) for s in part] for part in state["carry"]] != expected:
         raise ValueError("carry has other shapes")
-    batch.carry.state = state["carry"]
+    losses.state = state["carry"]
 
 
 def _check_like(before, now, name):

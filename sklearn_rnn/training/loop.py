@@ -11,7 +11,7 @@ import numpy as np
 
 from sklearn_rnn.data.problems import find_caller
 from sklearn_rnn.nn.drawing import draws_from_generator
-from sklearn_rnn.nn.recurrence import threads_for
+from sklearn_rnn.nn.kernels.choose import threads_for
 from sklearn_rnn.training.callbacks import are_passive, check_callbacks, find_unused_hooks
 from sklearn_rnn.training.divergence import Divergence
 from sklearn_rnn.training.step import ELEMENTWISE, prepare_step
@@ -126,8 +126,8 @@ class _Training:
             self.divergence.n_batches = len(losses.values) + 1
             notify("on_batch_begin", batch=batch, training=training)
             with self.lending():
-                step = take_step(batch)
-            losses.add(step["loss"], step["n_terms"])
+                step = take_step(batch, losses.state if batch.chunk else None)
+            losses.add(step["loss"], step["n_terms"], step.pop("state"))
             notify("on_batch_end", batch=batch, training=training, **step)
             del step  # with the graph, whose memory the next batch can use
             if not self.is_watched:  # nobody looks back at earlier batches, of which a long epoch has many
@@ -182,6 +182,8 @@ class EpochLosses:
         The mean loss of each batch, and the number of terms of that mean.
     mean : float
         The mean loss of a term in the epoch.
+    state : list of tuple of Tensor, or None
+        In a stream: the state after the last batch.
     """
 
     def __init__(self, net, part):
@@ -189,8 +191,9 @@ class EpochLosses:
         self._name, self._name_size = f"{part}_loss", f"{part}_batch_size"
         self._name_count = f"{part}_batch_count"
         self.values, self.n_terms = array("d"), array("d")
+        self.state = None
 
-    def add(self, loss, n_terms):
+    def add(self, loss, n_terms, state):
         """Record a batch.
 
         Parameters
@@ -199,7 +202,10 @@ class EpochLosses:
             Its mean loss.
         n_terms : int
             The number of terms of that mean.
+        state : list of tuple of Tensor, or None
+            In a stream: the state after it.
         """
+        self.state = state
         self.values.append(loss if isinstance(loss, float) else loss.item())
         self.n_terms.append(n_terms)
         self._net.history[-1]["batches"][-1].update({self._name: self.values[-1], self._name_size: n_terms})

@@ -8,12 +8,13 @@ import torch
 from sklearn.utils import ClassifierTags
 from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PrintLog
+from skorch.utils import to_device
 from torch import nn
 
 from sklearn_rnn.nn.heads import SoftmaxHead
 from sklearn_rnn.training.flat import join_memory
 from sklearn_rnn.training.optimizers import OPTIMIZERS
-from sklearn_rnn.training.step import compute_loss
+from sklearn_rnn.training.step import compute_loss, compute_scores
 
 
 class BatchIterator:
@@ -92,10 +93,19 @@ class SequenceNet(NeuralNet):
         total, n_terms = self.module_.head.loss(y_pred, X)
         return total / n_terms
 
-    def validation_step(self, batch, **fit_params):
-        """Compute the loss; see `skorch.NeuralNet.validation_step`."""
+    def validation_step(self, batch, state=None, **fit_params):
+        """Compute the loss; see `skorch.NeuralNet.validation_step`, and `compute_loss`."""
         with torch.inference_mode():
-            return compute_loss(self.module_, batch)
+            return compute_loss(self.module_, batch, state)
+
+    def forward_iter(self, X, training=False, device="cpu"):
+        """Yield the scores of all batches; see `skorch.NeuralNet.forward_iter`."""
+        state = None
+        for batch in self.get_iterator(self.get_dataset(X), training=training):
+            with torch.set_grad_enabled(training):
+                self._set_training(training)
+                scores, state = compute_scores(self.module_, batch, state if batch.chunk else None)
+            yield to_device(scores, device)
 
     # Answers, for the scorers of skorch's callbacks
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
-from sklearn_rnn.nn.kernels.chain_rule import ChainRule, can_differentiate
+from sklearn_rnn.nn.kernels.choose import find_training_step
 from sklearn_rnn.training.flat import flattened
 from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step, has_hooks
 
@@ -13,24 +13,47 @@ from sklearn_rnn.training.optimizers import OPTIMIZERS, find_step, has_hooks
 ELEMENTWISE = frozenset(OPTIMIZERS.values()) | {cls.__base__ for cls in OPTIMIZERS.values()}
 
 
-def compute_loss(module, batch):
-    """Compute the loss of a batch.
+def compute_scores(module, batch, state=None):
+    """Compute the scores of a batch.
 
     Parameters
     ----------
     module : RecurrentNetwork or the like
         The network.
     batch : PackedBatch
-        A batch with targets.
+        A batch.
+    state : list of tuple of Tensor, optional
+        For a chunk of a stream: the state after the one before.
+
+    Returns
+    -------
+    scores : Tensor
+        What the network returns.
+    state : list of tuple of Tensor, or None
+        For a chunk of a stream: the state after it.
+    """
+    if batch.chunk is None:
+        return module(batch), None
+    return module(batch, state, need_state=True)
+
+
+def compute_loss(module, batch, state=None):
+    """Compute the loss of a batch.
+
+    Parameters
+    ----------
+    module, batch, state
+        See `compute_scores`; the batch has targets.
 
     Returns
     -------
     dict
-        "loss", the mean over terms; "y_pred", the scores; and "n_terms", the number of terms.
+        "loss", the mean over terms; "y_pred", the scores; "n_terms", the number of terms; and "state", for a
+        chunk of a stream: the state after it.
     """
-    scores = module(batch)
+    scores, state = compute_scores(module, batch, state)
     total, n_terms = module.head.loss(scores, batch)
-    return {"loss": total / n_terms, "y_pred": scores, "n_terms": n_terms}
+    return {"loss": total / n_terms, "y_pred": scores, "n_terms": n_terms, "state": state}
 
 
 @contextmanager
@@ -54,12 +77,12 @@ def prepare_step(net, divergence, notify=None, *, is_watched):
         The step.
     """
     weights = list(net.module_.parameters())  # to walk the module once, not in each batch
-    is_shared = not is_watched and can_differentiate(net.module_)
-    is_flat = is_shared and type(net.optimizer_) in ELEMENTWISE and not has_hooks(net.optimizer_)
+    make_chain_rule = None if is_watched else find_training_step(net.module_)
+    is_flat = make_chain_rule and type(net.optimizer_) in ELEMENTWISE and not has_hooks(net.optimizer_)
     with flattened(net.optimizer_, weights) if is_flat else nullcontext() as flat:
         step = TrainingStep(net, weights, divergence, notify, is_watched=is_watched, flat=flat)
-        if is_shared:
-            step.chain_rule = ChainRule(net.module_)
+        if make_chain_rule:
+            step.chain_rule = make_chain_rule(net.module_)
         yield step
 
 
@@ -97,13 +120,13 @@ class TrainingStep:
         optimizer = self.net.optimizer_
         self._move_weights = optimizer.step if self._is_watched else find_step(optimizer)
 
-    def __call__(self, batch):
+    def __call__(self, batch, state=None):
         """Train on a batch.
 
         Parameters
         ----------
-        batch : PackedBatch
-            A batch with targets.
+        batch, state
+            See `compute_loss`.
 
         Returns
         -------
@@ -111,21 +134,21 @@ class TrainingStep:
             See `compute_loss`. The loss is a float where no callback sees it.
         """
         if self._notify is not None or type(self.net.optimizer_) not in ELEMENTWISE:
-            return self._step_with_closure(batch)
+            return self._step_with_closure(batch, state)
         if self.chain_rule is None or self._is_watched:  # else the last gradient is written over
             self._clear_gradients()
-        step = self.compute_gradients(batch)
+        step = self.compute_gradients(batch, state)
         with torch.no_grad():
             self._move_weights()
         return step
 
-    def _step_with_closure(self, batch):
+    def _step_with_closure(self, batch, state):
         """Let the optimizer call for the gradient, once or several times, as skorch's net does."""
         net, steps = self.net, self.net.get_train_step_accumulator()
 
         def compute():
             self._clear_gradients()
-            step = self.compute_gradients(batch)
+            step = self.compute_gradients(batch, state)
             steps.store_step(step)
             if self._notify is not None:
                 named_parameters = list(net.get_all_learnable_params())
@@ -137,19 +160,20 @@ class TrainingStep:
         net.optimizer_.step(compute)
         return steps.get_step()
 
-    def compute_gradients(self, batch):
+    def compute_gradients(self, batch, state=None):
         """Compute the loss of a batch and its gradient, and clip the gradient; see `__call__`."""
         if self._is_watched:  # somebody may have frozen weights, or listen to them
             module = self.net.module_
-            self.chain_rule = ChainRule(module) if can_differentiate(module) else None
+            make_chain_rule = find_training_step(module)
+            self.chain_rule = make_chain_rule(module) if make_chain_rule else None
         if self.chain_rule is not None:
-            scores, loss, n_terms = self.chain_rule(batch)
+            scores, loss, n_terms, state = self.chain_rule(batch, state)
             self._divergence.check(loss, "the loss")
             if self._flat is None:  # callbacks or an optimizer of others may see it
                 loss = torch.tensor(loss)
-            step = {"loss": loss, "y_pred": scores, "n_terms": n_terms}
+            step = {"loss": loss, "y_pred": scores, "n_terms": n_terms, "state": state}
         else:
-            step = compute_loss(self.net.module_, batch)
+            step = compute_loss(self.net.module_, batch, state)
             self._divergence.check(step["loss"].item(), "the loss")
             if not step["loss"].requires_grad:
                 raise ValueError("No weight is left to train: callbacks have frozen all of them.")

@@ -449,11 +449,19 @@ def test_bad_fits_change_nothing(name, goes_on):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"strategy": "recursiv"}, ValueError, "strategy='recursiv' is not known; did you mean 'recursive'"),
-        ({"output": "quantiles"}, ValueError, "output='quantiles' is not known; did you mean 'quantile'"),
+        (
+            {"strategy": "recursiv"},
+            ValueError,
+            r"strategy must be .*, but it is 'recursiv'\. Did you mean 'recursive'\?",
+        ),
+        (
+            {"output": "quantiles"},
+            ValueError,
+            r"output must be .*, but it is 'quantiles'\. Did you mean 'quantile'\?",
+        ),
         ({"output": None}, TypeError, "output must be one of 'point', 'gaussian', 'quantile'"),
-        ({"loss": "mse"}, ValueError, "loss='mse' is not known"),
-        ({"scaling": "serie"}, ValueError, "did you mean 'series'"),
+        ({"loss": "mse"}, ValueError, "loss must be .*, but it is 'mse'"),
+        ({"scaling": "serie"}, ValueError, "Did you mean 'series'"),
         ({"horizon": 0}, ValueError, "horizon must be an int of at least 1, but it is 0"),
         ({"horizon": 2.5}, TypeError, "horizon must be an int"),
         ({"context_length": 0}, ValueError, "context_length must be an int of at least 1"),

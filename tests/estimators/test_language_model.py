@@ -53,7 +53,7 @@ every_cell = pytest.mark.parametrize("cell", ["elman", "jordan", "lstm", "gru"])
 
 
 def make(**parameters):
-    return RNNLanguageModel(**{**SMALL, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **SMALL, **parameters})
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_stream_is_read_once_and_in_order(n_lanes, chunk):
             assert len(batch.values) == len(batch.targets) == sum(sizes)
             assert (batch.targets == batch.values + 100).all()
             assert n_here == len(batches[0].packing)  # the state of each lane has a lane to go on to
-            assert batch.carry is batches[0].carry
+            assert batch.chunk == k
             is_last = k == len(batches) - 1
             assert len(sizes) == chunk or (is_last and len(sizes) <= 2 * chunk)
             assert is_last or batch.packing.is_rectangular
@@ -131,14 +131,14 @@ def test_a_stream_is_read_once_and_in_order(n_lanes, chunk):
 
 def test_every_step_of_a_stream_is_predicted_from_the_one_before():
     model = make(bptt_steps=5).fit("abcab")
-    dataset = model._make_dataset(model._read_text("abcab", reset=False)[0])
+    dataset = model._make_dataset(model._read_text("abcab")[0])
     assert dataset.sequences.values.tolist() == [0, 1, 2, 3, 1]  # 0 begins it; tokens count from 1
     assert dataset.targets.tolist() == [0, 1, 2, 0, 1]
 
 
 def test_texts_begin_and_end():
     model = make().fit(["ab", "c"])
-    dataset = model._make_dataset(model._read_text(["ab", "c"], reset=False)[0])
+    dataset = model._make_dataset(model._read_text(["ab", "c"])[0])
     assert [x.tolist() for x in dataset.sequences] == [[0, 1, 2], [0, 3]]
     assert dataset.targets.tolist() == [0, 1, 3, 2, 3]  # 3 ends them
 
@@ -328,7 +328,7 @@ def test_scores_do_not_hang_on_chunks(form, chunk, is_native, fitted, monkeypatc
     model, X = fitted[form], DATA[form]
     ask = [model.score_samples, model.surprisal, model.predict_proba]
     expected = [f(X) for f in ask]
-    monkeypatch.setattr("sklearn_rnn.nn.inference._CHUNK", chunk)
+    monkeypatch.setattr("sklearn_rnn.nn.long_sequences._CHUNK", chunk)
     sizes = []
     hook = model.module_.register_forward_pre_hook(
         lambda _, args: sizes.append(len(args[0].packing.batch_sizes))
@@ -509,7 +509,7 @@ def test_long_text_to_validate_on_is_read_in_parts(form, monkeypatch):
     monkeypatch.setattr(
         training.SequenceNet,
         "validation_step",
-        lambda net, batch, **kwargs: sizes.append(len(batch.packing.batch_sizes)) or step(net, batch),
+        lambda net, batch, *state: sizes.append(len(batch.packing.batch_sizes)) or step(net, batch, *state),
     )
     X = DATA[form]
     model = make(max_iter=1).fit(X, X_val=X)
@@ -913,12 +913,20 @@ BAD_CALLS = {
     ),
     "top_p 1.1": (lambda m: m.sample(top_p=1.1), ValueError, "top_p must be greater than 0 and at most 1"),
     "top_p nan": (lambda m: m.sample(top_p=float("nan")), ValueError, "top_p must be greater than 0"),
-    "top_k 0": (lambda m: m.sample(top_k=0), ValueError, "top_k must be at least 1, but it is 0"),
-    "top_k 1.5": (lambda m: m.sample(top_k=1.5), TypeError, "top_k must be an integer, but it is 1.5"),
-    "n_samples 0": (lambda m: m.sample(0), ValueError, "n_samples must be at least 1, but it is 0"),
-    "n_samples 2.0": (lambda m: m.sample(2.0), TypeError, "n_samples must be an integer"),
-    "max_length 0": (lambda m: m.sample(max_length=0), ValueError, "max_length must be at least 1"),
-    "max_length None": (lambda m: m.sample(max_length=None), TypeError, "max_length must be an integer"),
+    "top_k 0": (lambda m: m.sample(top_k=0), ValueError, "top_k must be an int of at least 1, but it is 0"),
+    "top_k 1.5": (
+        lambda m: m.sample(top_k=1.5),
+        TypeError,
+        "top_k must be an int of at least 1, but it is 1.5",
+    ),
+    "n_samples 0": (lambda m: m.sample(0), ValueError, "n_samples must be an int of at least 1, but it is 0"),
+    "n_samples 2.0": (lambda m: m.sample(2.0), TypeError, "n_samples must be an int of at least 1"),
+    "max_length 0": (lambda m: m.sample(max_length=0), ValueError, "max_length must be an int of at least 1"),
+    "max_length None": (
+        lambda m: m.sample(max_length=None),
+        TypeError,
+        "max_length must be an int of at least 1",
+    ),
     "stream: temperature": (lambda m: m.stream(temperature=-1), ValueError, "temperature must be at least 0"),
     "stream: top_p": (lambda m: m.stream(top_p=2), ValueError, "top_p must be greater than 0"),
     "two primes": (
@@ -972,7 +980,7 @@ BAD_CALLS = {
         TypeError,
         "bptt_steps must be an int of at least 1",
     ),
-    "a cell": (lambda m: m.set_params(cell="lstn").fit(TEXTS), ValueError, "did you mean 'lstm'"),
+    "a cell": (lambda m: m.set_params(cell="lstn").fit(TEXTS), ValueError, "Did you mean 'lstm'"),
     "another cell": (
         lambda m: m.set_params(cell="gru", warm_start=True).fit(TEXTS),
         ValueError,
@@ -1061,7 +1069,9 @@ def test_whether_there_is_an_unknown_symbol_stays(before):
     model = RNNLanguageModel(hidden_size=4, bptt_steps=5, max_iter=1, warm_start=True, handle_unknown=before)
     model.fit("abcab")
     now = {"error": "unknown", "unknown": "error"}[before]
-    with pytest.raises(ValueError, match=f"handle_unknown='{now}' is not what training began with"):
+    with pytest.raises(
+        ValueError, match=f"handle_unknown was '{before}' when training began and is now '{now}'"
+    ):
         model.set_params(handle_unknown=now).fit("abcab")
 
 

@@ -53,7 +53,7 @@ def make(**parameters):
         "random_state": 0,
         "device": "cpu",
     }
-    return RNNLanguageModel(**{**small, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **small, **parameters})
 
 
 def weights_of(model):
@@ -167,7 +167,7 @@ def test_training_is_on_smoothed_targets_and_scores_are_not(form):
     # A single lane, so that all is read from its begin, and nothing is learnt.
     options = {"learning_rate": 1e-9, "max_iter": 1, "bptt_steps": 100, "batch_size": "all"}
     model = make(label_smoothing=0.4, **options).fit(X, X_val=X)
-    dataset = model._make_dataset(model._read_text(X, reset=False)[0])
+    dataset = model._make_dataset(model._read_text(X)[0])
     logs = []
     for text in dataset.sequences:
         stream = StreamDataset(text, np.zeros_like(text), 10**9)

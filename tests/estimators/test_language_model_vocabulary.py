@@ -39,7 +39,7 @@ def make(**parameters):
         "random_state": 0,
         "device": "cpu",
     }
-    return RNNLanguageModel(**{**small, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **small, **parameters})
 
 
 def as_list(X):
@@ -172,9 +172,9 @@ BAD = {
         TEXTS,
         {"handle_unknown": "ignore"},
         ValueError,
-        "handle_unknown='ignore' is not known.*'error'",
+        "handle_unknown must be .*'error'.*, but it is 'ignore'",
     ),
-    "misspelt": (TEXTS, {"handle_unknown": "unknwon"}, ValueError, "did you mean 'unknown'"),
+    "misspelt": (TEXTS, {"handle_unknown": "unknwon"}, ValueError, "Did you mean 'unknown'"),
     "frequency 0": (TEXTS, {"min_frequency": 0}, ValueError, "min_frequency must be an int of at least 1"),
     "frequency 1.5": (TEXTS, {"min_frequency": 1.5}, ValueError, "min_frequency must be .* between 0 and 1"),
     "frequency text": (TEXTS, {"min_frequency": "2"}, TypeError, "min_frequency must be"),
@@ -213,7 +213,7 @@ def test_training_goes_on_with_the_same_vocabulary():
     model = make(vocabulary="abc", bptt_steps=3).fit("abab")
     before = weights_of(model)
     for other in ("ab", "abcd", "abx"):
-        with pytest.raises(ValueError, match="vocabulary is not what training began with"):
+        with pytest.raises(ValueError, match="vocabulary was .* when training began"):
             model.set_params(vocabulary=other).partial_fit("abab")
     assert all((w == before[name]).all() for name, w in weights_of(model).items())
     twice = [make(vocabulary="abc", bptt_steps=3).fit("abab").set_params(vocabulary=v) for v in ("bca", None)]
@@ -251,7 +251,7 @@ def test_tokens_never_seen_are_read_as_unknown(form, fitted):
     new = "Ω" if isinstance(tokens_of(X)[0], str) else -5
     rare = next(t for t in tokens_of(X) if tokens_of(X).count(t) == 1)
     ours, theirs = ([[tokens_of(X)[0], t, tokens_of(X)[0]]] for t in (new, rare))
-    if model._joins:
+    if model.input_encoder_.vocabulary.joins:
         ours, theirs = ["".join(ours[0])], ["".join(theirs[0])]
     assert np.isfinite(model.score(ours)) and model.score(ours) == model.score(theirs)
     assert model.surprisal(ours)[0].shape == (3,)
@@ -266,7 +266,7 @@ def test_a_prediction_depends_on_its_own_text(fitted):
 
 def test_layout_of_codes():
     model = make(vocabulary="ab", handle_unknown="unknown").fit(["abc"])
-    dataset = model._make_dataset(model._read_text(["axb"], reset=False)[0])
+    dataset = model._make_dataset(model._read_text(["axb"])[0])
     assert dataset.sequences.values.tolist() == [0, 1, 3, 2]  # begin, a, unknown, b
     assert dataset.targets.tolist() == [0, 2, 1, 3]  # a, unknown, b, end
     stream = make(vocabulary="ab", handle_unknown="unknown", bptt_steps=3).fit("abc")
@@ -288,20 +288,33 @@ def test_frequent_words_of_one_letter_are_no_text():
     assert all(isinstance(words, list) for words in model.sample(3, prime=["a", "c"], random_state=0))
 
 
-def test_nothing_can_be_learnt_about_unknown_tokens_if_there_are_none():
-    with pytest.warns(UserWarning, match="min_frequency=1 .* set min_frequency=2 or more") as caught:
-        model = make(handle_unknown="unknown").fit(TEXTS)
-    assert caught[0].filename == __file__
-    with pytest.warns(UserWarning, match="min_frequency=1") as caught:
-        make(handle_unknown="unknown").partial_fit(TEXTS)
-    assert caught[0].filename == __file__
-    model.partial_fit(TEXTS)  # has been said
+def test_unknown_tokens_are_read_by_default_with_a_warning_if_none_were_learnt_from():
+    model = RNNLanguageModel(hidden_size=4, max_iter=1, random_state=0).fit(TEXTS)
     assert model.vocabulary_.tolist() == sorted(set(tokens_of(TEXTS)))
-    assert np.isfinite(model.score(["Ω"]))
+    for score in (model.score, model.score_samples, model.surprisal):
+        score(TEXTS)  # without a warning, which would be an error
+        with pytest.warns(UserWarning, match="1 of 3 tokens never .* Set min_frequency=2 or more") as caught:
+            assert np.isfinite(score(["jo", "Ω"])[0] if score != model.score else score(["jo", "Ω"])).all()
+        assert caught[0].filename == __file__
+    assert model.sample(20, prime="Ω", random_state=0)[0][0] == "Ω"
+    assert all("Ω" not in text[1:] for text in model.sample(20, prime="Ω", random_state=0))
+    model.partial_fit([*TEXTS, "Ω"]).score(["jo", "Ω"])  # has been learnt
 
 
-def test_error_is_the_default():
-    model = make().fit(TEXTS)
+def test_the_default_warns_for_files_and_for_conditions(tmp_path):
+    path = tmp_path / "new.txt"
+    path.write_text("the Ω", encoding="utf-8")
+    model = RNNLanguageModel(hidden_size=4, max_iter=1, bptt_steps=7, random_state=0).fit("the cat sat. " * 9)
+    with pytest.warns(UserWarning, match="1 of 5 tokens never"):
+        model.score(path)
+    model = RNNLanguageModel(hidden_size=4, max_iter=1, random_state=0)
+    model.fit(TEXTS, condition=[len(text) > 4 for text in TEXTS])
+    with pytest.warns(UserWarning, match="1 of 1 tokens never"):
+        model.predict_condition(["Ω"])
+
+
+def test_unknown_tokens_can_be_errors():
+    model = make(handle_unknown="error").fit(TEXTS)
     message = (
         r"X\[1\] has 'q' at step 0, a token that training never saw; a fit with handle_unknown='unknown'"
     )

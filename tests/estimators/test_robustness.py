@@ -232,7 +232,7 @@ def test_hints(data):
         RNNRegressor(**FAST).fit(X, [[1.0, 2.0]] * 12)
     with pytest.raises(ValueError, match="y holds None at place 0"):
         model.fit(X, [None] + ["a"] * 11)
-    with pytest.raises(ValueError, match="did you mean 'lstm'"):
+    with pytest.raises(ValueError, match="Did you mean 'lstm'"):
         RNNClassifier(cell="LSTM", **FAST).fit(X, y)
     with pytest.raises(ValueError, match="callbacks must be a list of skorch callbacks"):
         RNNClassifier(callbacks=["lr"], **FAST).fit(X, y)

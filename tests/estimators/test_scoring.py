@@ -231,7 +231,7 @@ def test_what_is_no_scoring(scoring, error, message):
 
 
 def test_a_language_model_refuses_scorers_of_predictions():
-    with pytest.raises(ValueError, match="scoring='f1_macro' is not known"):
+    with pytest.raises(ValueError, match="scoring must be .*, but it is 'f1_macro'"):
         RNNLanguageModel(**FAST, scoring="f1_macro").fit(TEXTS)
 
 

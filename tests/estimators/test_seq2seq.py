@@ -195,10 +195,10 @@ def test_scores_are_those_of_a_loop_over_steps(name, attention, form):
 def test_gradients_are_those_of_finite_differences(attention, form):
     options = {"decoder_cell": "gru", "num_layers": 2, "batch_size": 5, "clip_norm": None}
     model = make(attention=attention, dtype="float64", max_iter=1, **options).fit(FORMS[form], TARGETS)
-    dataset = model._make_dataset(*model._read_pairs(FORMS[form], TARGETS, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(FORMS[form], TARGETS))
     network = model.module_.train()
     network.has_rare = False
-    order = np.argsort(-dataset.lengths, kind="stable")[:9]
+    order = np.argsort(-dataset.sizes, kind="stable")[:9]
     batch = dataset.gather(order, network.like)
     parameters = list(network.parameters())
     loss = compute_loss(network, batch)["loss"]
@@ -220,9 +220,9 @@ def test_gradients_are_those_of_finite_differences(attention, form):
 @pytest.mark.parametrize("probability", [0.3, 1.0])
 def test_scheduled_sampling_gives_guesses(probability):
     model = make(scheduled_sampling=probability).fit(NUMBERS, TARGETS)
-    dataset = model._make_dataset(*model._read_pairs(NUMBERS * 20, TARGETS * 20, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(NUMBERS * 20, TARGETS * 20))
     network = model.module_
-    batch = dataset.gather(np.argsort(-dataset.lengths, kind="stable"), network.like)
+    batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
     guesses = torch.from_numpy(np.random.RandomState(0).randint(3, size=len(batch.values)))
     torch.manual_seed(0)
     given = network._give_guesses(batch, nn.functional.one_hot(guesses, 3)).values.tolist()
@@ -565,8 +565,8 @@ def test_attention_weights(attention):
         assert w.shape == (len(y) + 1, len(x))  # and so nothing is behind the end
         np.testing.assert_allclose(w.sum(axis=1), 1, atol=1e-6)
         assert (w >= 0).all()
-    dataset = model._make_dataset(*model._read_pairs(SOURCES, TARGETS, reset=False))
-    batch = dataset.gather(np.argsort(-dataset.lengths, kind="stable"), model.module_.like)
+    dataset = model._encode_pairs(*model._read_pairs(SOURCES, TARGETS))
+    batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), model.module_.like)
     with torch.inference_mode():
         whole = model.module_.look_back(batch)[1]
     lengths = batch.source.packing.length[batch.source_row]
@@ -622,8 +622,8 @@ def test_score_is_the_share_of_exact_matches(unsure):
 def test_pairs_of_one_length_of_target_go_together_by_their_source():
     sources = Sequences.from_lengths(np.zeros(10), [1, 4, 2, 3])
     dataset = PairDataset(sources, Sequences.from_lengths(np.zeros(8), [2, 2, 2, 2]))
-    assert np.argsort(-dataset.lengths).tolist() == [1, 3, 2, 0]
-    assert math.floor(dataset.lengths.max()) == 3 or dataset.lengths.max() < 3
+    assert np.argsort(-dataset.sizes).tolist() == [1, 3, 2, 0]
+    assert math.floor(dataset.sizes.max()) == 3 or dataset.sizes.max() < 3
 
 
 def test_before_tokens_and_before_one_to_many():

@@ -120,7 +120,7 @@ def test_probabilities_are_those_of_the_paper(unsure):
     sources, targets = ["axbxcc", "b", "xyz"], ["xaxc", "b", "zay"]
     network = unsure.module_
     proba, looks = unsure.predict_proba(sources, targets), unsure.attention_weights(sources, targets)
-    dataset = unsure._make_dataset(*unsure._read_pairs(sources, targets, reset=False))
+    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets))
     total = unsure.score_samples(sources, targets)
     for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
         with torch.inference_mode():
@@ -147,10 +147,10 @@ def test_the_gradient_is_that_of_finite_differences():
     sources, targets = ["ab", "bca", "ccab", "abcba", "ac"], ["ba", "ab", "bac", "aba", "ac"]
     model = make(hidden_size=5, dtype="float64", max_iter=1, clip_norm=None, cell="lstm", num_layers=2)
     model.fit(sources, [t.replace("c", "") for t in targets])
-    dataset = model._make_dataset(*model._read_pairs(sources, targets, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(sources, targets))
     assert dataset.targets.max() > 2  # some can only be copied
     network = model.module_
-    batch = dataset.gather(np.argsort(-dataset.lengths, kind="stable"), network.like)
+    batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
     parameters = dict(network.named_parameters())
     gradients = torch.autograd.grad(compute_loss(network, batch)["loss"], list(parameters.values()))
     for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
@@ -167,7 +167,7 @@ def test_the_gradient_is_that_of_finite_differences():
 
 def test_the_loss_is_of_what_may_be_copied_too(unsure):
     sources, targets = ["xa", "by"], ["xa", "yy"]
-    dataset = unsure._make_dataset(*unsure._read_pairs(sources, targets, reset=False))
+    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets))
     batch = dataset.gather(np.arange(2), unsure.module_.like)
     with torch.inference_mode():
         loss = compute_loss(unsure.module_, batch)["loss"].item()
@@ -208,7 +208,7 @@ def test_after_a_copy_of_an_unknown_token_the_decoder_reads_unknown(unsure):
     network = unsure.module_
     # The end is 2, and behind it are the steps of a source; 0 is unknown and 3 the beginning.
     assert network.read_back(torch.tensor([0, 1, 3, 9])).tolist() == [1, 2, 0, 0]
-    assert network.decoder.input.embedding.num_embeddings == 4 and unsure._begin == 3
+    assert network.decoder.input.embedding.num_embeddings == 4 and unsure.target_encoder_.begin == 3
     # So what such a token was has no bearing on what comes behind it.
     proba = unsure.predict_proba(["xyab", "xyab"], ["xba", "yba"])
     np.testing.assert_array_equal(proba[0], proba[1])
@@ -219,7 +219,7 @@ def test_scheduled_sampling_feeds_copies_back(unsure):
     unsure = pickle.loads(pickle.dumps(unsure))
     network = unsure.module_
     network.scheduled_sampling = 0.5
-    dataset = unsure._make_dataset(*unsure._read_pairs(sources, targets, reset=False))
+    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets))
     batch = dataset.gather(np.arange(60), network.like)
     scores = torch.eye(9)[torch.full(batch.values.shape, 4)]  # the second step of the source
     torch.manual_seed(0)

@@ -226,7 +226,7 @@ def test_early_stopping(kind, scoring, impatient):
 def test_what_is_set_aside_is_not_trained_on():
     X = np.arange(40.0).reshape(20, 2)
     model = make(early_stopping=True, validation_fraction=0.25).fit(X, ["ab"] * 20)
-    dataset = model._make_dataset(*model._read_pairs(X, ["ab"] * 20, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(X, ["ab"] * 20))
     kept, held, rows = model._split(dataset, None)
     assert (len(kept), len(held)) == (15, 5)
     np.testing.assert_array_equal(held.sources, X[rows])
@@ -457,11 +457,19 @@ def test_bad_fits_change_nothing(name, goes_on):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"attention": "adative"}, ValueError, "attention='adative' is not known; did you mean 'additive'"),
-        ({"attention": "Dot"}, ValueError, "did you mean 'dot'"),
+        (
+            {"attention": "adative"},
+            ValueError,
+            r"attention must be .*, but it is 'adative'\. Did you mean 'additive'\?",
+        ),
+        ({"attention": "Dot"}, ValueError, "Did you mean 'dot'"),
         ({"attention": 3}, ValueError, "attention must be one of 'dot', 'additive', .*Attention, or None"),
         ({"attention": torch.nn.Linear}, ValueError, "attention must be one of"),
-        ({"decoder_cell": "lstn"}, ValueError, "decoder_cell='lstn' is not known; did you mean 'lstm'"),
+        (
+            {"decoder_cell": "lstn"},
+            ValueError,
+            r"decoder_cell must be .*, but it is 'lstn'\. Did you mean 'lstm'\?",
+        ),
         ({"decoder_hidden_size": 0}, ValueError, "decoder_hidden_size must be an int of at least 1, or None"),
         ({"decoder_num_layers": 1.5}, TypeError, "decoder_num_layers"),
         ({"beam_size": 0}, ValueError, "beam_size must be an int of at least 1, but it is 0"),

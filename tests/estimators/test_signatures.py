@@ -32,6 +32,8 @@ OWN = {
         "validation_fraction",
         "dtype",
         "verbose",
+        "vocabulary",
+        "handle_unknown",
     },
     RNNSeq2Seq: {
         "cell",
@@ -42,6 +44,7 @@ OWN = {
         "batch_size",
         "early_stopping",
         "scoring",
+        "vocabulary",
     },
 }
 

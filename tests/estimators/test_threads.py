@@ -16,6 +16,7 @@ from sklearn_rnn import (
     RNNSeq2Seq,
     RNNTagger,
 )
+from sklearn_rnn.nn.kernels import threads
 from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.training import OPTIMIZERS
 
@@ -55,8 +56,8 @@ FITS = {
 def set_threads(monkeypatch):
     """Set a number of threads, which may be more than there are cores, for any amount of work."""
     before = torch.get_num_threads()
-    monkeypatch.setattr(library, "_count_cores", lambda: 64)
-    monkeypatch.setattr(library, "_LEAST_WORK", 1)
+    monkeypatch.setattr(threads, "_count_cores", lambda: 64)
+    monkeypatch.setattr(threads, "_LEAST_WORK", 1)
     yield torch.set_num_threads
     torch.set_num_threads(before)
 
@@ -79,16 +80,16 @@ def test_any_number_of_threads_learns_and_answers_the_same(name, set_threads):
 
 
 def test_no_more_threads_than_the_process_may_use(monkeypatch):
-    loops, many = library.load(), 10**9
+    many = 10**9
     before = torch.get_num_threads()
     torch.set_num_threads(64)
     try:
-        monkeypatch.setattr(library, "_read_quota", lambda cores: 64)
+        monkeypatch.setattr(threads, "_read_quota", lambda cores: 64)
         if hasattr(os, "sched_getaffinity"):
             monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5})
-            assert loops.count_threads(many) == 3
-        monkeypatch.setattr(library, "_read_quota", lambda cores: 1)  # also of half a core, as joblib counts
-        assert loops.count_threads(many) == 1
+            assert threads.count_threads(many) == 3
+        monkeypatch.setattr(threads, "_read_quota", lambda cores: 1)  # also of half a core, as joblib counts
+        assert threads.count_threads(many) == 1
     finally:
         torch.set_num_threads(before)
 
@@ -98,10 +99,10 @@ import faulthandler, os, signal, threading, time, warnings
 import numpy as np
 import torch
 from sklearn_rnn import RNNClassifier
-from sklearn_rnn.nn.kernels.native import library
+from sklearn_rnn.nn.kernels import threads
 
 warnings.simplefilter("ignore", DeprecationWarning)  # of forks
-library._count_cores, library._LEAST_WORK = lambda: 64, 1
+threads._count_cores, threads._LEAST_WORK = lambda: 64, 1
 torch.set_num_threads(4)
 X, y = [np.ones((n, 3)) * n / 20 for n in range(2, 42)], np.arange(40) % 2
 ended = threading.Event()
@@ -113,8 +114,8 @@ def fit_on():
     while not ended.is_set():
         fit()
 
-threads = [threading.Thread(target=fit_on, daemon=True) for _ in range(2)]
-for thread in threads:
+others = [threading.Thread(target=fit_on, daemon=True) for _ in range(2)]
+for thread in others:
     thread.start()
 expected = fit()
 for i in range(6):
@@ -130,7 +131,7 @@ for i in range(6):
         os.kill(child, signal.SIGKILL)
     assert os.waitpid(child, 0)[1] in (0, signal.SIGKILL)
 ended.set()
-for thread in threads:
+for thread in others:
     thread.join()
 print("ended")
 """

@@ -101,7 +101,7 @@ def test_a_thread_of_joblib_uses_one_core_and_a_fit_alone_all():
         from joblib import parallel_config
         from sklearn.model_selection import cross_val_score
         from sklearn_rnn import RNNClassifier
-        from sklearn_rnn.nn.kernels.native import library
+        from sklearn_rnn.nn.kernels import threads
 
         def count(model, X, y):
             model.predict(X)
@@ -109,7 +109,7 @@ def test_a_thread_of_joblib_uses_one_core_and_a_fit_alone_all():
 
         class Counting(RNNClassifier):
             def _prepare(self, *args):
-                self.n_threads = library._lent.get() or torch.get_num_threads()
+                self.n_threads = threads._lent.get() or torch.get_num_threads()
                 super()._prepare(*args)
 
         torch.set_num_threads(3)

@@ -16,7 +16,8 @@ from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data import Sequences
 from sklearn_rnn.nn import CRFHead, SoftmaxHead, use_native
 from sklearn_rnn.nn.heads.tied import TiedLinear
-from sklearn_rnn.nn.kernels.chain_rule import ChainRule, can_differentiate
+from sklearn_rnn.nn.kernels.chain_rule import ChainRule
+from sklearn_rnn.nn.kernels.choose import find_training_step
 from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.nn.network import RecurrentNetwork
 
@@ -70,14 +71,14 @@ def step_with_autograd(network, batch):
 
 
 def differentiate(network, batch):
-    scores, loss, n_terms = ChainRule(network)(batch)
+    scores, loss, n_terms, _ = find_training_step(network)(network)(batch)
     return scores, torch.tensor(loss), n_terms
 
 
 def take_step(step, network, batch):
     torch.manual_seed(1)
     network.zero_grad()
-    scores, loss, n_terms = step(network, batch)
+    scores, loss, n_terms, *_ = step(network, batch)
     assert n_terms == len(batch.targets)
     return scores, loss, [w.grad.clone() for w in network.parameters()]
 
@@ -138,7 +139,7 @@ NETWORKS = {
 def test_gradients_are_those_of_autograd(name, weighted):
     network = make_network(**NETWORKS[name])
     batch = make_batch(network, weighted=weighted)
-    assert can_differentiate(network)
+    assert find_training_step(network) is not None
     expected = take_step(step_with_autograd, network, batch)
     found = take_step(differentiate, network, batch)
     torch.testing.assert_close(found, expected)
@@ -160,7 +161,7 @@ def test_gradients_share_no_memory_and_are_laid_out_like_their_weights():
 @pytest.mark.parametrize("name", NETWORKS)
 def test_one_chain_rule_serves_for_batches_of_any_size(name):
     network = make_network(**NETWORKS[name])
-    rule = ChainRule(network)
+    rule = find_training_step(network)(network)
     for lengths in ((2,), (6, 6, 4, 1), (3, 3), (9, 5, 5, 2, 1, 1), (6, 6, 4, 1)):
         batch = make_batch(network, lengths=lengths)
         found = take_step(lambda _, batch: rule(batch), network, batch)  # whose gradients were taken away
@@ -174,7 +175,7 @@ def test_one_chain_rule_serves_for_batches_of_any_size(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_weights_may_be_put_elsewhere(name):
     network = make_network(**NETWORKS[name])
-    rule, batch = ChainRule(network), make_batch(network)
+    rule, batch = find_training_step(network)(network), make_batch(network)
     expected = take_step(lambda _, batch: rule(batch), network, batch)
     for weight in network.parameters():
         moved, weight.data = weight.data.clone(), torch.zeros(())
@@ -275,24 +276,24 @@ OTHERS = {
 def test_other_networks_are_left_to_autograd(name):
     options, change = OTHERS[name] if isinstance(OTHERS[name], tuple) else ({}, OTHERS[name])
     if isinstance(change, dict):
-        assert not can_differentiate(make_network(**change))
+        assert find_training_step(make_network(**change)) is None
         return
     network = make_network(**options)
-    assert can_differentiate(network)
+    assert find_training_step(network) is not None
     change(network)
-    assert not can_differentiate(network)
+    assert find_training_step(network) is None
 
 
 def test_left_to_autograd_for_the_time_being():
     network = make_network()
     handle = nn.modules.module.register_module_forward_hook(lambda *_: None)
-    assert not can_differentiate(network)
+    assert find_training_step(network) is None
     handle.remove()
-    assert can_differentiate(network)
+    assert find_training_step(network) is not None
     with use_native(False):
-        assert not can_differentiate(network)
+        assert find_training_step(network) is None
     with torch.autograd.set_detect_anomaly(True):
-        assert not can_differentiate(network)
+        assert find_training_step(network) is None
 
 
 @pytest.mark.parametrize("estimator", [RNNClassifier, RNNTagger, RNNRegressor])
@@ -302,7 +303,7 @@ def test_training_is_the_same_either_way(estimator, monkeypatch):
     y = [x[:, 0] > 0 for x in X] if estimator is RNNTagger else np.arange(40) % 3
     model = estimator(num_layers=2, bidirectional=True, dropout=0.3, max_iter=5, random_state=0)
     by_hand = model.fit(X, y).loss_curve_
-    monkeypatch.setattr("sklearn_rnn.training.step.can_differentiate", lambda network: False)
+    monkeypatch.setattr("sklearn_rnn.training.step.find_training_step", lambda network: None)
     np.testing.assert_allclose(model.fit(X, y).loss_curve_, by_hand, rtol=1e-4)
 
 
@@ -389,7 +390,7 @@ def test_what_nobody_expects_to_move_weights_may_move_them(hidden_size, how, mon
     with hook:
         found = model.fit(X, y).loss_curve_
         assert 0 < max(w.abs().max().item() for w in model.module_.state_dict().values()) < 0.0501
-        monkeypatch.setattr("sklearn_rnn.training.step.can_differentiate", lambda network: False)
+        monkeypatch.setattr("sklearn_rnn.training.step.find_training_step", lambda network: None)
         np.testing.assert_allclose(found, model.fit(X, y).loss_curve_, rtol=1e-5)
     assert found[2] < found[1]  # and are trained
 

@@ -234,7 +234,7 @@ def test_tied_outputs_are_the_rows_of_the_embedding(n_outputs):
     # The way back of `weight`, which autograd knows as well.
     grad = torch.randn(n_outputs, 2)
     (expected,) = torch.autograd.grad(tied.weight, embedding.weight, grad)
-    torch.testing.assert_close(tied.lead_back(grad), expected)
+    torch.testing.assert_close(tied.backward(grad), expected)
 
 
 def test_squared_error_broadcasts_nothing():

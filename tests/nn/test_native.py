@@ -21,12 +21,15 @@ from torch import nn
 
 from sklearn_rnn import RNNClassifier, RNNTagger, show_versions
 from sklearn_rnn.batches.packing import Packing
-from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, Stepper, use_native
-from sklearn_rnn.nn import recurrence as recurrence_module
-from sklearn_rnn.nn.kernels.native import functions, library, memory
-from sklearn_rnn.nn.kernels.native.functions import ReadOut, sum_by_code
+from sklearn_rnn.nn import ElmanCell, GRUCell, JordanCell, LSTMCell, Recurrence, StepRunner, use_native
+from sklearn_rnn.nn.kernels import choose, threads
+from sklearn_rnn.nn.kernels.chain_rule import sum_by_code
+from sklearn_rnn.nn.kernels.choose import Run, run_layer, threads_for
+from sklearn_rnn.nn.kernels.compiled import plan
+from sklearn_rnn.nn.kernels.native import functions, library, workspace
+from sklearn_rnn.nn.kernels.native.functions import LinearCrossEntropy
 from sklearn_rnn.nn.kernels.native.layer import _project, address
-from sklearn_rnn.nn.recurrence import _plan_native, _run, _run_plain, threads_for
+from sklearn_rnn.nn.kernels.plain import run_steps
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = [name for name in library.INSTRUCTION_SETS if library.load(name) is not None]
@@ -58,8 +61,8 @@ def use(monkeypatch):
     def choose(instruction_set, n_threads=1):
         is_enabled = library._enabled.get
         monkeypatch.setattr(library, "get", lambda: library.load(instruction_set) if is_enabled() else None)
-        monkeypatch.setattr(library, "_LEAST_WORK", 1)
-        monkeypatch.setattr(library, "_most_threads", lambda: n_threads)
+        monkeypatch.setattr(threads, "_LEAST_WORK", 1)
+        monkeypatch.setattr(threads, "most_threads", lambda: n_threads)
 
     return choose
 
@@ -101,8 +104,12 @@ def differentiate(run, cell, x, sizes, dtype):
 
 
 def run_native(cell, x, sizes, state):
-    assert _plan_native(cell, x, sizes, state) is not None
-    return _run(cell, x, None, sizes, state, True)
+    assert plan(cell, x, sizes, state) is not None
+    return run_layer(cell, x, sizes, state)
+
+
+def run_plain(cell, x, sizes, state):
+    return run_steps(Run(cell, x, sizes, state))
 
 
 def distance(a, b):
@@ -121,8 +128,8 @@ def test_agrees_with_double_precision(use, instruction_set, name, n_threads, B, 
     x, packing = make_problem(B, T)
     sizes = packing.batch_sizes
     ours = differentiate(run_native, make_cell(name, H=H), x, sizes, torch.float32)
-    torchs = differentiate(_run_plain, make_cell(name, H=H), x, sizes, torch.float32)
-    exact = differentiate(_run_plain, make_cell(name, H=H).double(), x, sizes, torch.float64)
+    torchs = differentiate(run_plain, make_cell(name, H=H), x, sizes, torch.float32)
+    exact = differentiate(run_plain, make_cell(name, H=H).double(), x, sizes, torch.float64)
     for a, b, c in zip(ours, torchs, exact, strict=True):
         assert distance(a, c) <= max(1e-5, 1.5 * distance(b, c))
 
@@ -136,7 +143,7 @@ def test_tokens(use, instruction_set, name):
     codes = torch.from_numpy(np.random.RandomState(0).randint(6, size=packing.n_steps_total))
     cell = make_cell(name, d=6)
     ours = differentiate(run_native, cell, codes, packing.batch_sizes, torch.float32)
-    torchs = differentiate(_run_plain, cell, codes, packing.batch_sizes, torch.float32)
+    torchs = differentiate(run_plain, cell, codes, packing.batch_sizes, torch.float32)
     for a, b in zip(ours, torchs, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
@@ -285,9 +292,9 @@ def test_denormals_are_zero_inside_and_as_they_were_outside(use, instruction_set
 # What the loops are not for
 
 
-def plan(cell, inputs=None, state=None):
+def plan_two(cell, inputs=None, state=None):
     inputs = torch.zeros(2, 3) if inputs is None else inputs
-    return _plan_native(cell, inputs, [2], cell.initial_state(2) if state is None else state)
+    return plan(cell, inputs, [2], cell.initial_state(2) if state is None else state)
 
 
 def with_parameter(cell, name, value):
@@ -339,21 +346,21 @@ OTHERS = {
 @needs_loops
 @pytest.mark.parametrize("name", OTHERS)
 def test_cells_that_take_another_path(name):
-    assert plan(OTHERS[name]()) is None
+    assert plan_two(OTHERS[name]()) is None
 
 
 @needs_loops
 def test_data_that_takes_another_path():
     cell = GRUCell(3, 4)
-    assert plan(cell) is not None
-    assert plan(cell, state=(torch.zeros(2, 4, dtype=torch.float64),)) is None
-    assert plan(cell, state=(torch.zeros(1, 4),)) is None
-    assert plan(cell, torch.zeros(3, 3)) is None
+    assert plan_two(cell) is not None
+    assert plan_two(cell, state=(torch.zeros(2, 4, dtype=torch.float64),)) is None
+    assert plan_two(cell, state=(torch.zeros(1, 4),)) is None
+    assert plan_two(cell, torch.zeros(3, 3)) is None
     with torch.autocast("cpu"):
-        assert plan(cell) is None
-    assert plan(cell, torch.zeros(2, 2)) is None
-    assert plan(cell, torch.zeros(2, 3, dtype=torch.float64)) is None
-    assert plan(cell, torch.zeros(2, 3, dtype=torch.int64)) is None
+        assert plan_two(cell) is None
+    assert plan_two(cell, torch.zeros(2, 2)) is None
+    assert plan_two(cell, torch.zeros(2, 3, dtype=torch.float64)) is None
+    assert plan_two(cell, torch.zeros(2, 3, dtype=torch.int64)) is None
 
 
 @needs_loops
@@ -387,7 +394,7 @@ def test_a_default_device_is_no_matter(monkeypatch):
     with torch.no_grad():
         expected, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(4))
         state = cell.initial_state(4)
-        monkeypatch.setattr(memory, "_free", [])  # so that memory is asked for anew
+        monkeypatch.setattr(workspace, "_free", [])  # so that memory is asked for anew
         with torch.device("meta"):
             outputs, _ = run_native(cell, x, packing.batch_sizes, state)
         again, _ = run_native(cell, x, packing.batch_sizes, state)
@@ -429,12 +436,12 @@ def test_gradients_of_gradients(name, kind):
         grads = torch.autograd.grad(value, wanted, create_graph=True)
         return grads, torch.autograd.grad(sum((g**2).sum() for g in grads), wanted)
 
-    torch.testing.assert_close(penalty(run_native), penalty(_run_plain), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(penalty(run_native), penalty(run_plain), rtol=1e-3, atol=1e-4)
 
 
 @needs_loops
 def test_memory_of_inference_mode_is_of_use_outside(monkeypatch):
-    monkeypatch.setattr(memory, "_free", [])  # so that memory is asked for anew
+    monkeypatch.setattr(workspace, "_free", [])  # so that memory is asked for anew
     cell = make_cell("gru", H=33)
     x, packing = make_problem(4, 5)
     with torch.inference_mode():
@@ -444,16 +451,16 @@ def test_memory_of_inference_mode_is_of_use_outside(monkeypatch):
 
 @needs_loops
 def test_switched_off():
-    assert plan(GRUCell(3, 4)) is not None
+    assert plan_two(GRUCell(3, 4)) is not None
     with use_native(False):
-        assert plan(GRUCell(3, 4)) is None
-        assert "switched off here" in library.describe()
+        assert plan_two(GRUCell(3, 4)) is None
+        assert "switched off here" in choose.describe()
         with use_native(True):
-            assert plan(GRUCell(3, 4)) is not None
-    assert plan(GRUCell(3, 4)) is not None
+            assert plan_two(GRUCell(3, 4)) is not None
+    assert plan_two(GRUCell(3, 4)) is not None
 
 
-REPORT = "from sklearn_rnn.nn.kernels.native import library; print(library.describe())"
+REPORT = "from sklearn_rnn.nn.kernels import choose; print(choose.describe())"
 
 
 def run_python(code, **environment):
@@ -508,7 +515,7 @@ def test_show_versions(capsys):
     show_versions()
     out = capsys.readouterr().out
     assert "torch: " in out
-    assert f"time loops on the CPU: {library.describe()}" in out
+    assert f"time loops on the CPU: {choose.describe()}" in out
 
 
 def test_without_the_compiled_loops(monkeypatch):
@@ -540,7 +547,7 @@ def test_loops_that_were_built_from_other_sources_are_not_used(change, tmp_path,
         if change == "a source":
             with pytest.warns(RuntimeWarning, match="from other sources .* build_ext --inplace"):
                 assert library.load() is None
-            assert library.describe().startswith("torch alone: ")
+            assert choose.describe().startswith("torch alone: ")
         else:
             assert library.load() is not None
     finally:
@@ -627,27 +634,28 @@ def test_several_threads_at_once(use, name):
 
 @needs_loops
 def test_the_number_of_threads(monkeypatch):
-    loops = library.load()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
-    monkeypatch.setattr(library, "_count_cores", lambda: 3)
+    monkeypatch.setattr(threads, "_count_cores", lambda: 3)
     many = 10**9
-    assert loops.count_threads(many) == 3  # no more than there are cores
-    assert loops.count_threads(10) == 1
-    with library.lend_threads():
-        assert loops.count_threads(many) == 3
+    assert threads.count_threads(many) == 3  # no more than there are cores
+    assert threads.count_threads(10) == 1
+    with threads.lend_threads():
+        assert threads.count_threads(many) == 3
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert loops.count_threads(many) == 2
+    assert threads.count_threads(many) == 2
 
 
 @needs_loops
 @pytest.mark.parametrize("n_threads", [2, 4, 8])
 def test_each_thread_has_enough_to_do(n_threads, monkeypatch):
-    loops, least = library.load(), library._LEAST_WORK
+    least = threads._LEAST_WORK
     monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
-    monkeypatch.setattr(library, "_count_cores", lambda: 64)
-    assert loops.count_threads(2 * least - 1) == 1
-    assert [loops.count_threads(k * least) for k in range(1, 10)] == [min(k, n_threads) for k in range(1, 10)]
+    monkeypatch.setattr(threads, "_count_cores", lambda: 64)
+    assert threads.count_threads(2 * least - 1) == 1
+    assert [threads.count_threads(k * least) for k in range(1, 10)] == [
+        min(k, n_threads) for k in range(1, 10)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -662,38 +670,30 @@ def test_each_thread_has_enough_to_do(n_threads, monkeypatch):
     ],
 )
 def test_torch_computes_on_as_many_threads_as_pay(make, hidden_size, n_rows, expected):
-    recurrence, threads = Recurrence(lambda size, is_top: make(size, hidden_size), 3), torch.get_num_threads()
+    recurrence, before = Recurrence(lambda size, is_top: make(size, hidden_size), 3), torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        for context in (library.fair_threads(lends=True), library.fair_threads()):
+        for context in (threads.fair_threads(lends=True), threads.fair_threads()):
             with context, threads_for(recurrence, n_rows):
                 assert torch.get_num_threads() == expected
-        with library.fair_threads(lends=True):
+        with threads.fair_threads(lends=True):
             assert torch.get_num_threads() == (1 if SETS else 3)
         assert torch.get_num_threads() == 3
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def test_threads_that_begin_meanwhile_have_the_number_of_the_process():
-    found, threads = [], torch.get_num_threads()
+    found, before = [], torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        with library.lend_threads():
+        with threads.lend_threads():
             other = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
             other.start()
             other.join()
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
     assert found == [3]
-
-
-def test_the_seam_is_one():
-    """Outside nn/recurrence.py and the package itself nobody runs the loops."""
-    package = Path(recurrence_module.__file__).parents[1]
-    for path in package.rglob("*.py"):
-        if path.name != "recurrence.py" and path.parent.name != "native":
-            assert "native.functions" not in path.read_text(encoding="utf-8"), path
 
 
 # One step at a time
@@ -721,7 +721,7 @@ def test_steps_give_what_a_run_gives(name, kind, either_way):
     packing = Packing(np.full(n_rows, n_steps))
     with torch.no_grad():
         expected, final = recurrence(x, packing, need_state=True)
-    step, state = Stepper(recurrence), None
+    step, state = StepRunner(recurrence), None
     for inputs, wanted in zip(x.split(n_rows), expected.split(n_rows), strict=True):
         outputs, state = step(inputs, state)
         torch.testing.assert_close(outputs, wanted)
@@ -735,7 +735,7 @@ def test_steps_begin_where_a_run_ended_and_leave_a_given_state_alone(either_way)
     with torch.no_grad():
         expected, _ = recurrence(x, Packing(np.full(3, 4)))
         _, state = recurrence(x[:9], Packing(np.full(3, 3)), need_state=True)
-    before, step = copy.deepcopy(state), Stepper(recurrence)
+    before, step = copy.deepcopy(state), StepRunner(recurrence)
     for _ in range(2):  # the same twice: nothing of the first is left
         torch.testing.assert_close(step(x[9:], state)[0], expected[9:])
     torch.testing.assert_close(state, before, rtol=0, atol=0)
@@ -743,7 +743,7 @@ def test_steps_begin_where_a_run_ended_and_leave_a_given_state_alone(either_way)
 
 def test_steps_of_changing_numbers_of_sequences(either_way):
     recurrence = make_stack("gru")
-    step = Stepper(recurrence)
+    step = StepRunner(recurrence)
     x = torch.randn(5, 3)
     outputs, state = step(x)
     fewer = [tuple(s[:2] for s in layer) for layer in state]
@@ -755,7 +755,7 @@ def test_steps_of_changing_numbers_of_sequences(either_way):
 @needs_loops
 @pytest.mark.parametrize("kind", ["features", "tokens"])
 def test_steps_first_gone_in_inference_mode(kind):
-    step = Stepper(make_stack("elman, tanh"))
+    step = StepRunner(make_stack("elman, tanh"))
     x = torch.ones(2, 3) if kind == "features" else torch.ones(2, dtype=torch.int64)
     with torch.inference_mode():
         expected, _ = step(x)
@@ -769,7 +769,7 @@ def test_steps_of_float64_and_of_cells_of_ones_own():
 
     recurrence = Recurrence(lambda size, is_top: Adding(size, 4), 3).double()
     x = torch.ones(2, 3, dtype=torch.float64)
-    outputs, state = Stepper(recurrence)(x)
+    outputs, state = StepRunner(recurrence)(x)
     assert outputs.dtype == torch.float64
     assert torch.equal(state[0][0], torch.ones(2, 4, dtype=torch.float64))
 
@@ -777,12 +777,12 @@ def test_steps_of_float64_and_of_cells_of_ones_own():
 def test_a_layer_that_reads_from_the_end_has_no_steps():
     recurrence = Recurrence(lambda size, is_top: GRUCell(size, 4), 3, bidirectional=True)
     with pytest.raises(ValueError, match="from its end"):
-        Stepper(recurrence)
+        StepRunner(recurrence)
 
 
 @needs_loops
 def test_steps_refuse_what_does_not_fit():
-    step = Stepper(Recurrence(lambda size, is_top: GRUCell(size, 4), 3))
+    step = StepRunner(Recurrence(lambda size, is_top: GRUCell(size, 4), 3))
     _, state = step(torch.ones(2, 3))
     for x, given in [(torch.ones(2, 4), state), (torch.ones(2, 3), [(torch.ones(2, 5),)])]:
         with pytest.raises(ValueError, match="have shapes"):
@@ -794,13 +794,13 @@ def test_steps_refuse_what_does_not_fit():
 @needs_loops
 def test_a_stepper_keeps_the_weights_that_it_began_with_and_can_be_copied():
     recurrence = make_stack("gru")
-    step, x = Stepper(recurrence), torch.randn(4, 3)
+    step, x = StepRunner(recurrence), torch.randn(4, 3)
     expected, _ = step(x)
     with torch.no_grad():
         for w in recurrence.parameters():
             w.mul_(1.5)
     assert torch.equal(step(x)[0], expected)
-    fresh, _ = Stepper(recurrence)(x)
+    fresh, _ = StepRunner(recurrence)(x)
     assert not torch.allclose(fresh, expected)
     for twin in (copy.deepcopy(step), pickle.loads(pickle.dumps(step))):
         assert torch.equal(twin(x)[0], fresh)
@@ -810,7 +810,7 @@ def test_a_stepper_keeps_the_weights_that_it_began_with_and_can_be_copied():
 
 @needs_loops
 def test_one_stepper_in_several_threads():
-    step = Stepper(make_stack("lstm"))
+    step = StepRunner(make_stack("lstm"))
     X = torch.randn(6, 4, 3)
     expected = [step(x)[0] for x in X]
     wrong = []
@@ -830,15 +830,15 @@ def test_one_stepper_in_several_threads():
 
 @needs_loops
 def test_a_stepper_uses_as_many_threads_as_are_set_now(monkeypatch):
-    step, x = Stepper(make_stack("gru")), torch.randn(4, 3)
+    step, x = StepRunner(make_stack("gru")), torch.randn(4, 3)
     step(x)
     seen, run = [], library.Library.forward
     monkeypatch.setattr(
         library.Library, "forward", lambda self, call: seen.append(call.n_threads) or run(self, call)
     )
-    monkeypatch.setattr(library.Library, "count_threads", lambda self, work: 2)
+    monkeypatch.setattr(threads, "count_threads", lambda work: 2)
     step(x)
-    monkeypatch.setattr(library.Library, "count_threads", lambda self, work: 1)
+    monkeypatch.setattr(threads, "count_threads", lambda work: 1)
     step(x)
     assert seen == [2, 2, 1, 1]  # two layers
 
@@ -857,7 +857,7 @@ def test_gradients_of_gradients_where_the_state_comes_from_the_weights(name):
 
     expected = first_gradients(run_native, create_graph=False)
     torch.testing.assert_close(first_gradients(run_native, create_graph=True), expected, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(first_gradients(_run_plain, create_graph=True), expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(first_gradients(run_plain, create_graph=True), expected, rtol=1e-3, atol=1e-3)
 
 
 @needs_loops
@@ -892,13 +892,13 @@ def test_several_threads_run_backward_through_one_graph(name):
     outputs, _ = run_native(cell, x, packing.batch_sizes, cell.initial_state(16))
     weights = list(cell.parameters())
 
-    def lead_back(scale):
+    def go_back(scale):
         return torch.autograd.grad(outputs, weights, scale * torch.ones_like(outputs), retain_graph=True)
 
-    expected, wrong = [lead_back(scale) for scale in (1, 2)], []
+    expected, wrong = [go_back(scale) for scale in (1, 2)], []
 
     def work(k):
-        wrong.extend(k for _ in range(60) if not all(map(torch.equal, lead_back(k + 1), expected[k])))
+        wrong.extend(k for _ in range(60) if not all(map(torch.equal, go_back(k + 1), expected[k])))
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(2)]
     for thread in threads:
@@ -909,7 +909,7 @@ def test_several_threads_run_backward_through_one_graph(name):
 
 
 def read_out(loops, features, weight, bias, targets, importance=None):
-    layer, gradients = ReadOut(loops), [torch.empty_like(weight), torch.empty_like(bias)]
+    layer, gradients = LinearCrossEntropy(loops), [torch.empty_like(weight), torch.empty_like(bias)]
     layer.set_parameters(weight, bias, *gradients)
     scores, loss, grad_features = layer(features, targets, importance)
     return scores, loss, [grad_features, *gradients]
@@ -972,13 +972,13 @@ def test_shapes_of_the_output_layer_are_checked(weight, bias, match):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_memory_begins_anew_in_a_forked_child():
-    kept = memory.Scratch(memory._SMALLEST)
+    kept = workspace.Workspace(workspace._SMALLEST)
     del kept
-    assert memory._free
-    with memory._lock:  # as another thread would hold it
+    assert workspace._free
+    with workspace._lock:  # as another thread would hold it
         child = os.fork()
         if child == 0:
-            thread = threading.Thread(target=memory.Scratch, args=(memory._SMALLEST,), daemon=True)
+            thread = threading.Thread(target=workspace.Workspace, args=(workspace._SMALLEST,), daemon=True)
             thread.start()
             thread.join(20)
             os._exit(thread.is_alive())
@@ -988,7 +988,7 @@ def test_memory_begins_anew_in_a_forked_child():
 @needs_loops
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_step_goes_on_in_a_forked_child():
-    step = Stepper(Recurrence(lambda size, is_top: GRUCell(size, 4), 3))
+    step = StepRunner(Recurrence(lambda size, is_top: GRUCell(size, 4), 3))
     step(torch.zeros(1, 3))
     with ExitStack() as held:
         for inner in list(functions._steps):  # as another thread would hold them
@@ -1004,10 +1004,10 @@ def test_a_step_goes_on_in_a_forked_child():
 
 @needs_loops
 def test_threads_are_for_several_sequences(monkeypatch):
-    monkeypatch.setattr(library.Library, "count_threads", lambda self, work: 2)
+    monkeypatch.setattr(threads, "count_threads", lambda work: 2)
     cell = make_cell("gru")
-    for n_rows, has_way_back, expected in [(1, False, 1), (1, True, 2), (3, False, 2)]:
+    for n_rows, needs_grad, expected in [(1, False, 1), (1, True, 2), (3, False, 2)]:
         state = cell.initial_state(n_rows)
         x = torch.zeros(n_rows, cell.input_size)
-        planned, _ = _plan_native(cell, x, [n_rows], state, has_way_back=has_way_back)
+        planned, _ = plan(cell, x, [n_rows], state, needs_grad=needs_grad)
         assert planned.count_threads() == expected

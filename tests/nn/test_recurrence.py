@@ -9,19 +9,13 @@ from torch import nn
 from torch.autograd import gradcheck
 
 from sklearn_rnn.batches.packing import PackedBatch, Packing
-from sklearn_rnn.nn import (
-    CELLS,
-    HEADS,
-    Cell,
-    ElmanCell,
-    GRUCell,
-    LSTMCell,
-    Recurrence,
-    RecurrentNetwork,
-)
+from sklearn_rnn.nn import CELLS, HEADS, Cell, ElmanCell, GRUCell, LSTMCell, Recurrence, RecurrentNetwork
 from sklearn_rnn.nn.kernels import manual_bptt
+from sklearn_rnn.nn.kernels.choose import Run
+from sklearn_rnn.nn.kernels.manual_bptt import run_bptt
+from sklearn_rnn.nn.kernels.plain import run_steps
+from sklearn_rnn.nn.kernels.torch_kernels import run_dense, run_packed, run_packed_tokens, run_padded
 from sklearn_rnn.nn.pooling import POOLINGS
-from sklearn_rnn.nn.recurrence import _known_kind, _run_by_hand, _run_cudnn, _run_dense, _run_plain
 
 RAGGED = [5, 4, 4, 1]
 EQUAL = [4, 4, 4]
@@ -63,7 +57,7 @@ def gradients(total, *tensors):
 
 
 def way(lengths, **options):
-    return manual_bptt.Options(Packing(np.array(lengths)).batch_sizes, replay=None, **options)
+    return manual_bptt.Options(Packing(np.array(lengths)).batch_sizes, reference=None, **options)
 
 
 def close(ours, theirs):
@@ -101,13 +95,14 @@ def test_every_way_to_run_a_cell_is_the_same(name, lengths, is_given):
             total = total + (s * noise(*s.shape, seed=6 + k)).sum()
         return gradients(total, *leaves)
 
-    outputs, final = _run_plain(cell, x, sizes, state)
-    by_hand, final_by_hand = _run_by_hand(cell, x, sizes, state)
+    run = Run(cell, x, sizes, state, packing=packing)
+    outputs, final = run_steps(run)
+    by_hand, final_by_hand = run_bptt(run)
     close(by_hand, outputs)
     close(final_by_hand, final)
     close(differentiate(by_hand, final_by_hand), differentiate(outputs, final))
 
-    dense, final_dense = _run_dense(cell, _known_kind(cell), x, packing, sizes, state)
+    dense, final_dense = run_dense(run) if lengths == EQUAL else run_padded(run)
     close(dense, outputs)
     if lengths == EQUAL:
         close(final_dense, final)
@@ -124,8 +119,8 @@ def test_tokens_run_by_hand_as_plain(name):
     codes = torch.from_numpy(np.random.RandomState(0).randint(6, size=sum(RAGGED)))
     runs = []
     # torch's packed kernel, which is cuDNN's on a GPU, is there on a CPU as well.
-    for run in (_run_plain, _run_by_hand, lambda cell, *rest: _run_cudnn(cell, _known_kind(cell), *rest)):
-        outputs, _ = run(cell, codes, sizes, cell.initial_state(len(RAGGED)))
+    for way in (run_steps, run_bptt, run_packed_tokens):
+        outputs, _ = way(Run(cell, codes, sizes, cell.initial_state(len(RAGGED))))
         runs.append((outputs, *gradients((outputs * noise(*outputs.shape)).sum(), *cell.parameters())))
     close(runs[1], runs[0])
     close(runs[2], runs[0])
@@ -135,10 +130,11 @@ def test_tokens_run_by_hand_as_plain(name):
 def test_mixed_precision_is_near_and_leaves_all_else_as_it_is(name):
     cell = randomize(KNOWN[name](3)).float()
     sizes = Packing(np.array(RAGGED)).batch_sizes
-    x, kind = noise(sum(RAGGED), 3).float().requires_grad_(), _known_kind(cell)
+    x = noise(sum(RAGGED), 3).float().requires_grad_()
     runs = []
     for dtype in (None, torch.bfloat16):
-        outputs, final = _run_cudnn(cell, kind, x, sizes, cell.initial_state(len(RAGGED)), dtype)
+        state = cell.initial_state(len(RAGGED))
+        outputs, final = run_packed(Run(cell, x, sizes, state, kernel_dtype=dtype))
         grads = gradients((outputs * noise(*outputs.shape)).sum(), x, *cell.parameters())
         runs.append([outputs, *final, *grads])
     for exact, mixed in zip(*runs, strict=True):
@@ -426,7 +422,7 @@ def test_the_backward_direction_reads_from_the_end(cell, lengths):
             (forward, mine, slice(None, 4), state_forward),
             (backward, mine.flip(0), slice(4, None), state_backward),
         ):
-            alone, state = _run_plain(reader, steps, [1] * len(steps), reader.initial_state(1))
+            alone, state = run_steps(Run(reader, steps, [1] * len(steps), reader.initial_state(1)))
             alone = alone if reader is forward else alone.flip(0)
             close(outputs[packing.row_of == i, half], alone)
             close([s[i] for s in states], [s[0] for s in state])
@@ -461,8 +457,8 @@ def test_gradients_of_gradients_by_hand(name, loss):
     state = tuple(noise(*s.shape, seed=5).requires_grad_() for s in cell.initial_state(len(RAGGED)))
     leaves = [x, *cell.parameters(), *state]
     found = []
-    for run in (_run_plain, _run_by_hand):
-        outputs, final = run(cell, x, sizes, state)
+    for way in (run_steps, run_bptt):
+        outputs, final = way(Run(cell, x, sizes, state))
         first = torch.autograd.grad(loss(outputs) + (final[-1] ** 3).sum(), leaves, create_graph=True)
         found.append((first, gradients(sum((g**2).sum() for g in first), *leaves)))
     close(found[1], found[0])

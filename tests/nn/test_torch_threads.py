@@ -7,8 +7,8 @@ import threading
 import pytest
 import torch
 
-from sklearn_rnn.nn.kernels.native import torch_threads
-from sklearn_rnn.nn.kernels.native.torch_threads import compute_on
+from sklearn_rnn.nn.kernels import torch_threads
+from sklearn_rnn.nn.kernels.torch_threads import compute_on
 
 
 @pytest.fixture(params=[True, False], ids=["directly", "by torch"], autouse=True)

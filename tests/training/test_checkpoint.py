@@ -69,7 +69,7 @@ def path(tmp_path):
 
 
 def make(**parameters):
-    return RNNLanguageModel(**{**SMALL, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **SMALL, **parameters})
 
 
 def fit_until(k, model, X, error=Killed, **options):

@@ -245,11 +245,11 @@ def test_interruption_of_the_last_training_keeps_the_best_weights(monkeypatch):
     steps = []
     step = TrainingStep.__call__
 
-    def press_ctrl_c(train_step, batch):
+    def press_ctrl_c(train_step, *batch):
         steps.append(batch)
         if len(steps) == 3:  # after 2 epochs of a batch each
             raise KeyboardInterrupt
-        return step(train_step, batch)
+        return step(train_step, *batch)
 
     monkeypatch.setattr(TrainingStep, "__call__", press_ctrl_c)
     with pytest.warns(UserWarning, match="interrupted"):

@@ -57,7 +57,7 @@ class TiedLinear(nn.Module):
         """The rows of the embedding in the order of the outputs."""
         return self.embedding.weight.roll(-1, 0)[: self.n_outputs]
 
-    def lead_back(self, grad):
+    def backward(self, grad):
         """Turn the gradient of `weight` into that of the embedding, (V, embedding_size)."""
         n_others = len(self.embedding.weight) - self.n_outputs
         return F.pad(grad, (0, 0, 0, n_others)).roll(1, 0)

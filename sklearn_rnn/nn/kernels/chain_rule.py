@@ -18,19 +18,18 @@ from sklearn_rnn.nn.heads import (
     SoftmaxHead,
 )
 from sklearn_rnn.nn.heads.tied import TiedLinear
-from sklearn_rnn.nn.kernels.native import functions
-from sklearn_rnn.nn.kernels.native import library as native
+from sklearn_rnn.nn.kernels.compiled import TrainedLayer, has_hooks
+from sklearn_rnn.nn.kernels.compiled import supports as is_compiled
+from sklearn_rnn.nn.kernels.native import functions, library
 from sklearn_rnn.nn.kernels.rows import Linear
-from sklearn_rnn.nn.network import RecurrentNetwork, TokenInput
 from sklearn_rnn.nn.pooling import LastPooling, MeanPooling
-from sklearn_rnn.nn.recurrence import LayerByHand, Recurrence, has_hooks, has_native
 
 # Exactly these: a subclass may compute something else.
 _HEADS = (SoftmaxHead, SigmoidHead, LinearHead, AbsoluteErrorHead, GaussianHead, QuantileHead)
 _POOLINGS = (LastPooling, MeanPooling, type(None))
 
 
-def can_differentiate(network):
+def supports(network):
     """Return whether `ChainRule` computes what autograd would compute.
 
     Parameters
@@ -43,24 +42,22 @@ def can_differentiate(network):
     bool
         Also False if modules or gradients of parameters have hooks, or some parameters are frozen.
     """
-    if type(network) is not RecurrentNetwork or torch.is_anomaly_enabled():
+    if not network.is_chain or torch.is_anomaly_enabled():
         return False
     if network.joins_condition or network.initial_state is not None:
         return False
-    recurrence, head, token_input = network.recurrence, network.head, network.input
+    recurrence, head = network.recurrence, network.head
+    embedding = getattr(network.input, "embedding", None)
     expected = [
-        (recurrence, (Recurrence,)),
         (head, _HEADS),
         (head.output, (nn.Identity,) if network.emits_scores else (nn.Linear, Linear, TiedLinear)),
         (network.pooling, _POOLINGS),
         (network.dropout, (Dropout, nn.Dropout)),
         (recurrence.dropout, (Dropout, nn.Dropout)),
-        (token_input, (TokenInput, type(None))),
-        (getattr(token_input, "embedding", None), (nn.Embedding, type(None))),
+        (embedding, (nn.Embedding, type(None))),
     ]
     if not all(type(part) in types for part, types in expected):
         return False
-    embedding = getattr(token_input, "embedding", None)
     if type(head.output) is TiedLinear and head.output.embedding is not embedding:
         return False
     is_plain = embedding is None or (
@@ -74,7 +71,7 @@ def can_differentiate(network):
         is_plain
         and (network.emits_scores or head.output.bias is not None)
         and recurrence.bptt_steps is None
-        and all(has_native(cell) for layer in recurrence.layers for cell in layer)
+        and all(map(is_compiled, recurrence.cells))
         and not any(has_hooks(m) or "forward" in vars(m) or not m.training for m in network.modules())
         and len(weights) == sum(1 for _ in network.named_parameters(remove_duplicate=False))  # none is shared
         and all(
@@ -88,191 +85,32 @@ def can_differentiate(network):
     )
 
 
-class ChainRule:
-    """Compute the loss of a network and its gradients, batch after batch.
-
-    The gradients are written to `grad` of the parameters, and replace what is there.
+def ends_in_softmax(network):
+    """Return whether `SoftmaxChainRule` computes what autograd would compute.
 
     Parameters
     ----------
-    network : RecurrentNetwork
-        One that `can_differentiate` holds for, in training mode, as long as this object is used.
+    network : Module
+        The network as it is now.
 
-    Examples
-    --------
-    >>> import numpy as np, torch
-    >>> from sklearn_rnn import Sequences
-    >>> from sklearn_rnn.batches.datasets import SequenceDataset
-    >>> from sklearn_rnn.nn import RecurrentNetwork
-    >>> from sklearn_rnn.nn.kernels.chain_rule import ChainRule, can_differentiate
-    >>> network = RecurrentNetwork(
-    ...     input_size=3, is_tokens=False, rare=None, embedding_size=None, cell="gru", hidden_size=4,
-    ...     num_layers=1, bidirectional=False, nonlinearity="tanh", dropout=0.0, pooling="last",
-    ...     bptt_steps=None, head="softmax", n_outputs=2,
-    ... )
-    >>> sequences = Sequences(np.ones((5, 3), dtype=np.float32), np.array([0, 3, 5]))
-    >>> batch = SequenceDataset(sequences, np.array([0, 1])).gather(np.array([0, 1]), network.like)
-    >>> if can_differentiate(network):
-    ...     scores, loss, n_terms = ChainRule(network)(batch)
+    Returns
+    -------
+    bool
+        Also False if scores come from the cells, or targets are smoothed.
     """
-
-    def __init__(self, network):
-        self._network, self._weights = network, list(network.parameters())
-        self._prepare()
-
-    def _prepare(self):
-        network = self._network
-        for weight in self._weights:
-            if weight.grad is None:
-                weight.grad = torch.empty_like(weight)
-        self._gradients = [weight.grad for weight in self._weights]
-        self._places = [weight.data_ptr() for weight in self._weights]
-        token_input, recurrence, head = network.input, network.recurrence, network.head
-        passing, embeds = {}, token_input is not None and token_input.embedding is not None
-        self._layers = [
-            _Layer(layer, passing, depth, needs_input_grad=embeds or depth > 0)
-            for depth, layer in enumerate(recurrence.layers)
-        ]
-        parts = [None if token_input is None else _Lookup(token_input)]
-        parts.append(_Drop(network.dropout) if network.drops_input else None)
-        for depth, layer in enumerate(self._layers):
-            parts += [_Drop(recurrence.dropout) if depth else None, layer]
-        parts.append(None if network.pooling is None else _Pool(network.pooling))
-        if not network.emits_scores:
-            parts.append(_Drop(network.dropout))
-        elif network.bidirectional:
-            parts.append(_AddDirections())
-        self._parts = [
-            part for part in parts if part is not None and not (type(part) is _Drop and not part.p)
-        ]
-        is_fused = type(head) is SoftmaxHead and not head.label_smoothing and not network.emits_scores
-        self._read_out = (_ReadOutInLoops if is_fused else _ReadOut)(head)
-
-    def _have_moved(self):
-        """Return whether a weight or its gradient is elsewhere; the loops know addresses only."""
-        return any(
-            weight.grad is not grad or weight.data_ptr() != place
-            for weight, grad, place in zip(self._weights, self._gradients, self._places, strict=True)
-        )
-
-    @torch.no_grad()
-    def __call__(self, batch):
-        """Compute scores, loss and gradients.
-
-        Parameters
-        ----------
-        batch : PackedBatch
-            A batch with targets.
-
-        Returns
-        -------
-        scores : Tensor of shape (n, n_scores)
-            What the network's `forward` returns.
-        loss : float
-            The weighted sum of the terms' losses, divided by their number.
-        n_terms : int
-            The number of terms.
-        """
-        if self._have_moved():
-            self._prepare()
-        values = batch.values
-        for part in self._parts:
-            values = part.forward(values, batch)
-        if batch.carry is not None:
-            batch.carry.state = [layer.give_state() for layer in self._layers]
-        scores, loss, grad = self._read_out.run(values, batch)
-        for part in reversed(self._parts):
-            if grad is None:  # before the first layer
-                break
-            grad = part.backward(grad, batch)
-        self._read_out.finish()
-        return scores, loss, len(batch.targets)
+    is_softmax = network.is_chain and type(network.head) is SoftmaxHead
+    is_softmax = is_softmax and not network.head.label_smoothing and not network.emits_scores
+    return is_softmax and supports(network)
 
 
-# ---- The parts: forward from values to values, backward from the gradient after it to that before it ----
+class OutputLayer:
+    """The output layer, if there is one, and the loss; the head knows its own gradient.
 
-
-class _Lookup:
-    """Tokens become vectors, or stay tokens."""
-
-    def __init__(self, token_input):
-        self._input = token_input
-
-    def forward(self, values, batch):
-        self._codes, embedding = self._input.hide_rare(values), self._input.embedding
-        return self._codes if embedding is None else embedding.weight.index_select(0, self._codes)
-
-    def backward(self, grad, batch):
-        weight = self._input.embedding.weight
-        weight.grad.copy_(functions.sum_by_code(grad, self._codes, len(weight)))
-
-
-class _Drop:
-    def __init__(self, dropout):
-        self.p = dropout.p
-
-    def forward(self, values, batch):
-        self._factors = draw_factors(values, 1 - self.p)
-        return values * self._factors
-
-    def backward(self, grad, batch):
-        return grad * self._factors
-
-
-class _Layer:
-    """The directions of a layer, over the same input."""
-
-    def __init__(self, cells, passing, depth, *, needs_input_grad):
-        self._directions = [LayerByHand(cell, passing) for cell in cells]
-        self._depth, self._needs_grad = depth, needs_input_grad
-
-    def forward(self, values, batch):
-        packing, carry = batch.packing, batch.carry
-        state = None if carry is None or carry.state is None else carry.state[self._depth]  # of one direction
-        ahead, *back = self._directions
-        outputs = ahead.forward(values, packing.batch_sizes, state)
-        if not back:
-            return outputs
-        mirrored = back[0].forward(values.index_select(0, packing.reverse), packing.batch_sizes)
-        return torch.cat([outputs, mirrored.index_select(0, packing.reverse)], dim=1)
-
-    def backward(self, grad, batch):
-        needs_grad, (ahead, *back) = self._needs_grad, self._directions
-        if not back:
-            return ahead.backward(grad, needs_input_grad=needs_grad)
-        reverse = batch.packing.reverse
-        of_ahead, of_back = grad.chunk(2, dim=1)
-        before = ahead.backward(of_ahead, needs_input_grad=needs_grad)
-        mirrored = back[0].backward(of_back.index_select(0, reverse), needs_input_grad=needs_grad)
-        return None if before is None else before + mirrored.index_select(0, reverse)
-
-    def give_state(self):
-        return self._directions[0].give_state()
-
-
-class _Pool:
-    def __init__(self, pooling):
-        self._pooling = pooling
-
-    def forward(self, values, batch):
-        return self._pooling.forward(values, batch.packing)
-
-    def backward(self, grad, batch):
-        return self._pooling.lead_back(grad, batch.packing)
-
-
-class _AddDirections:
-    """The scores of a Jordan network in both directions are added up."""
-
-    def forward(self, values, batch):
-        return sum(values.chunk(2, dim=1))
-
-    def backward(self, grad, batch):
-        return torch.cat([grad, grad], dim=1)
-
-
-class _ReadOut:
-    """The output layer, if there is one, and the loss."""
+    Parameters
+    ----------
+    head : Head
+        The head of the network.
+    """
 
     def __init__(self, head):
         self._head = head
@@ -282,7 +120,24 @@ class _ReadOut:
             self._grad_weight = torch.empty_like(linear.weight) if self._is_tied else linear.weight.grad
 
     def run(self, features, batch):
-        """Return scores, loss and the gradient of the features, and write those of the parameters."""
+        """Compute the loss, and write the gradients of the parameters.
+
+        Parameters
+        ----------
+        features : Tensor of shape (n, H)
+            What the head reads.
+        batch : PackedBatch
+            The batch with its targets and weights.
+
+        Returns
+        -------
+        scores : Tensor of shape (n, n_scores)
+            Scores.
+        loss : float
+            The mean of the weighted losses.
+        grad_features : Tensor of shape (n, H)
+            The gradient of the features.
+        """
         linear, scores = self._linear, features
         if linear is not None:
             weight = linear.weight
@@ -300,23 +155,238 @@ class _ReadOut:
     def finish(self):
         """Add the gradient of a weight that is also the embedding's, after that has been written."""
         if self._is_tied:
-            self._linear.embedding.weight.grad += self._linear.lead_back(self._grad_weight)
+            self._linear.embedding.weight.grad += self._linear.backward(self._grad_weight)
 
 
-class _ReadOutInLoops(_ReadOut):
-    """The same for one of several classes, in the compiled loops."""
+class CompiledOutputLayer(OutputLayer):
+    """The same in the compiled loops, for one of several classes."""
 
     def __init__(self, head):
         super().__init__(head)
-        self._read_out = functions.ReadOut(native.get())
+        self._cross_entropy = functions.LinearCrossEntropy(library.get())
         self._set_weight()
 
     def _set_weight(self):
         linear = self._linear
         self._weight = linear.weight.contiguous()
-        self._read_out.set_parameters(self._weight, linear.bias, self._grad_weight, linear.bias.grad)
+        self._cross_entropy.set_parameters(self._weight, linear.bias, self._grad_weight, linear.bias.grad)
 
     def run(self, features, batch):
+        """Compute the loss, and write the gradients of the parameters; see `OutputLayer.run`."""
         if self._is_tied:  # its weight is made from the embedding, as it is now
             self._set_weight()
-        return self._read_out(features, batch.targets, batch.weights)
+        return self._cross_entropy(features, batch.targets, batch.weights)
+
+
+class ChainRule:
+    """Compute the loss of a network and its gradients, batch after batch.
+
+    The gradients are written to `grad` of the parameters, and replace what is there.
+
+    Parameters
+    ----------
+    network : RecurrentNetwork
+        One that `supports` holds for, in training mode, as long as this object is used.
+
+    Examples
+    --------
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn import Sequences
+    >>> from sklearn_rnn.batches.datasets import SequenceDataset
+    >>> from sklearn_rnn.nn import RecurrentNetwork
+    >>> from sklearn_rnn.nn.kernels.chain_rule import ChainRule, supports
+    >>> network = RecurrentNetwork(
+    ...     input_size=3, is_tokens=False, rare=None, embedding_size=None, cell="gru", hidden_size=4,
+    ...     num_layers=1, bidirectional=False, nonlinearity="tanh", dropout=0.0, pooling="last",
+    ...     bptt_steps=None, head="softmax", n_outputs=2,
+    ... )
+    >>> sequences = Sequences(np.ones((5, 3), dtype=np.float32), np.array([0, 3, 5]))
+    >>> batch = SequenceDataset(sequences, np.array([0, 1])).gather(np.array([0, 1]), network.like)
+    >>> if supports(network):
+    ...     scores, loss, n_terms, _ = ChainRule(network)(batch)
+    """
+
+    _output_layer_class = OutputLayer
+
+    def __init__(self, network):
+        self._network, self._weights = network, list(network.parameters())
+        self._prepare()
+
+    def _prepare(self):
+        network = self._network
+        for weight in self._weights:
+            if weight.grad is None:
+                weight.grad = torch.empty_like(weight)
+        self._gradients = [weight.grad for weight in self._weights]
+        self._places = [weight.data_ptr() for weight in self._weights]
+        token_input, recurrence, head = network.input, network.recurrence, network.head
+        workspace, embeds = {}, token_input is not None and token_input.embedding is not None
+        self._layers = [
+            _Layer(layer, workspace, needs_input_grad=embeds or depth > 0)
+            for depth, layer in enumerate(recurrence.layers)
+        ]
+        parts = [None if token_input is None else _Lookup(token_input)]
+        parts.append(_Drop(network.dropout) if network.drops_input else None)
+        for depth, layer in enumerate(self._layers):
+            parts += [_Drop(recurrence.dropout) if depth else None, layer]
+        parts.append(None if network.pooling is None else _Pool(network.pooling))
+        if not network.emits_scores:
+            parts.append(_Drop(network.dropout))
+        elif network.bidirectional:
+            parts.append(_AddDirections())
+        self._parts = [
+            part for part in parts if part is not None and not (type(part) is _Drop and not part.p)
+        ]
+        self._output_layer = self._output_layer_class(head)
+
+    def _have_moved(self):
+        """Return whether a weight or its gradient is elsewhere; the loops know addresses only."""
+        return any(
+            weight.grad is not grad or weight.data_ptr() != place
+            for weight, grad, place in zip(self._weights, self._gradients, self._places, strict=True)
+        )
+
+    @torch.no_grad()
+    def __call__(self, batch, state=None):
+        """Compute scores, loss and gradients.
+
+        Parameters
+        ----------
+        batch : PackedBatch
+            A batch with targets.
+        state : list of tuple of Tensor, optional
+            For a chunk of a stream: the state after the one before.
+
+        Returns
+        -------
+        scores : Tensor of shape (n, n_scores)
+            What the network's `forward` returns.
+        loss : float
+            The weighted sum of the terms' losses, divided by their number.
+        n_terms : int
+            The number of terms.
+        state : list of tuple of Tensor, or None
+            For a chunk of a stream: the state after it.
+        """
+        if self._have_moved():
+            self._prepare()
+        for depth, layer in enumerate(self._layers):
+            layer.state = None if state is None else state[depth]
+        values = batch.values
+        for part in self._parts:
+            values = part.forward(values, batch)
+        after = None if batch.chunk is None else [layer.final_state() for layer in self._layers]
+        scores, loss, grad = self._output_layer.run(values, batch)
+        for part in reversed(self._parts):
+            if grad is None:  # before the first layer
+                break
+            grad = part.backward(grad, batch)
+        self._output_layer.finish()
+        return scores, loss, len(batch.targets), after
+
+
+class SoftmaxChainRule(ChainRule):
+    """The same with the output layer and the loss in the compiled loops, for one of several classes."""
+
+    _output_layer_class = CompiledOutputLayer
+
+
+def sum_by_code(values, codes, n_codes):
+    """Sum the rows of each code: the gradient of a table from which they were looked up.
+
+    Parameters
+    ----------
+    values : Tensor of shape (n, m)
+        The rows.
+    codes : int64 Tensor of shape (n,)
+        From 0 to n_codes - 1.
+    n_codes : int
+        Rows of the table.
+
+    Returns
+    -------
+    Tensor of shape (n_codes, m)
+        The sums, always in the order of the rows.
+    """
+    return torch.ops.aten.embedding_dense_backward(values, codes, n_codes, -1, False)  # index_add_ is slow
+
+
+# ---- The parts: forward from values to values, backward from the gradient after it to that before it ----
+
+
+class _Lookup:
+    """Tokens become vectors, or stay tokens."""
+
+    def __init__(self, token_input):
+        self._input = token_input
+
+    def forward(self, values, batch):
+        self._codes, embedding = self._input.hide_rare(values), self._input.embedding
+        return self._codes if embedding is None else embedding.weight.index_select(0, self._codes)
+
+    def backward(self, grad, batch):
+        weight = self._input.embedding.weight
+        weight.grad.copy_(sum_by_code(grad, self._codes, len(weight)))
+
+
+class _Drop:
+    def __init__(self, dropout):
+        self.p = dropout.p
+
+    def forward(self, values, batch):
+        self._factors = draw_factors(values, 1 - self.p)
+        return values * self._factors
+
+    def backward(self, grad, batch):
+        return grad * self._factors
+
+
+class _Layer:
+    """The directions of a layer, over the same input; in a stream, one that begins with a `state`."""
+
+    def __init__(self, cells, workspace, *, needs_input_grad):
+        self._directions = [TrainedLayer(cell, workspace) for cell in cells]
+        self._needs_grad = needs_input_grad
+        self.state = None
+
+    def forward(self, values, batch):
+        packing, (ahead, *back) = batch.packing, self._directions
+        outputs = ahead.forward(values, packing.batch_sizes, self.state)
+        if not back:
+            return outputs
+        mirrored = back[0].forward(values.index_select(0, packing.reverse), packing.batch_sizes)
+        return torch.cat([outputs, mirrored.index_select(0, packing.reverse)], dim=1)
+
+    def backward(self, grad, batch):
+        needs_grad, (ahead, *back) = self._needs_grad, self._directions
+        if not back:
+            return ahead.backward(grad, needs_input_grad=needs_grad)
+        reverse = batch.packing.reverse
+        of_ahead, of_back = grad.chunk(2, dim=1)
+        before = ahead.backward(of_ahead, needs_input_grad=needs_grad)
+        mirrored = back[0].backward(of_back.index_select(0, reverse), needs_input_grad=needs_grad)
+        return None if before is None else before + mirrored.index_select(0, reverse)
+
+    def final_state(self):
+        return self._directions[0].final_state()
+
+
+class _Pool:
+    def __init__(self, pooling):
+        self._pooling = pooling
+
+    def forward(self, values, batch):
+        return self._pooling.forward(values, batch.packing)
+
+    def backward(self, grad, batch):
+        return self._pooling.backward(grad, batch.packing)
+
+
+class _AddDirections:
+    """The scores of a Jordan network in both directions are added up."""
+
+    def forward(self, values, batch):
+        return sum(values.chunk(2, dim=1))
+
+    def backward(self, grad, batch):
+        return torch.cat([grad, grad], dim=1)

@@ -12,7 +12,26 @@ step `t`. The letters are those of the cells' equations.
 import torch
 from torch.autograd import Function
 
-from sklearn_rnn.nn.kernels.second_order import twice_differentiable
+from sklearn_rnn.nn.cells import ElmanCell, GRUCell, LSTMCell
+from sklearn_rnn.nn.kernels.second_order import make_reference, twice_differentiable
+from sklearn_rnn.nn.kernels.states import last_rows
+
+
+def run_bptt(run):
+    """Run a cell that torch has a kernel for; see `choose.LAYER`."""
+    cell, sizes, state = run.cell, run.sizes, run.state
+    projected, weight = cell.project(run.inputs), cell.weight_hh
+    names = ["weight_hh", "bias_hh"] if isinstance(cell, GRUCell) else ["weight_hh"]
+    is_relu = isinstance(cell, ElmanCell) and cell.nonlinearity == "relu"
+    reference = make_reference(cell, sizes, names, is_projected=True)
+    options = Options(sizes, reference, is_relu=is_relu)
+    if isinstance(cell, GRUCell):
+        packed = (GRU.apply(options, projected, weight, cell.bias_hh, *state),)
+    elif isinstance(cell, LSTMCell):
+        packed = LSTM.apply(options, projected + cell.bias_hh, weight, *state)
+    else:
+        packed = (Elman.apply(options, projected + cell.bias_hh, weight, *state),)
+    return packed[0], tuple(last_rows(p, sizes) for p in packed)
 
 
 class Options:
@@ -22,14 +41,14 @@ class Options:
     ----------
     sizes : list of int
         Rows alive at each step.
-    replay : callable
+    reference : callable
         See `twice_differentiable`.
     is_relu : bool, default=False
         Whether Elman's activation is the rectifier.
     """
 
-    def __init__(self, sizes, replay, *, is_relu=False):
-        self.sizes, self.replay, self.is_relu = sizes, replay, is_relu
+    def __init__(self, sizes, reference, *, is_relu=False):
+        self.sizes, self.reference, self.is_relu = sizes, reference, is_relu
 
 
 def _before(first, packed, sizes):

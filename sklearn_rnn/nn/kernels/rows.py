@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from sklearn_rnn.nn.kernels.native import library as native
-from sklearn_rnn.nn.kernels.native.memory import Scratch
+from sklearn_rnn.nn.kernels import threads
+from sklearn_rnn.nn.kernels.native import library
+from sklearn_rnn.nn.kernels.native.workspace import Workspace
 
 
 def _find_loops(*tensors):
@@ -19,7 +20,7 @@ def _find_loops(*tensors):
         return None
     if any(t.dtype != torch.float32 or not t.is_cpu for t in tensors):
         return None
-    return native.get()
+    return library.get()
 
 
 def linear(x, weight, bias=None, out=None):
@@ -99,7 +100,8 @@ def _compare(loops, x, weight, bias, out):
     x, weight, bias = x.contiguous(), weight.contiguous(), bias.contiguous()
     (n_groups, n, H), K = x.shape, weight.shape[-2]
     pointers = x.data_ptr(), weight.data_ptr(), bias.data_ptr(), out.data_ptr()
-    loops.run_rows("linear", "identity", (n_groups, n, H, K), n_groups * n * H * K, *pointers)
+    n_threads = threads.count_threads(n_groups * n * H * K)
+    loops.run_rows("linear", "identity", (n_groups, n, H, K), n_threads, *pointers)
 
 
 def mix(weights, values):
@@ -131,7 +133,7 @@ def mix(weights, values):
     (g, n, T), D = weights.shape, values.shape[2]
     out = values.new_empty(g, n, D)
     pointers = weights.data_ptr(), values.data_ptr(), None, out.data_ptr()
-    loops.run_rows("mix", "identity", (g, n, T, D), g * n * T * D, *pointers)
+    loops.run_rows("mix", "identity", (g, n, T, D), threads.count_threads(g * n * T * D), *pointers)
     return out
 
 
@@ -142,7 +144,8 @@ def _apply(what, function, fall_back, x):
     x = x.contiguous()
     out = torch.empty_like(x)
     shape = 1, x.numel() // max(1, x.shape[-1]), x.shape[-1], 0
-    loops.run_rows(what, function, shape, 10 * x.numel(), x.data_ptr(), None, None, out.data_ptr())
+    n_threads = threads.count_threads(10 * x.numel())
+    loops.run_rows(what, function, shape, n_threads, x.data_ptr(), None, None, out.data_ptr())
     return out
 
 
@@ -215,11 +218,11 @@ def marginals(scores, packing, transitions, start, end):
         return None
     sizes = torch.tensor(packing.batch_sizes)
     parts = scores.contiguous(), transitions.contiguous(), transitions.t().contiguous(), start, end
-    work, out = Scratch(len(packing), 2 * scores.shape[1]), torch.empty_like(parts[0])
+    work, out = Workspace(len(packing), 2 * scores.shape[1]), torch.empty_like(parts[0])
     pointers = (t.data_ptr() for t in (sizes, *parts, work.tensor, out))
     n_labels = scores.shape[1]
-    amount = 40 * scores.numel() * n_labels
-    loops.run_marginals((len(sizes), n_labels), amount, *pointers)
+    n_threads = threads.count_threads(40 * scores.numel() * n_labels)
+    loops.run_marginals((len(sizes), n_labels), n_threads, *pointers)
     return out
 
 

@@ -1,5 +1,6 @@
 """Back-propagation through time, compiled for the CPU.
 
-`library` finds the compiled loops and chooses threads, `functions` makes them differentiable, the C
-files are the loops themselves. `sklearn_rnn.nn.recurrence` decides when they run.
+`library` finds the compiled loops, `layer` lays out what they read and write, `functions` makes them
+differentiable, and the C files are the loops themselves. `sklearn_rnn.nn.kernels.choose` decides when they
+run.
 """

@@ -14,9 +14,10 @@ import weakref
 import torch
 from torch.autograd import Function
 
+from sklearn_rnn.nn.kernels import threads
 from sklearn_rnn.nn.kernels.native.layer import address
 from sklearn_rnn.nn.kernels.native.library import Readout
-from sklearn_rnn.nn.kernels.native.memory import reserve
+from sklearn_rnn.nn.kernels.native.workspace import reserve
 from sklearn_rnn.nn.kernels.second_order import twice_differentiable
 
 # What is written in addition to the output, and becomes a part of the state.
@@ -97,7 +98,7 @@ class Step:
         # The inputs have another address in each step, but need work space.
         layer.point(("gates", "inputs", "out"), (self._gates, None if is_token else weight_ih, self._hidden))
         self._work = {}
-        layer.take_work(self._work, is_back=False)
+        layer.reserve_work(self._work, is_back=False)
 
     def __call__(self, inputs, state):
         """Compute the step.
@@ -133,31 +134,11 @@ class Step:
             layer.point(("state", layer.kind.outputs[0]), (first, output))
             if layer.cell in _SECOND:
                 layer.point((_SECOND[layer.cell],), after[-1:])
-            layer.go()
+            layer.run_again()
         return output, after
 
 
-def sum_by_code(values, codes, n_codes):
-    """Sum the rows of each code: the gradient of a table from which they were looked up.
-
-    Parameters
-    ----------
-    values : Tensor of shape (n, m)
-        The rows.
-    codes : int64 Tensor of shape (n,)
-        From 0 to n_codes - 1.
-    n_codes : int
-        Rows of the table.
-
-    Returns
-    -------
-    Tensor of shape (n_codes, m)
-        The sums, always in the order of the rows.
-    """
-    return torch.ops.aten.embedding_dense_backward(values, codes, n_codes, -1, False)  # index_add_ is slow
-
-
-class ReadOut:
+class LinearCrossEntropy:
     """A linear layer, softmax and cross-entropy, forward and backward, run again and again.
 
     Parameters
@@ -221,7 +202,7 @@ class ReadOut:
             )
         scores, grad_features = features.new_empty((n, n_scores)), features.new_empty((n, n_features))
         readout.n, readout.targets = n, targets.data_ptr()
-        readout.n_threads = self._library.count_threads(3 * n * n_features * n_scores)
+        readout.n_threads = threads.count_threads(3 * n * n_features * n_scores)
         self._point(("features", "scores", "grad_features"), (features, scores, grad_features))
         readout.importance = None if importance is None else address("importance", importance)
         readout.work = reserve(self._work, "work", self._library.count_readout_work(readout)).data_ptr()

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import torch
 
+from sklearn_rnn.nn.kernels import threads
 from sklearn_rnn.nn.kernels.native.library import CELLS, FUNCTIONS, N_GATES, Call
-from sklearn_rnn.nn.kernels.native.memory import reserve
+from sklearn_rnn.nn.kernels.native.workspace import reserve
 from sklearn_rnn.nn.kernels.rows import linear
 
 # Weights with more numbers than this do not stay in the cache from step to step: all inputs are then
@@ -58,11 +59,11 @@ class Layer:
         Width K of a Jordan network's answer.
     activation, feedback : str
         Keys of `FUNCTIONS`.
-    has_way_back : bool, default=True
-        Whether gradients may be requested.
-    replay : callable, optional
+    needs_grad : bool, default=True
+        Whether there may be a backward pass.
+    reference : callable, optional
         See `twice_differentiable`.
-    passing : dict, optional
+    workspace : dict of str to Workspace, optional
         Memory that is needed during a run only. Layers that are run one after the other can share it, and
         use it again in the next run. By default it is released after each run.
     """
@@ -76,16 +77,16 @@ class Layer:
         n_outputs=0,
         activation="tanh",
         feedback="identity",
-        has_way_back=True,
-        replay=None,
-        passing=None,
+        needs_grad=True,
+        reference=None,
+        workspace=None,
     ):
-        self.cell, self.hidden, self.has_way_back, self.replay = cell, hidden, has_way_back, replay
+        self.cell, self.hidden, self.needs_grad, self.reference = cell, hidden, needs_grad, reference
         self.kind = KINDS[cell]
         self._library = library
         self.fed_back = n_outputs or hidden  # width F
         self._work = hidden * (n_outputs * 2 if cell == "jordan" else hidden * N_GATES[cell])  # an entry's
-        self._kept, self._passing = {}, passing  # memory
+        self._kept, self._workspace = {}, workspace
         self.call = Call(
             cell=CELLS[cell],
             activation=FUNCTIONS[activation],
@@ -95,7 +96,7 @@ class Layer:
         )
 
     def __copy__(self):
-        """Return a layer with a call of its own, for another run over what is kept for the way back."""
+        """Return a layer with a call of its own, for another run over what is kept for the backward pass."""
         other = object.__new__(type(self))
         vars(other).update(vars(self), call=Call.from_buffer_copy(self.call))
         return other
@@ -123,9 +124,9 @@ class Layer:
 
     def count_threads(self):
         """Choose the number of threads for the present sizes and settings."""
-        if self.sizes[0] == 1 and not self.has_way_back:  # rows are what threads share
+        if self.sizes[0] == 1 and not self.needs_grad:  # rows are what threads share
             return 1
-        return self._library.count_threads(self.call.n_entries * self._work)
+        return threads.count_threads(self.call.n_entries * self._work)
 
     def forward(self, inputs, states):
         """Run all steps.
@@ -145,17 +146,17 @@ class Layer:
         """
         call, kind, like = self.call, self.kind, self._bias_ih
         n_entries, is_token = call.n_entries, inputs.dtype == torch.int64
-        passing = {} if self._passing is None else self._passing
+        workspace = {} if self._workspace is None else self._workspace
         call.n_threads = self.count_threads()
         self.point(kind.states, states)
-        if self.has_way_back or self.cell == "jordan":
+        if self.needs_grad or self.cell == "jordan":
             for name, width in kind.kept.items():
                 kept = reserve(self._kept, name, n_entries * width * self.hidden)
                 setattr(call, name, kept.data_ptr())
         if is_token or self._weight_ih.numel() > _LARGEST_PROJECTION:
             size = n_entries * len(like)
             gates = reserve(
-                self._kept if self.has_way_back and "gates" in kind.kept else passing, "gates", size
+                self._kept if self.needs_grad and "gates" in kind.kept else workspace, "gates", size
             )
             _project(self._weight_ih, self._bias_ih, inputs, gates[:size].view(n_entries, -1))
             call.gates, call.inputs = gates.data_ptr(), None
@@ -165,10 +166,10 @@ class Layer:
         if self.cell == "lstm":
             last = states[1].clone(memory_format=torch.contiguous_format)  # so far the first
             call.cell_state = last.data_ptr()
-            n_outputs = 2 if self.has_way_back else 1
+            n_outputs = 2 if self.needs_grad else 1
         outputs = [like.new_empty((n_entries, self.fed_back)) for _ in range(n_outputs)]
         self.point(kind.outputs, outputs)
-        self.take_work(passing, is_back=False)
+        self.reserve_work(workspace, is_back=False)
         self._library.forward(call)
         return outputs if n_outputs == len(kind.outputs) else [*outputs, last]
 
@@ -193,7 +194,7 @@ class Layer:
         """
         call, kind, like = self.call, self.kind, self._bias_ih
         n_entries, is_token = call.n_entries, inputs.dtype == torch.int64
-        passing = {} if self._passing is None else self._passing
+        workspace = {} if self._workspace is None else self._workspace
         call.n_threads = self.count_threads()
         call.tokens, call.inputs = None, None
         self.point(("tokens" if is_token else "inputs",), (inputs,))
@@ -207,21 +208,21 @@ class Layer:
             grad_scores = like.new_zeros((n_entries, self.fed_back))
             call.grad_scores = grad_scores.data_ptr()
         width = kind.n_grads * self.hidden
-        grad_gates = reserve(passing, "grad_gates", n_entries * width)
+        grad_gates = reserve(workspace, "grad_gates", n_entries * width)
         call.grad_gates = grad_gates.data_ptr()
-        self.take_work(passing, is_back=True)
+        self.reserve_work(workspace, is_back=True)
         self._library.backward(call)
         if is_token or not needs_input_grad:
             return None, grad_states
         grad_gates = grad_gates[: n_entries * width].view(n_entries, width)
         return grad_gates[:, -len(like) :] @ self._weight_ih, grad_states
 
-    def take_work(self, held, *, is_back):
+    def reserve_work(self, held, *, is_back):
         """Set the work space of a run, as a part of the memory that a dict holds."""
         work = reserve(held, "work", self._library.count_work(self.call, is_back=is_back))
         self.call.work = work.data_ptr()
 
-    def go(self):
+    def run_again(self):
         """Run forward once more, in the same work space, with the same weights."""
         self.call.n_threads = self.count_threads()  # another may be set now, or this may be a forked child
         self._library.forward(self.call)

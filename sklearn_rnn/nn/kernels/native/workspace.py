@@ -15,7 +15,7 @@ _free = []
 _lock = threading.RLock()  # one thread may enter twice: garbage collection can return memory any time
 
 
-class Scratch:
+class Workspace:
     """A private tensor of float32, whose memory can be reused when this object is deleted.
 
     Parameters
@@ -30,8 +30,8 @@ class Scratch:
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.kernels.native.memory import Scratch
-    >>> Scratch(2, 3).tensor.shape
+    >>> from sklearn_rnn.nn.kernels.native.workspace import Workspace
+    >>> Workspace(2, 3).tensor.shape
     torch.Size([2, 3])
     """
 
@@ -61,7 +61,7 @@ def reserve(held, name, n):
 
     Parameters
     ----------
-    held : dict of str to Scratch
+    held : dict of str to Workspace
         What is held, by name; a larger one replaces one that is too small.
     name : str
         What it is for.
@@ -75,18 +75,18 @@ def reserve(held, name, n):
 
     Examples
     --------
-    >>> from sklearn_rnn.nn.kernels.native.memory import reserve
+    >>> from sklearn_rnn.nn.kernels.native.workspace import reserve
     >>> held = {}
     >>> memory = reserve(held, "work", 6)
     >>> reserve(held, "work", 4) is memory
     True
     """
-    scratch = held.get(name)
-    if scratch is None or scratch.tensor.numel() < n:
-        del scratch
+    space = held.get(name)
+    if space is None or space.tensor.numel() < n:
+        del space
         held.pop(name, None)  # first, so that it can be used for the larger one
-        scratch = held[name] = Scratch(n)
-    return scratch.tensor
+        space = held[name] = Workspace(n)
+    return space.tensor
 
 
 def _forget():

@@ -24,7 +24,7 @@ def compute_on(n_threads):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_rnn.nn.kernels.native.torch_threads import compute_on
+    >>> from sklearn_rnn.nn.kernels.torch_threads import compute_on
     >>> with compute_on(1):
     ...     torch.get_num_threads()
     1
