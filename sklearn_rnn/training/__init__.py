@@ -1,9 +1,8 @@
-"""Training on a skorch net: the one place that knows skorch."""
+"""Training of a skorch net: the loop, early stopping, checkpoints; the one folder that knows skorch."""
 
 from sklearn_rnn.training.callbacks import BestEpoch as BestEpoch
 from sklearn_rnn.training.callbacks import Progress as Progress
 from sklearn_rnn.training.callbacks import TokenProgress as TokenProgress
-from sklearn_rnn.training.callbacks import copy_callbacks as copy_callbacks
 from sklearn_rnn.training.callbacks import name_callbacks as name_callbacks
 from sklearn_rnn.training.checkpoint import open_checkpoint as open_checkpoint
 from sklearn_rnn.training.devices import resolve_device as resolve_device

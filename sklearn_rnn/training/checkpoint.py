@@ -230,7 +230,7 @@ class Checkpoint:
                     f"now {now}. Pass what that training was passed, or delete the file to start again."
                 )
 
-    def resume(self, batches, net, losses, *, training):
+    def resume(self, batches, net, part, *, training):
         """Yield the batches of an epoch that are not done yet; between them, write the file when it is due.
 
         Parameters
@@ -239,8 +239,8 @@ class Checkpoint:
             All batches of the epoch, the same iterator in each.
         net : SequenceNet
             What is trained; an epoch of it has begun. If training resumes from the file, the state is set.
-        losses : EpochLosses
-            The losses of the epoch.
+        part : EpochPart
+            The part of the epoch that the batches belong to, which begins.
         training : bool
             Whether to train on the batches, or to validate.
 
@@ -249,9 +249,9 @@ class Checkpoint:
         PackedBatch
             A batch.
         """
-        yield from self._train(batches, net, losses) if training else self._validate(batches)
+        yield from self._train(batches, net, part) if training else self._validate(batches)
 
-    def _train(self, batches, net, losses):
+    def _train(self, batches, net, part):
         state, self._state = self._state, None
         n_done, self.n_batches = self.n_batches, 0
         if self._n_before is None:
@@ -259,18 +259,18 @@ class Checkpoint:
         if state is not None:
             _check_layout(net, state)
             with self._refusing():
-                _restore(net, losses, state, self._n_before)
+                _restore(net, part, state, self._n_before)
         order = net.stream.get_state()["order"]  # what the batches of this epoch are drawn from
         for i, batch in enumerate(batches):
             if i < n_done:
                 continue
             if state is not None and i == n_done:
                 with self._refusing():
-                    _restore_state(net, losses, state, batch)
+                    _restore_state(net, part, state, batch)
             if time.monotonic() >= self._due:
-                carry = losses.state if batch.chunk else None
+                carry = part.state if batch.chunk else None
                 position = {"order": order, "n_batches": i, "carry": carry, "validation": self._validation}
-                self._write(net, losses, position)
+                self._write(net, part, position)
             yield batch
 
     def _validate(self, batches):
@@ -280,11 +280,11 @@ class Checkpoint:
         yield from batches
         self._validation = batches.rng.get_state()
 
-    def _write(self, net, losses, position):
+    def _write(self, net, part, position):
         began = time.monotonic()
         head = {"format": _FORMAT, "version": _VERSION, "identity": self._identity, "seed": self.seed}
         try:
-            self._replace(head | _plain(position) | _gather(net, losses, self._n_before))
+            self._replace(head | _plain(position) | _gather(net, part, self._n_before))
             self._is_written = True
         except (OSError, RuntimeError) as error:  # torch turns one into the other
             if not self._is_written:
@@ -370,12 +370,12 @@ def describe(value):
 # What training changes
 
 
-def _gather(net, losses, n_before):
+def _gather(net, part, n_before):
     """Copy all that training changes, as tensors and plain Python."""
     *earlier, epoch = net.history[n_before:]
     return {
-        "losses": _plain(np.array(losses.values)),
-        "counts": _plain(np.array(losses.n_terms)),
+        "losses": _plain(np.array(part.losses)),
+        "counts": _plain(np.array(part.n_terms)),
         "weights": _plain(net.module_.state_dict()),
         "optimizer": [
             (
@@ -450,7 +450,7 @@ def _check_layout(net, state):
         )
 
 
-def _restore(net, losses, state, n_before):
+def _restore(net, part, state, n_before):
     """Set a net to what `_gather` copied."""
     for name, w in net.module_.state_dict().items():
         if state["weights"][name].dtype != w.dtype:
@@ -468,23 +468,23 @@ def _restore(net, losses, state, n_before):
                 if is_other:
                     raise ValueError(f"{name} of the optimizer has shape {tuple(value.shape)}")
             net.optimizer_.state[w] = of_weight
-    losses.values.extend(state["losses"].tolist())
-    losses.n_terms.extend(state["counts"].tolist())
+    part.losses.extend(state["losses"].tolist())
+    part.n_terms.extend(state["counts"].tolist())
     net.history[n_before:] = state["history"]
     for name, callback in net.callbacks_:
         _set_state(callback, state["callbacks"].get(name, {}))
     net.stream.set_state({"order": state["order"], "torch": state["torch"]})
 
 
-def _restore_state(net, losses, state, batch):
+def _restore_state(net, part, state, batch):
     """Set the state that a batch of a stream begins with."""
     if not batch.chunk:
         return
     cells = net.module_.recurrence.cells
     expected = [[(s.shape, s.dtype) for s in cell.initial_state(len(batch))] for cell in cells]
-    if [[(s.shape, s.dtype) for s in part] for part in state["carry"]] != expected:
+    if [[(s.shape, s.dtype) for s in layer] for layer in state["carry"]] != expected:
         raise ValueError("carry has other shapes")
-    losses.state = state["carry"]
+    part.state = state["carry"]
 
 
 def _check_like(before, now, name):

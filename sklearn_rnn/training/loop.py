@@ -104,36 +104,36 @@ class _Training:
         for _ in range(self.epochs):
             notify("on_epoch_begin", **datasets)
             train_step.start_epoch()
-            losses = self.run_batches(batches, train_step, training=True)
-            self.divergence.check_epoch(losses.mean, losses.values[0])
+            part = self.run_batches(batches, train_step, training=True)
+            self.divergence.check_epoch(part.mean_loss, first=part.losses[0])
 
             if self.validation is not None:
-                losses = self.run_batches(held_out, net.validation_step, training=False)
+                part = self.run_batches(held_out, net.validation_step, training=False)
                 if self.score is not None:
-                    self.record_score(losses.mean)
+                    self.record_score(part.mean_loss)
             notify("on_epoch_end", **datasets)
 
     def run_batches(self, batches, take_step, *, training):
-        """Go through the batches once, and record and return their losses."""
+        """Go through the batches once, and record and return their losses; see `EpochPart`."""
         net, notify = self.net, self.notify
         if self.is_watched or net.module_.training != training:
             net._set_training(training)
-        losses = EpochLosses(net, "train" if training else "valid")
+        part = EpochPart(net, "train" if training else "valid")
         if self.checkpoint is not None:
-            batches = self.checkpoint.resume(batches, net, losses, training=training)
+            batches = self.checkpoint.resume(batches, net, part, training=training)
 
         for batch in batches:
-            self.divergence.n_batches = len(losses.values) + 1
+            self.divergence.n_batches = len(part.losses) + 1
             notify("on_batch_begin", batch=batch, training=training)
             with self.lending():
-                step = take_step(batch, losses.state if batch.chunk else None)
-            losses.add(step["loss"], step["n_terms"], step.pop("state"))
+                step = take_step(batch, part.state if batch.chunk else None)
+            part.add(step["loss"], step["n_terms"], step.pop("state"))
             notify("on_batch_end", batch=batch, training=training, **step)
             del step  # with the graph, whose memory the next batch can use
             if not self.is_watched:  # nobody looks back at earlier batches, of which a long epoch has many
                 del net.history[-1]["batches"][:-1]
-        losses.record()
-        return losses
+        part.finish()
+        return part
 
     def record_score(self, loss):
         """Compute the validation score of an epoch with this validation loss."""
@@ -166,31 +166,29 @@ class _Training:
         return self.net.stream.lent() if self.lends else nullcontext()
 
 
-class EpochLosses:
-    """The losses of the batches of an epoch, in training or validation.
+class EpochPart:
+    """The training, or the validation, of an epoch: the losses of its batches, and the state of a stream.
 
     Parameters
     ----------
     net : SequenceNet
         Its history is written to.
-    part : {"train", "valid"}
+    name : {"train", "valid"}
         How names in the history begin.
 
     Attributes
     ----------
-    values, n_terms : array of float
-        The mean loss of each batch, and the number of terms of that mean.
-    mean : float
-        The mean loss of a term in the epoch.
+    losses, n_terms : array of float
+        The mean loss of each batch so far, and the number of terms of that mean.
+    mean_loss : float
+        The mean loss of a term, in the end.
     state : list of tuple of Tensor, or None
         In a stream: the state after the last batch.
     """
 
-    def __init__(self, net, part):
-        self._net = net
-        self._name, self._name_size = f"{part}_loss", f"{part}_batch_size"
-        self._name_count = f"{part}_batch_count"
-        self.values, self.n_terms = array("d"), array("d")
+    def __init__(self, net, name):
+        self._net, self._name = net, name
+        self.losses, self.n_terms = array("d"), array("d")
         self.state = None
 
     def add(self, loss, n_terms, state):
@@ -205,19 +203,21 @@ class EpochLosses:
         state : list of tuple of Tensor, or None
             In a stream: the state after it.
         """
-        self.state = state
-        self.values.append(loss if isinstance(loss, float) else loss.item())
+        self.losses.append(loss if isinstance(loss, float) else loss.item())
         self.n_terms.append(n_terms)
-        self._net.history[-1]["batches"][-1].update({self._name: self.values[-1], self._name_size: n_terms})
+        self.state = state
+        name = self._name
+        batch = self._net.history[-1]["batches"][-1]
+        batch.update({f"{name}_loss": self.losses[-1], f"{name}_batch_size": n_terms})
 
-    def record(self):
-        """Compute the mean, and record the epoch."""
-        history, name = self._net.history, self._name
-        history.record(self._name_count, len(self.values))
-        self.mean = float(np.average(self.values, weights=self.n_terms))
+    def finish(self):
+        """Compute the mean loss, and record it."""
+        history, name = self._net.history, f"{self._name}_loss"
+        history.record(f"{self._name}_batch_count", len(self.losses))
+        self.mean_loss = float(np.average(self.losses, weights=self.n_terms))
         best = next((e[name] for e in reversed(history) if e.get(f"{name}_best")), math.inf)
-        history.record(name, self.mean)
-        history.record(f"{name}_best", self.mean < best)
+        history.record(name, self.mean_loss)
+        history.record(f"{name}_best", self.mean_loss < best)
 
 
 def _draw_globally(net):

@@ -12,7 +12,7 @@ from skorch.utils import to_device
 from torch import nn
 
 from sklearn_rnn.nn.heads import SoftmaxHead
-from sklearn_rnn.training.flat import join_memory
+from sklearn_rnn.training.flat import make_contiguous
 from sklearn_rnn.training.optimizers import OPTIMIZERS
 from sklearn_rnn.training.step import compute_loss, compute_scores
 
@@ -246,7 +246,7 @@ def make_net(module, *, optimizer, learning_rate, weight_decay, callbacks, **kwa
     can_fuse = "fused" in inspect.signature(getattr(make_optimizer, "func", make_optimizer)).parameters
     if can_fuse and not chosen:
         options["optimizer__fused"] = True  # one call for all parameters
-    join_memory(module)
+    make_contiguous(module)
     net = SequenceNet(
         module, optimizer=make_optimizer, lr=learning_rate, callbacks=callbacks, **options, **kwargs
     )

@@ -13,7 +13,7 @@ from sklearn_rnn.datasets import load_japanese_vowels
 from sklearn_rnn.nn import use_native
 from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.training import OPTIMIZERS, flat, step
-from sklearn_rnn.training.flat import flattened, join_memory
+from sklearn_rnn.training.flat import flattened, make_contiguous
 
 SHAPES = [(5, 3), (5,), (1, 1), (1,)]
 OPTIONS = {
@@ -27,7 +27,7 @@ def make(name, joins=True):
     torch.manual_seed(0)
     weights = nn.ParameterList(nn.Parameter(torch.randn(shape)) for shape in SHAPES)
     if joins:
-        join_memory(weights)
+        make_contiguous(weights)
     weights = list(weights)
     return weights, OPTIMIZERS[name](weights, lr=0.01, weight_decay=0.1, **OPTIONS.get(name, {}))
 
@@ -45,7 +45,7 @@ def move(optimizer, weights, gradients):
 def test_joined_weights_are_the_same_objects_with_the_same_values_side_by_side():
     (apart, _), (joined, _) = make("sgd", joins=False), make("sgd")
     module = nn.ParameterList(apart)
-    join_memory(module)
+    make_contiguous(module)
     assert list(module) == apart
     for w, e in zip(apart, joined, strict=True):
         assert torch.equal(w, e)
@@ -99,7 +99,7 @@ def test_not_where_weights_do_not_lie_side_by_side(how):
     if how == "moved":
         weights[0].data = weights[0].detach().clone()
     elif how == "in another order":
-        join_memory(nn.ParameterList(weights[::-1]))
+        make_contiguous(nn.ParameterList(weights[::-1]))
     elif how == "turned":
         weights[0].data = weights[0].detach().t()
     with flattened(optimizer, weights) as parameter:
