@@ -15,11 +15,11 @@ from sklearn_rnn.encoding.inputs import restore
 from sklearn_rnn.encoding.labels import UnseenLabelsError
 from sklearn_rnn.estimators.parameters import FIXED, RULES, check_classes
 from sklearn_rnn.estimators.scoring import apply_scorer
-from sklearn_rnn.nn.drawing import FirstWeights, is_own_class
+from sklearn_rnn.nn.drawing import FirstWeights
 from sklearn_rnn.nn.inference import hidden_states
 from sklearn_rnn.nn.kernels.threads import fair_threads
 from sklearn_rnn.nn.kernels.torch_threads import compute_on
-from sklearn_rnn.nn.network import RecurrentNetwork
+from sklearn_rnn.nn.network import NetworkSpec, RecurrentNetwork, has_own_classes
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.training import (
     BestEpoch,
@@ -74,7 +74,7 @@ class BaseRNN(Versioned, BaseEstimator):
     An estimator is made of encoders, which learn the form of X and y, and of a network. A subclass defines
 
     - `_encode_training`: read and encode the training data, and return `TrainingData`;
-    - `_describe_network`: return the arguments of the network's class;
+    - `_describe_network`: return the arguments of `NetworkSpec`;
     - `_read_inputs` and `_restore`, which `hidden_states` needs; and its predict methods.
     """
 
@@ -244,17 +244,18 @@ class BaseRNN(Versioned, BaseEstimator):
     def _make_net(self, device, stream, weights=None):
         """Make a network, new or with weights from a state, and the skorch net that trains it."""
         dtype, of_kernels = resolve_dtype(self._setup["dtype"], device, fall_back=weights is not None)
-        is_own = all(map(is_own_class, self._network.values()))
+        spec = self._make_spec()
+        is_own = has_own_classes(spec)
         # An orthogonal matrix has other bits on another number of threads.
         with stream.active(), compute_on(1):
             if weights is None:
                 with FirstWeights() if is_own else stream.lent(), self._explaining_size(is_own):
-                    network = self._network_class(**self._network).to(device, dtype)
+                    network = self._network_class(spec).to(device, dtype)
             else:
                 with (
                     nullcontext() if is_own else stream.lent()
                 ):  # a user's class draws before it gets its weights
-                    network = self._network_class.from_weights(weights, device, dtype, **self._network)
+                    network = self._network_class.from_weights(weights, device, dtype, spec)
             network.set_kernel_dtype(of_kernels)
             self.net_ = make_net(
                 network,
@@ -270,6 +271,9 @@ class BaseRNN(Versioned, BaseEstimator):
                 verbose=0,
             )
         self.module_ = network.eval()
+
+    def _make_spec(self):
+        return NetworkSpec(**self._network)
 
     @contextmanager
     def _explaining_size(self, is_own):

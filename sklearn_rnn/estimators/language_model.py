@@ -46,7 +46,7 @@ _CHUNKS_A_PART = 16  # of each lane: the least length of a part of a text that i
 
 
 # Parameters of the estimator that are those of its network.
-_OF_NETWORK = ("cell", "hidden_size", "num_layers", "nonlinearity", "dropout", "label_smoothing")
+_OF_NETWORK = ("cell", "hidden_size", "num_layers", "nonlinearity", "dropout")
 
 
 class RNNLanguageModel(BaseRNN):
@@ -470,6 +470,7 @@ class RNNLanguageModel(BaseRNN):
             "is_tokens": True,
             "rare": None,
             "head": "softmax",
+            "head_options": {"label_smoothing": self.label_smoothing},
             "n_outputs": vocabulary.n_outputs,
             "tie_weights": ties,
             "condition_size": None if condition is None else condition.size,

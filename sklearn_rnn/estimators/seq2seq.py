@@ -21,10 +21,11 @@ from sklearn_rnn.estimators.sampling import Streams, check_sampling, choose, mak
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.metrics.edit import exact_match_score
 from sklearn_rnn.nn.decoding import decode, search_beam, write_numbers
-from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder
+from sklearn_rnn.nn.encoder_decoder import DecoderLoop, EncoderDecoder, EncoderDecoderSpec
 from sklearn_rnn.nn.kernels.choose import threads_for
 from sklearn_rnn.nn.kernels.rows import log_softmax, softmax
 from sklearn_rnn.nn.kernels.threads import fair_threads
+from sklearn_rnn.nn.network import LayersSpec
 from sklearn_rnn.training import Progress, TokenProgress
 
 _ROWS = 512  # sources, or hypotheses of the beam search, that are decoded at once
@@ -434,6 +435,33 @@ class RNNSeq2Seq(BaseRNN):
                 "n_outputs": targets.n_outputs,
             }
         )
+
+    def _make_spec(self):
+        parts = self._network
+        shared = {name: parts[name] for name in ("embedding_size", "nonlinearity", "dropout")}
+        encoder = None
+        if parts["source_is_sequence"]:
+            encoder = LayersSpec(
+                input_size=parts["source_size"],
+                is_tokens=parts["source_is_tokens"],
+                rare=parts["rare"],
+                cell=parts["cell"],
+                hidden_size=parts["hidden_size"],
+                num_layers=parts["num_layers"],
+                bidirectional=parts["bidirectional"],
+                **shared,
+            )
+        decoder = LayersSpec(
+            input_size=parts["input_size"],
+            is_tokens=parts["target_is_tokens"],
+            rare=parts["rare_inputs"],
+            cell=parts["decoder_cell"],
+            hidden_size=parts["decoder_hidden_size"],
+            num_layers=parts["decoder_num_layers"],
+            **shared,
+        )
+        same = ("source_size", "head", "n_outputs", "attention", "scheduled_sampling", "copy")
+        return EncoderDecoderSpec(encoder=encoder, decoder=decoder, **{name: parts[name] for name in same})
 
     @property
     def _progress(self):

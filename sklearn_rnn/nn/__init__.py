@@ -12,6 +12,7 @@ from sklearn_rnn.nn.cells import GRUCell as GRUCell
 from sklearn_rnn.nn.cells import JordanCell as JordanCell
 from sklearn_rnn.nn.cells import LSTMCell as LSTMCell
 from sklearn_rnn.nn.encoder_decoder import EncoderDecoder as EncoderDecoder
+from sklearn_rnn.nn.encoder_decoder import EncoderDecoderSpec as EncoderDecoderSpec
 from sklearn_rnn.nn.heads import HEADS as HEADS
 from sklearn_rnn.nn.heads import AbsoluteErrorHead as AbsoluteErrorHead
 from sklearn_rnn.nn.heads import CRFHead as CRFHead
@@ -24,6 +25,8 @@ from sklearn_rnn.nn.heads import SigmoidHead as SigmoidHead
 from sklearn_rnn.nn.heads import SoftmaxHead as SoftmaxHead
 from sklearn_rnn.nn.heads import StoppingHead as StoppingHead
 from sklearn_rnn.nn.kernels.native.library import use_native as use_native
+from sklearn_rnn.nn.network import LayersSpec as LayersSpec
+from sklearn_rnn.nn.network import NetworkSpec as NetworkSpec
 from sklearn_rnn.nn.network import RecurrentNetwork as RecurrentNetwork
 from sklearn_rnn.nn.recurrence import Recurrence as Recurrence
 from sklearn_rnn.nn.recurrence import StepRunner as StepRunner
@@ -39,14 +42,17 @@ __all__ = [
     "DotAttention",
     "ElmanCell",
     "EncoderDecoder",
+    "EncoderDecoderSpec",
     "GRUCell",
     "GaussianHead",
     "HEADS",
     "Head",
     "JordanCell",
     "LSTMCell",
+    "LayersSpec",
     "LinearHead",
     "MultiSoftmaxHead",
+    "NetworkSpec",
     "QuantileHead",
     "Recurrence",
     "RecurrentNetwork",

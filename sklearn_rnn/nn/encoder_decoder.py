@@ -1,5 +1,7 @@
 """Sequence to sequence: an encoder reads the source, a decoder writes the target."""
 
+from dataclasses import dataclass, replace
+
 import torch
 
 from sklearn_rnn.batches.packing import PackedBatch
@@ -7,10 +9,57 @@ from sklearn_rnn.nn.attention import ATTENTIONS, Memory
 from sklearn_rnn.nn.drawing import Dropout, get_generator
 from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.kernels.rows import log_softmax
-from sklearn_rnn.nn.network import Network, RecurrentLayers
+from sklearn_rnn.nn.network import LayersSpec, Network, RecurrentLayers
 from sklearn_rnn.nn.pointer import Pointer
 from sklearn_rnn.nn.pooling import LastPooling
 from sklearn_rnn.nn.recurrence import StepRunner
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EncoderDecoderSpec:
+    """Description of an `EncoderDecoder`.
+
+    Parameters
+    ----------
+    encoder : LayersSpec, optional
+        The layers that read sources; by default sources are vectors that the decoder starts from (one to
+        many).
+    decoder : LayersSpec
+        The layers that read what has been written, in one direction: token codes (0, then those of the tokens
+        of targets, then any others), or numbers. How they read their source is set by the network. A Jordan
+        cell feeds back its own output of width H.
+    source_size : int, optional
+        Number of numbers of a vector, if sources are vectors.
+    n_outputs : int
+        Number of tokens of targets, the end included; or of numbers per step.
+    head : str or type, default="softmax"
+        See `Head`.
+    attention : {"dot", "additive"}, Attention subclass or None, default="dot"
+        See `Attention`.
+    scheduled_sampling : float in [0, 1], default=0.0
+        Probability with which, in training, the decoder reads its own guess instead of the true token.
+    copy : bool, default=False
+        Whether tokens are also copied from sources; see `Pointer`. The decoder reads 0 for copied tokens that
+        have no code.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.nn import EncoderDecoder, EncoderDecoderSpec, LayersSpec
+    >>> encoder = LayersSpec(input_size=30, is_tokens=True, embedding_size=16, bidirectional=True)
+    >>> decoder = LayersSpec(input_size=20, is_tokens=True, embedding_size=16)
+    >>> network = EncoderDecoder(EncoderDecoderSpec(encoder=encoder, decoder=decoder, n_outputs=20))
+    >>> network.encoder.recurrence.output_size, network.decoder.recurrence.output_size
+    (128, 64)
+    """
+
+    decoder: LayersSpec
+    n_outputs: int
+    encoder: LayersSpec | None = None
+    source_size: int | None = None
+    head: object = "softmax"
+    attention: object = "dot"
+    scheduled_sampling: float = 0.0
+    copy: bool = False
 
 
 class EncoderDecoder(Network):
@@ -24,39 +73,8 @@ class EncoderDecoder(Network):
 
     Parameters
     ----------
-    source_size : int
-        Number of features d, of token codes, or of numbers of a vector.
-    source_is_sequence : bool
-        Whether a source is a sequence that is encoded, or a vector that the decoder starts from (one to
-        many).
-    source_is_tokens, rare
-        See `RecurrentLayers`.
-    input_size : int
-        Number of token codes that the decoder reads (0, then those of the tokens of targets, then any
-        others), or of features.
-    target_is_tokens : bool
-        Whether targets are tokens.
-    embedding_size : int or None
-        Width of the embedding of these tokens, and of those of sources; see `TokenInput`.
-    cell, hidden_size, num_layers, bidirectional
-        The encoder's; see `RecurrentLayers`.
-    decoder_cell, decoder_hidden_size, decoder_num_layers
-        The decoder's. A Jordan cell feeds back its own output of width H.
-    nonlinearity, dropout
-        Those of the encoder and of the decoder.
-    attention : {"dot", "additive"}, Attention subclass or None
-        See `Attention`.
-    head : str or type
-        See `Head`.
-    n_outputs : int
-        Number of tokens of targets, the end included; or of numbers per step.
-    scheduled_sampling : float in [0, 1], default=0.0
-        Probability with which, in training, the decoder reads its own guess instead of the true token.
-    copy : bool, default=False
-        Whether tokens are also copied from sources; see `Pointer`. The decoder reads 0 for copied tokens that
-        have no code.
-    rare_inputs : ndarray of bool of shape (input_size,), optional
-        See `TokenInput`; for the decoder.
+    spec : EncoderDecoderSpec
+        Its description. Dropout of the decoder acts on what the head reads as well.
 
     References
     ----------
@@ -75,70 +93,26 @@ class EncoderDecoder(Network):
     (16, 8)
     """
 
-    def __init__(
-        self,
-        *,
-        source_size,
-        source_is_sequence,
-        source_is_tokens,
-        rare,
-        input_size,
-        target_is_tokens,
-        embedding_size,
-        cell,
-        hidden_size,
-        num_layers,
-        bidirectional,
-        decoder_cell,
-        decoder_hidden_size,
-        decoder_num_layers,
-        nonlinearity,
-        dropout,
-        attention,
-        head,
-        n_outputs,
-        scheduled_sampling=0.0,
-        copy=False,
-        rare_inputs=None,
-    ):
+    def __init__(self, spec):
         super().__init__()
-        self.scheduled_sampling = scheduled_sampling
-        self.input_size = input_size
-        shared = {"nonlinearity": nonlinearity, "dropout": dropout}
-        self.encoder, summary_size = None, source_size
-        if source_is_sequence:
-            self.encoder = RecurrentLayers(
-                input_size=source_size,
-                is_tokens=source_is_tokens,
-                rare=rare,
-                embedding_size=embedding_size,
-                cell=cell,
-                hidden_size=hidden_size,
-                num_layers=num_layers,
-                bidirectional=bidirectional,
-                **shared,
-            )
+        self.scheduled_sampling = spec.scheduled_sampling
+        self.input_size = spec.decoder.input_size
+        self.encoder, summary_size = None, spec.source_size
+        if spec.encoder is not None:
+            self.encoder = RecurrentLayers(spec.encoder)
             summary_size = self.encoder.recurrence.output_size
-            self.pooling = LastPooling(summary_size, 2 if bidirectional else 1)
-        has_attention = attention is not None and source_is_sequence
-        self.decoder = RecurrentLayers(
-            input_size=input_size,
-            is_tokens=target_is_tokens,
-            rare=rare_inputs,
-            embedding_size=embedding_size,
-            cell=decoder_cell,
-            hidden_size=decoder_hidden_size,
-            num_layers=decoder_num_layers,
-            bidirectional=False,
-            condition_size=summary_size,
-            condition_as="state" if has_attention else "input",
-            **shared,
-        )
+            self.pooling = LastPooling(summary_size, 2 if spec.encoder.bidirectional else 1)
+        has_attention = spec.attention is not None and spec.encoder is not None
+        condition_as = "state" if has_attention else "input"
+        decoder = replace(spec.decoder, condition_size=summary_size, condition_as=condition_as)
+        self.decoder = RecurrentLayers(decoder)
         size = self.decoder.recurrence.output_size
-        self.attention = ATTENTIONS.get(attention, attention)(size, summary_size) if has_attention else None
-        self.dropout = Dropout(dropout)
-        self.head = HEADS.get(head, head)(size, n_outputs, per_step=True)
-        self.pointer = Pointer(size, source_size) if copy else None
+        self.attention = None
+        if has_attention:
+            self.attention = ATTENTIONS.get(spec.attention, spec.attention)(size, summary_size)
+        self.dropout = Dropout(spec.decoder.dropout)
+        self.head = HEADS.get(spec.head, spec.head)(size, spec.n_outputs, per_step=True)
+        self.pointer = Pointer(size, spec.encoder.input_size) if spec.copy else None
         self._note_first()
 
     def encode(self, source):

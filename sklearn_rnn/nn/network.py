@@ -1,7 +1,8 @@
 """The whole network: input layer, recurrence, pooling, head."""
 
-from functools import partial
+from dataclasses import dataclass, field, fields
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -12,6 +13,102 @@ from sklearn_rnn.nn.heads import HEADS
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.pooling import POOLINGS
 from sklearn_rnn.nn.recurrence import Recurrence
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayersSpec:
+    """Description of an input layer and recurrent layers.
+
+    Parameters
+    ----------
+    input_size : int
+        Number of features d, or of token codes V.
+    is_tokens : bool, default=False
+        Whether inputs are token codes.
+    rare : ndarray of bool of shape (V,), optional
+        See `TokenInput`.
+    embedding_size : int, optional
+        See `TokenInput`.
+    cell : str, type or functools.partial, default="gru"
+        A name in `CELLS`, a `Cell` class, or one with bound options.
+    hidden_size : int, default=64
+        Width H of the state.
+    num_layers : int, default=1
+        See `Recurrence`.
+    bidirectional : bool, default=False
+        See `Recurrence`.
+    nonlinearity : {"tanh", "relu", "sigmoid"}, default="tanh"
+        For the cells whose nonlinearity can be chosen.
+    dropout : float in [0, 1), default=0.0
+        See `Recurrence`. It acts on all that goes from one layer to the next, the input layer's embedding
+        included.
+    bptt_steps : int, optional
+        See `Recurrence`.
+    condition_size : int, optional
+        Width p of a vector that comes with each sequence.
+    condition_as : {"input", "state"}, default="input"
+        Whether this vector joins the input of each step, or sets the initial state; see `condition.py`.
+
+    Examples
+    --------
+    A bidirectional LSTM over embedded tokens:
+
+    >>> from sklearn_rnn.nn import LayersSpec
+    >>> spec = LayersSpec(input_size=30, is_tokens=True, embedding_size=16, cell="lstm", bidirectional=True)
+    >>> spec.hidden_size
+    64
+    """
+
+    input_size: int
+    is_tokens: bool = False
+    rare: np.ndarray | None = None
+    embedding_size: int | None = None
+    cell: object = "gru"
+    hidden_size: int = 64
+    num_layers: int = 1
+    bidirectional: bool = False
+    nonlinearity: str = "tanh"
+    dropout: float = 0.0
+    bptt_steps: int | None = None
+    condition_size: int | None = None
+    condition_as: str | None = "input"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NetworkSpec(LayersSpec):
+    """Description of a `RecurrentNetwork`.
+
+    Parameters
+    ----------
+    n_outputs : int, list of int or tuple
+        See `Head`, and the head's own class.
+    pooling : {"last", "mean", "max", "attention"} or None, default="last"
+        How steps become one vector; None where each step is answered.
+    head : str or type, default="softmax"
+        A name in `HEADS`, or a `Head` class.
+    head_options : dict, optional
+        Keyword arguments of the head.
+    tie_weights : bool, default=False
+        Whether the output layer's weight is the embedding (`TiedLinear`). The recurrence must then put out
+        vectors as wide as the embedding's.
+    input_size, is_tokens, rare, embedding_size, cell, hidden_size, num_layers, bidirectional, nonlinearity
+        See `LayersSpec`.
+    dropout, bptt_steps, condition_size, condition_as
+        See `LayersSpec`. Dropout acts on what the head reads as well.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.nn import NetworkSpec, RecurrentNetwork
+    >>> network = RecurrentNetwork(NetworkSpec(input_size=3, n_outputs=2, cell="lstm", bidirectional=True))
+    >>> network.recurrence.output_size
+    128
+    """
+
+    n_outputs: object
+    pooling: str | None = "last"
+    head: object = "softmax"
+    head_options: dict = field(default_factory=dict)
+    tie_weights: bool = False
 
 
 class TokenInput(nn.Module):
@@ -70,7 +167,7 @@ class Network(nn.Module):
         self._first = (next(self.parameters()),)  # a tuple, so that it is not registered twice
 
     @classmethod
-    def from_weights(cls, weights, device, dtype, **architecture):
+    def from_weights(cls, weights, device, dtype, spec):
         """Make a network from existing weights, without drawing others first.
 
         Parameters
@@ -81,8 +178,8 @@ class Network(nn.Module):
             The device of the network.
         dtype : torch.dtype
             Type of its numbers.
-        **architecture
-            The parameters of the class.
+        spec : NetworkSpec
+            What the class is called with.
 
         Returns
         -------
@@ -97,14 +194,10 @@ class Network(nn.Module):
         Examples
         --------
         >>> import torch
-        >>> from sklearn_rnn.nn import RecurrentNetwork
-        >>> architecture = dict(
-        ...     input_size=3, is_tokens=False, rare=None, embedding_size=None, cell="gru", hidden_size=4,
-        ...     num_layers=1, bidirectional=False, nonlinearity="tanh", dropout=0.0, pooling="last",
-        ...     bptt_steps=None, head="softmax", n_outputs=2,
-        ... )
-        >>> weights = {name: w.numpy() for name, w in RecurrentNetwork(**architecture).state_dict().items()}
-        >>> network = RecurrentNetwork.from_weights(weights, "cpu", torch.float32, **architecture)
+        >>> from sklearn_rnn.nn import NetworkSpec, RecurrentNetwork
+        >>> spec = NetworkSpec(input_size=3, n_outputs=2)
+        >>> weights = {name: w.numpy() for name, w in RecurrentNetwork(spec).state_dict().items()}
+        >>> network = RecurrentNetwork.from_weights(weights, "cpu", torch.float32, spec)
         >>> bool((network.head.output.weight.detach().numpy() == weights["head.output.weight"]).all())
         True
         """
@@ -112,14 +205,14 @@ class Network(nn.Module):
             name: torch.tensor(w, device=device, dtype=dtype if w.dtype.kind == "f" else None)
             for name, w in weights.items()
         }
-        if not all(map(is_own_class, architecture.values())):
-            network = cls(**architecture).to(device, dtype)  # a user's class: it may hold other tensors, too
+        if not has_own_classes(spec):
+            network = cls(spec).to(device, dtype)  # a user's class: it may hold other tensors, too
             network.load_state_dict(tensors)
             return network
         # On the meta device nothing is drawn and no memory is taken. Drawing orthogonal weights would take
         # longer than reading them from a file.
         with torch.device("meta"), NoWeights():
-            network = cls(**architecture)
+            network = cls(spec)
         network.load_state_dict(tensors, assign=True)
         network._note_first()
         return network
@@ -143,91 +236,53 @@ class Network(nn.Module):
 
 
 class RecurrentLayers(nn.Module):
-    """Input layer and recurrent layers, over packed batches.
+    """Input layer and recurrent layers over packed batches.
 
     Parameters
     ----------
-    input_size : int
-        Number of features d, or of token codes V.
-    is_tokens : bool
-        Whether inputs are token codes.
-    rare : ndarray of bool of shape (V,), optional
-        See `TokenInput`.
-    embedding_size : int or None
-        See `TokenInput`.
-    cell : str, type or functools.partial
-        A name in `CELLS`, a `Cell` class, or one with bound options.
-    hidden_size, num_layers, bidirectional
-        See `Recurrence`.
-    nonlinearity : {"tanh", "relu", "sigmoid"}
-        For the cells whose nonlinearity can be chosen.
-    dropout : float in [0, 1)
-        See `Recurrence`. It acts on all that goes from one layer to the next, the input layer's embedding
-        included.
-    bptt_steps : int, optional
-        See `Recurrence`.
-    condition_size : int, optional
-        Width p of a vector that comes with each sequence.
-    condition_as : {"input", "state"}, default="input"
-        Whether this vector joins the input of each step, or sets the initial state; see `condition.py`.
+    spec : LayersSpec
+        Their description.
     top_options : dict, optional
         Options of the top layer's cells.
     """
 
-    def __init__(
-        self,
-        *,
-        input_size,
-        is_tokens,
-        rare,
-        embedding_size,
-        cell,
-        hidden_size,
-        num_layers,
-        bidirectional,
-        nonlinearity,
-        dropout,
-        bptt_steps=None,
-        condition_size=None,
-        condition_as="input",
-        top_options=None,
-    ):
+    def __init__(self, spec, top_options=None):
         super().__init__()
+        input_size = spec.input_size
         self.input = None
-        if is_tokens:
-            self.input = TokenInput(
-                input_size, embedding_size, None if rare is None else torch.from_numpy(rare)
-            )
+        if spec.is_tokens:
+            rare = None if spec.rare is None else torch.from_numpy(spec.rare)
+            self.input = TokenInput(input_size, spec.embedding_size, rare)
             input_size = self.input.output_size
-        self.joins_condition = condition_size is not None and condition_as == "input"
+        self.joins_condition = spec.condition_size is not None and spec.condition_as == "input"
         if self.joins_condition:
-            input_size += condition_size
-        self.drops_input = is_tokens and embedding_size is not None
-        cell = CELLS.get(cell, cell)
+            input_size += spec.condition_size
+        self.drops_input = spec.is_tokens and spec.embedding_size is not None
+        cell = CELLS.get(spec.cell, spec.cell)
         bound = getattr(cell, "keywords", {})
 
         def make_cell(size, is_top):
-            options = {"nonlinearity": nonlinearity} if _class_of(cell).uses_nonlinearity else {}
+            options = {"nonlinearity": spec.nonlinearity} if _class_of(cell).uses_nonlinearity else {}
             options |= (is_top and top_options) or {}
-            return cell(size, hidden_size, **{k: v for k, v in options.items() if k not in bound})
+            return cell(size, spec.hidden_size, **{k: v for k, v in options.items() if k not in bound})
 
         self.recurrence = Recurrence(
             make_cell,
             input_size,
-            num_layers=num_layers,
-            bidirectional=bidirectional,
-            dropout=dropout,
-            bptt_steps=bptt_steps,
+            num_layers=spec.num_layers,
+            bidirectional=spec.bidirectional,
+            dropout=spec.dropout,
+            bptt_steps=spec.bptt_steps,
         )
-        if is_tokens and embedding_size is None:
+        if spec.is_tokens and spec.embedding_size is None:
             for first in self.recurrence.layers[0]:  # an unknown token starts as a vector of zeros
                 if hasattr(first, "weight_ih"):  # a cell may project in its own way
                     nn.init.zeros_(first.weight_ih.data[:, 0])
         self.initial_state = None
-        if condition_size is not None and not self.joins_condition:
-            self.initial_state = InitialState(condition_size, self.recurrence.cells)
-        self.dropout = Dropout(dropout)
-        self.bidirectional = bidirectional
+        if spec.condition_size is not None and not self.joins_condition:
+            self.initial_state = InitialState(spec.condition_size, self.recurrence.cells)
+        self.dropout = Dropout(spec.dropout)
+        self.bidirectional = spec.bidirectional
 
     def run_layers(self, batch, state=None, *, need_state=False):
         """Run the input layer and the recurrent layers.
@@ -286,23 +341,8 @@ class RecurrentNetwork(RecurrentLayers, Network):
 
     Parameters
     ----------
-    cell : str, type or functools.partial
-        See `RecurrentLayers`.
-    pooling : {"last", "mean", "max", "attention"} or None
-        How steps become one vector; None where each step is answered.
-    head : str or type
-        A name in `HEADS`, or a `Head` class.
-    n_outputs : int or list of int
-        See `Head`.
-    embedding_size : int or None
-        See `RecurrentLayers`.
-    tie_weights : bool, default=False
-        Whether the output layer's weight is the embedding (`TiedLinear`). The recurrence must then put out
-        vectors as wide as the embedding's.
-    label_smoothing : float in [0, 1), default=0.0
-        If it is not 0, an option of the head; see `SoftmaxHead`.
-    **layers
-        See `RecurrentLayers`. Dropout acts on what the head reads as well.
+    spec : NetworkSpec
+        Its description.
 
     Examples
     --------
@@ -313,49 +353,46 @@ class RecurrentNetwork(RecurrentLayers, Network):
     >>> network = RNNClassifier(hidden_size=4, max_iter=1).fit(X, ["rises", "goes on"]).module_
     >>> network.recurrence.output_size, network.head.n_outputs
     (4, 2)
+
+    Your own:
+
+    >>> import numpy as np, torch
+    >>> from sklearn_rnn.batches.packing import PackedBatch, Packing
+    >>> from sklearn_rnn.nn import NetworkSpec, RecurrentNetwork
+    >>> network = RecurrentNetwork(NetworkSpec(input_size=3, n_outputs=2))
+    >>> network(PackedBatch(torch.zeros(5, 3), Packing(np.array([3, 2])))).shape
+    torch.Size([2, 2])
     """
 
-    def __init__(
-        self,
-        *,
-        cell,
-        pooling,
-        head,
-        n_outputs,
-        embedding_size,
-        tie_weights=False,
-        label_smoothing=0.0,
-        **layers,
-    ):
-        cell, head = CELLS.get(cell, cell), HEADS.get(head, head)
-        emits_scores, top_options = _class_of(cell).emits_scores, None
-        if emits_scores:
+    def __init__(self, spec):
+        cell, head = _class_of(CELLS.get(spec.cell, spec.cell)), HEADS.get(spec.head, spec.head)
+        top_options = None
+        if cell.emits_scores:
             top_options = {
-                "output_size": _class_of(head).count_scores(n_outputs),
-                "output_activation": _class_of(head).make_activation(n_outputs),
+                "output_size": _class_of(head).count_scores(spec.n_outputs),
+                "output_activation": _class_of(head).make_activation(spec.n_outputs),
             }
-        super().__init__(cell=cell, embedding_size=embedding_size, top_options=top_options, **layers)
+        super().__init__(spec, top_options)
         size = self.recurrence.output_size
-        if tie_weights and emits_scores:
+        if spec.tie_weights and cell.emits_scores:
             raise ValueError(
                 "tie_weights=True needs an output layer after the recurrent layers, but the top layer of "
-                f"{_class_of(cell).__name__} puts out scores itself. Choose another cell, or "
-                "tie_weights=False."
+                f"{cell.__name__} puts out scores itself. Choose another cell, or tie_weights=False."
             )
-        if tie_weights and embedding_size != size:
+        if spec.tie_weights and spec.embedding_size != size:
             raise ValueError(
                 "With tie_weights=True embedding_size must be the width of what the output layer reads (that "
-                f"is hidden_size, unless the cell says otherwise), {size}, but it is {embedding_size}."
+                "is hidden_size, unless the cell says otherwise), "
+                f"{size}, but it is {spec.embedding_size}."
             )
-        per_step = pooling is None
-        self.pooling = None if per_step else POOLINGS[pooling](size, 2 if self.bidirectional else 1)
-        self.emits_scores = emits_scores
-        if label_smoothing:
-            head = partial(head, label_smoothing=label_smoothing)
-        self.head = head(None if emits_scores or tie_weights else size, n_outputs, per_step=per_step)
-        if tie_weights:
+        per_step = spec.pooling is None
+        directions = 2 if spec.bidirectional else 1
+        self.pooling = None if per_step else POOLINGS[spec.pooling](size, directions)
+        self.emits_scores = cell.emits_scores
+        reads = None if cell.emits_scores or spec.tie_weights else size
+        self.head = head(reads, spec.n_outputs, per_step=per_step, **spec.head_options)
+        if spec.tie_weights:
             self.head.output = TiedLinear(self.input.embedding, self.head.n_scores)
-
         self._note_first()
 
     @property
@@ -410,3 +447,9 @@ class RecurrentNetwork(RecurrentLayers, Network):
 def _class_of(part):
     """Return a class, without the options bound to it."""
     return getattr(part, "func", part)
+
+
+def has_own_classes(spec):
+    """Return whether a description names no classes but those of this package; see `is_own_class`."""
+    values = [getattr(spec, f.name) for f in fields(spec)]
+    return all(has_own_classes(v) if isinstance(v, LayersSpec) else is_own_class(v) for v in values)

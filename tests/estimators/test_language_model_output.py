@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNTagger
 from sklearn_rnn.batches.streams import StreamDataset
 from sklearn_rnn.nn import ElmanCell, JordanCell, SoftmaxHead
-from sklearn_rnn.nn.network import RecurrentNetwork
+from sklearn_rnn.nn.network import NetworkSpec, RecurrentNetwork
 from sklearn_rnn.persistence import TRUSTED_TYPES
 
 STREAM = "the cat sat on the mat. the dog sat on the log. a hat! " * 3
@@ -101,21 +101,13 @@ def make_network(**options):
     architecture = {
         "input_size": 6,
         "is_tokens": True,
-        "rare": None,
         "embedding_size": 5,
-        "cell": "gru",
         "hidden_size": 5,
-        "num_layers": 1,
-        "bidirectional": False,
-        "nonlinearity": "tanh",
-        "dropout": 0.0,
         "pooling": None,
-        "bptt_steps": None,
-        "head": "softmax",
         "n_outputs": 6,
     }
     torch.manual_seed(0)
-    return RecurrentNetwork(**{**architecture, **options}).double()
+    return RecurrentNetwork(NetworkSpec(**{**architecture, **options})).double()
 
 
 @pytest.mark.parametrize("n_outputs", [5, 6])
@@ -123,8 +115,9 @@ def make_network(**options):
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.3])
 def test_gradients_are_finite_differences(cell, label_smoothing, n_outputs):
     tie_weights = cell != "jordan"
+    options = {"label_smoothing": label_smoothing}
     network = make_network(
-        cell=cell, tie_weights=tie_weights, label_smoothing=label_smoothing, n_outputs=n_outputs
+        cell=cell, tie_weights=tie_weights, head_options=options, n_outputs=n_outputs
     ).train()
     codes, targets = np.array([0, 1, 2, 3, 4, 5, 1, 1]), np.array([0, 1, 2, 3, 4, n_outputs - 1, 0, 2])
     dataset = StreamDataset(codes, targets, 8)

@@ -19,30 +19,15 @@ from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.kernels.chain_rule import ChainRule
 from sklearn_rnn.nn.kernels.choose import find_training_step
 from sklearn_rnn.nn.kernels.native import library
-from sklearn_rnn.nn.network import RecurrentNetwork
+from sklearn_rnn.nn.network import NetworkSpec, RecurrentNetwork
 
 pytestmark = pytest.mark.skipif(library.load() is None, reason="needs the compiled loops")
 
 
 def make_network(**changes):
-    options = {
-        "input_size": 5,
-        "is_tokens": False,
-        "rare": None,
-        "embedding_size": None,
-        "cell": "gru",
-        "hidden_size": 7,
-        "num_layers": 1,
-        "bidirectional": False,
-        "nonlinearity": "tanh",
-        "dropout": 0.0,
-        "pooling": "last",
-        "bptt_steps": None,
-        "head": "softmax",
-        "n_outputs": 3,
-    }
+    options = {"input_size": 5, "hidden_size": 7, "n_outputs": 3}
     torch.manual_seed(0)
-    return RecurrentNetwork(**options | changes).train()
+    return RecurrentNetwork(NetworkSpec(**options | changes)).train()
 
 
 def make_batch(network, *, lengths=(6, 6, 4, 1), weighted=False):
@@ -119,13 +104,13 @@ NETWORKS = {
         "cell": "lstm",
         "num_layers": 2,
     },
-    "smoothing": {"label_smoothing": 0.2},
-    "smoothing, jordan": {"label_smoothing": 0.2, "cell": "jordan", "pooling": None},
+    "smoothing": {"head_options": {"label_smoothing": 0.2}},
+    "smoothing, jordan": {"head_options": {"label_smoothing": 0.2}, "cell": "jordan", "pooling": None},
     "tied weights, smoothing": {
         "is_tokens": True,
         "embedding_size": 7,
         "tie_weights": True,
-        "label_smoothing": 0.5,
+        "head_options": {"label_smoothing": 0.5},
     },
     "several labels": {"head": "sigmoid"},
     "numbers": {"head": "linear"},

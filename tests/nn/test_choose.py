@@ -5,7 +5,16 @@ import pytest
 import torch
 
 from sklearn_rnn.batches.packing import PackedBatch, Packing
-from sklearn_rnn.nn import CELLS, HEADS, GRUCell, JordanCell, LinearHead, RecurrentNetwork, SoftmaxHead
+from sklearn_rnn.nn import (
+    CELLS,
+    HEADS,
+    GRUCell,
+    JordanCell,
+    LinearHead,
+    NetworkSpec,
+    RecurrentNetwork,
+    SoftmaxHead,
+)
 from sklearn_rnn.nn.heads.tied import TiedLinear
 from sklearn_rnn.nn.kernels import choose
 from sklearn_rnn.nn.kernels.choose import LAYER, READ_OUT, STEP, TRAINING_STEP
@@ -100,21 +109,7 @@ def differentiate(network, batch):
 
 def test_every_way_of_a_training_step_may_be_deleted(monkeypatch):
     torch.manual_seed(0)
-    network = RecurrentNetwork(
-        input_size=3,
-        is_tokens=False,
-        rare=None,
-        embedding_size=None,
-        cell="gru",
-        hidden_size=4,
-        num_layers=1,
-        bidirectional=False,
-        nonlinearity="tanh",
-        dropout=0.0,
-        pooling="last",
-        head="softmax",
-        n_outputs=2,
-    )
+    network = RecurrentNetwork(NetworkSpec(input_size=3, hidden_size=4, n_outputs=2))
     batch = make_batch(network)
     loss, gradients = differentiate(network, batch)
     for name in names(TRAINING_STEP[:-1]):

@@ -6,17 +6,12 @@ import torch
 
 from sklearn_rnn import Sequences
 from sklearn_rnn.batches.datasets import SequenceDataset
-from sklearn_rnn.nn import CELLS, RecurrentNetwork
+from sklearn_rnn.nn import CELLS, NetworkSpec, RecurrentNetwork
 from sklearn_rnn.nn.kernels.choose import find_training_step
 
 ARCHITECTURE = {
-    "rare": None,
     "hidden_size": 4,
     "num_layers": 2,
-    "nonlinearity": "tanh",
-    "dropout": 0.0,
-    "bptt_steps": None,
-    "head": "softmax",
     "n_outputs": 3,
     "condition_size": 2,
 }
@@ -26,7 +21,7 @@ CONDITION = np.random.RandomState(0).randn(4, 2).astype(np.float32)
 
 def make_network(**options):
     torch.manual_seed(0)
-    return RecurrentNetwork(**ARCHITECTURE, **options).double().eval()
+    return RecurrentNetwork(NetworkSpec(**ARCHITECTURE, **options)).double().eval()
 
 
 def make_dataset(is_tokens, **options):

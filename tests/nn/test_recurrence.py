@@ -9,7 +9,17 @@ from torch import nn
 from torch.autograd import gradcheck
 
 from sklearn_rnn.batches.packing import PackedBatch, Packing
-from sklearn_rnn.nn import CELLS, HEADS, Cell, ElmanCell, GRUCell, LSTMCell, Recurrence, RecurrentNetwork
+from sklearn_rnn.nn import (
+    CELLS,
+    HEADS,
+    Cell,
+    ElmanCell,
+    GRUCell,
+    LSTMCell,
+    NetworkSpec,
+    Recurrence,
+    RecurrentNetwork,
+)
 from sklearn_rnn.nn.kernels import manual_bptt
 from sklearn_rnn.nn.kernels.choose import Run
 from sklearn_rnn.nn.kernels.manual_bptt import run_bptt
@@ -223,22 +233,19 @@ class LossModule(nn.Module):
 def check_gradient(*, cell, bidirectional=False, num_layers=1, head, pooling, inputs="numbers"):
     """Compare the gradient of a network's loss by all its parameters with finite differences."""
     with torch.random.fork_rng():
-        network = RecurrentNetwork(
+        spec = NetworkSpec(
             input_size=4,
             is_tokens=inputs != "numbers",
-            rare=None,
             embedding_size=3 if inputs == "embedded tokens" else None,
             cell=cell,
             hidden_size=3,
             num_layers=num_layers,
             bidirectional=bidirectional,
-            nonlinearity="tanh",
-            dropout=0.0,
             pooling=pooling,
-            bptt_steps=None,
             head=head,
             n_outputs=N_OUTPUTS.get(head, 3),
         )
+        network = RecurrentNetwork(spec)
     randomize(network)
     packing = Packing(np.array([4, 3, 3, 1]))
     n_terms = len(packing) if pooling else packing.n_steps_total

@@ -193,13 +193,9 @@ class ChainRule:
     >>> import numpy as np, torch
     >>> from sklearn_rnn import Sequences
     >>> from sklearn_rnn.batches.datasets import SequenceDataset
-    >>> from sklearn_rnn.nn import RecurrentNetwork
+    >>> from sklearn_rnn.nn import NetworkSpec, RecurrentNetwork
     >>> from sklearn_rnn.nn.kernels.chain_rule import ChainRule, supports
-    >>> network = RecurrentNetwork(
-    ...     input_size=3, is_tokens=False, rare=None, embedding_size=None, cell="gru", hidden_size=4,
-    ...     num_layers=1, bidirectional=False, nonlinearity="tanh", dropout=0.0, pooling="last",
-    ...     bptt_steps=None, head="softmax", n_outputs=2,
-    ... )
+    >>> network = RecurrentNetwork(NetworkSpec(input_size=3, n_outputs=2))
     >>> sequences = Sequences(np.ones((5, 3), dtype=np.float32), np.array([0, 3, 5]))
     >>> batch = SequenceDataset(sequences, np.array([0, 1])).gather(np.array([0, 1]), network.like)
     >>> if supports(network):
