@@ -402,13 +402,8 @@ class RNNForecaster(BaseRNN):
     def _describe_network(self):
         head, n_outputs = self._choose_head()
         return {name: getattr(self, name) for name in _OF_NETWORK} | {
-            "embedding_size": None,
-            "bidirectional": False,
-            "bptt_steps": None,
             "pooling": None,
             "input_size": self.n_features_in_ + self.n_exogenous_in_ * self._n_ahead,
-            "is_tokens": False,
-            "rare": None,
             "head": head,
             "n_outputs": n_outputs,
         }

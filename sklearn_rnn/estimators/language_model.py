@@ -459,16 +459,14 @@ class RNNLanguageModel(BaseRNN):
 
     def _describe_network(self):
         vocabulary, condition = self.input_encoder_.vocabulary, self.condition_encoder_
-        ties = bool(self.tie_weights)
+        ties, embedding_size = bool(self.tie_weights), self.embedding_size
+        if ties and embedding_size is None:
+            embedding_size = self.hidden_size
         return {name: getattr(self, name) for name in _OF_NETWORK} | {
-            "embedding_size": self.hidden_size
-            if ties and self.embedding_size is None
-            else self.embedding_size,
-            "bidirectional": False,
+            "embedding_size": embedding_size,
             "pooling": None,
             "input_size": vocabulary.n_inputs,
             "is_tokens": True,
-            "rare": None,
             "head": "softmax",
             "head_options": {"label_smoothing": self.label_smoothing},
             "n_outputs": vocabulary.n_outputs,
