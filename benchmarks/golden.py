@@ -102,9 +102,9 @@ def draw_models(inputs, targets):
         yield f"tagger {head} {form}", model, (inputs[form], targets["tags"]), proba[:2]
     for cell, way in itertools.product(cells, ({}, {"embedding_size": 5}, {"num_layers": 2})):
         for form in ("texts", "words"):
-            model = RNNLanguageModel(cell=cell, **SMALL | way)
+            model = RNNLanguageModel(cell=cell, handle_unknown="error", **SMALL | way)
             yield f"language model {form} {way}", model, (inputs[form],), ("score_samples", "predict_proba")
-        model = RNNLanguageModel(cell=cell, **SMALL | way)
+        model = RNNLanguageModel(cell=cell, handle_unknown="error", **SMALL | way)
         yield f"language model one text {way}", model, ("".join(inputs["texts"]),), ("score", "surprisal")
     pairs = inputs["texts"], targets["words"]
     for cell, way in itertools.product(

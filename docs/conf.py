@@ -10,6 +10,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.transforms import SphinxTransform
 
 import sklearn_rnn
+from sklearn_rnn._names import written_in
 
 sys.path.insert(0, str(Path(__file__).parent))
 from names import documented_names
@@ -60,7 +61,7 @@ def get(full_name):
 
 def members_of(cls):
     """Say how autodoc is to show the public members of a class, those of its foreign bases left out."""
-    ours = [base for base in cls.__mro__ if base.__module__.startswith("sklearn_rnn.")]
+    ours = [base for base in cls.__mro__ if base.__module__.split(".")[0] == "sklearn_rnn"]
     names = dict.fromkeys(name for base in ours for name in vars(base) if not name.startswith("_"))
     of_scikit_learn = re.compile(r"set_(output|\w+_request)")
     members = [(name, getattr(cls, name)) for name in names if not of_scikit_learn.fullmatch(name)]
@@ -108,6 +109,13 @@ def escape_underscores(app, what, name, obj, options, lines):
             lines[i] = re.sub(r"""(`+.+?`+)|\b(\w+)_(?=[,.)"'\s]|$)""", lambda m: m[1] or rf"{m[2]}\_", line)
 
 
+def find_source(app, module, name):
+    """Return the module with the source of a public class or function, for its link."""
+    value = getattr(sys.modules.get(module), name.partition(".")[0], None)
+    return None if value is None else written_in(value)
+
+
 def setup(app):
+    app.connect("viewcode-follow-imported", find_source)
     app.connect("autodoc-process-docstring", escape_underscores, priority=400)  # numpydoc, with 500, is later
     app.add_transform(LinkNames)

@@ -4,6 +4,8 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from sklearn_rnn._names import publish
+
 
 def show_versions():
     """Print versions, device, threads, and how time loops are run on the CPU, for bug reports.
@@ -30,3 +32,6 @@ def show_versions():
     facts["time loops on the CPU"] = choose.describe()
     for name, fact in facts.items():
         print(f"{name}: {fact}")
+
+
+publish(globals(), ["show_versions"], module="sklearn_rnn")

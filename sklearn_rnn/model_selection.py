@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import TimeSeriesSplit, check_cv
 from sklearn.utils import Bunch
 
+from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.problems import reading
 from sklearn_rnn.data.series import is_one_series, read_series
 
@@ -77,10 +78,9 @@ def backtest(forecaster, X, exogenous=None, *, n_steps=None, cv=5):
             "see cross_val_score, whose splitters set whole series aside."
         )
     n_steps = forecaster.horizon if n_steps is None else n_steps
-    if not isinstance(n_steps, Integral):
-        raise TypeError(f"n_steps must be an integer, but it is {n_steps!r}.")
-    series, _, is_flat = read_series(X)
-    values = series.values[:, 0] if is_flat else series.values
+    check_count("n_steps", n_steps)
+    series, form = read_series(X)
+    values = series.values[:, 0] if form.is_flat else series.values
     with reading("exogenous"):
         n_ahead = len(values) if exogenous is None else len(exogenous)
     if n_ahead != len(values):

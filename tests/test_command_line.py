@@ -11,6 +11,7 @@ import torch
 from sklearn_rnn import RNNLanguageModel
 from sklearn_rnn.__main__ import _in_options, main
 from sklearn_rnn.training import SequenceNet, checkpoint
+from sklearn_rnn.training.step import TrainingStep
 
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 40
 SMALL = [
@@ -60,7 +61,7 @@ def test_train_goes_on_from_a_checkpoint(folder, capsys, monkeypatch):
 
     command = "lm train DIR/names.txt --lines --epochs 2 --hidden-size 8 -o DIR/parts --checkpoint DIR/run"
     with monkeypatch.context() as patch:
-        patch.setattr(SequenceNet, "_remember_schedules", kill)  # when all is trained
+        patch.setattr(SequenceNet, "store_schedules", kill)  # when all is trained
         with pytest.raises(Killed):
             run(folder, capsys, command)
     seed = torch.load(folder / "run", weights_only=True)["seed"]
@@ -73,14 +74,14 @@ def test_train_goes_on_from_a_checkpoint(folder, capsys, monkeypatch):
 
 def interrupt_in_epoch(k, monkeypatch):
     """As if Ctrl-C came in the first batch of an epoch."""
-    train_step = SequenceNet.train_step
+    step = TrainingStep.__call__
 
-    def step(net, *args, **kwargs):
-        if len(net.history) == k:
+    def interrupted(train_step, *batch):
+        if len(train_step.net.history) == k:
             raise KeyboardInterrupt
-        return train_step(net, *args, **kwargs)
+        return step(train_step, *batch)
 
-    monkeypatch.setattr(SequenceNet, "train_step", step)
+    monkeypatch.setattr(TrainingStep, "__call__", interrupted)
 
 
 @pytest.mark.filterwarnings("ignore:Training was interrupted")

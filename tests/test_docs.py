@@ -48,6 +48,13 @@ def test_every_name_is_in_the_reference_once():
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)
+def test_class_or_function_is_named_by_the_module_that_it_is_imported_from(name):
+    value = get(name)
+    if not isinstance(value, (dict, tuple)):
+        assert f"{value.__module__}.{value.__qualname__}" == name
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
 def test_name_in_the_reference_has_an_example(name):
     assert isinstance(get(name), (dict, tuple)) or "Examples\n" in get(name).__doc__
 

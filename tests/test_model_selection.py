@@ -63,7 +63,7 @@ from sklearn.utils.fixes import parse_version
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.data import as_column, as_sequences
 from sklearn_rnn.data.arrays import object_array
-from sklearn_rnn.data.reading import array_shape
+from sklearn_rnn.data.form import array_shape
 from sklearn_rnn.preprocessing import SequencePadder, StepTransformer
 
 FAST = {"hidden_size": 3, "max_iter": 2, "learning_rate": 0.02, "random_state": 0}

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 import sklearn_rnn
+from sklearn_rnn._names import written_in
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -70,7 +71,7 @@ def test_every_subpackage_stands_in_the_skorch_contract():
 
 
 def test_every_estimator_stands_in_the_independence_contract():
-    modules = {getattr(sklearn_rnn, name).__module__ for name in PUBLIC}
+    modules = {written_in(getattr(sklearn_rnn, name)) for name in PUBLIC}
     estimators = {module for module in modules if module.startswith("sklearn_rnn.estimators.")}
     assert set(CONTRACTS["estimators"]["modules"]) == estimators
 

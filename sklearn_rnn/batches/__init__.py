@@ -6,6 +6,9 @@ data are some rows (`subset`), and training data the others (`keep`). Those in `
 with a state that goes on from batch to batch: validation data are the end (`set_end_aside`).
 """
 
+from sklearn_rnn._names import publish
 from sklearn_rnn.batches.packing import Packing as Packing
 
 __all__ = ["Packing"]
+
+publish(globals())

@@ -172,8 +172,9 @@ class PackedBatch:
         One entry per sequence or per step.
     index : ndarray of int, optional
         Positions of the predictions for this batch among those for the whole data set.
-    carry : Carry, optional
-        Holds the state between the batches of a stream.
+    chunk : int, optional
+        The batch's place in a stream, from 0 on: the state after chunk k is what chunk k + 1 begins with.
+        None if its sequences are whole.
     condition : Tensor of shape (n_sequences, p), optional
         A vector for each sequence.
     source : PackedBatch, or Tensor of shape (n_sequences, p), optional
@@ -188,7 +189,7 @@ class PackedBatch:
     targets: torch.Tensor | None = None
     weights: torch.Tensor | None = None
     index: np.ndarray | None = None
-    carry: "Carry | None" = None
+    chunk: int | None = None
     condition: torch.Tensor | None = None
     source: "PackedBatch | torch.Tensor | None" = None
     source_row: torch.Tensor | None = None
@@ -198,16 +199,3 @@ class PackedBatch:
 
     def __iter__(self):
         return iter((self, self.targets))  # skorch's callbacks unpack a batch as X and y
-
-
-class Carry:
-    """The state after a batch, for the batch that continues the same sequences.
-
-    Attributes
-    ----------
-    state : list of tuple of Tensor, or None
-        See `Recurrence.forward`; None before the first batch.
-    """
-
-    def __init__(self):
-        self.state = None

@@ -7,9 +7,10 @@ import torch
 
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.batches.digest import digest
-from sklearn_rnn.batches.packing import Carry, PackedBatch, Packing
+from sklearn_rnn.batches.packing import PackedBatch, Packing
 from sklearn_rnn.batches.protocol import Dataset
 from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.encoding.vocabulary import FIRST_ID, to_outputs
 
 # Longer sequences are read in parts in validation, where possible.
 _LONGEST = 16384
@@ -77,17 +78,17 @@ class StreamDataset(Dataset):
         n_steps, n_longer = divmod(self.n_steps, n_lanes)  # the first lanes are one step longer
         starts = np.arange(n_lanes) * n_steps + np.minimum(np.arange(n_lanes), n_longer)
         read = self._make_reader(starts)
-        carry, condition = Carry(), None
+        condition = None
         if self.condition is not None:
             condition = torch.from_numpy(self.condition).to(like.device, like.dtype).expand(n_lanes, -1)
-        for first in range(0, max(1, n_steps - self.chunk + 1), self.chunk):
+        for k, first in enumerate(range(0, max(1, n_steps - self.chunk + 1), self.chunk)):
             is_last = first + 2 * self.chunk > n_steps
             lengths = np.full(n_lanes, n_steps - first if is_last else self.chunk)
             if is_last:
                 lengths[:n_longer] += 1
             packing = Packing._trusted(lengths, like.device)
             values, targets = (torch.from_numpy(a).to(like.device) for a in read(packing, first))
-            yield PackedBatch(values, packing, targets, carry=carry, condition=condition)
+            yield PackedBatch(values, packing, targets, chunk=k, condition=condition)
 
     def _make_reader(self, starts):
         """Return a function that reads values and targets of a chunk, from its packing and first step."""
@@ -125,8 +126,8 @@ class FileDataset(StreamDataset):
     ----------
     text : TextFile
         The file.
-    codes : ndarray of int of shape (n_characters,)
-        The code of each of ``text.characters`` as a target; as a value it is one more.
+    ids : ndarray of int of shape (n_characters,)
+        The id of each of ``text.characters``; see `Vocabulary`. Targets are the outputs for these.
     chunk : int
         Number of steps of a batch.
     start, stop : int, optional
@@ -144,14 +145,14 @@ class FileDataset(StreamDataset):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "text.txt")
     ...     n_bytes = path.write_bytes(b"abcabcabc")
-    ...     dataset = FileDataset(TextFile(path), np.arange(3), chunk=2)
+    ...     dataset = FileDataset(TextFile(path), np.arange(1, 4), chunk=2)
     ...     [batch.values.tolist() for batch in dataset.batches(2, None, torch.zeros(1))]
     [[0, 2, 1, 3], [2, 1, 3, 2, 1]]
     """
 
-    def __init__(self, text, codes, chunk, start=0, stop=None, n_lanes=None):
+    def __init__(self, text, ids, chunk, start=0, stop=None, n_lanes=None):
         self.text = text
-        self.codes = codes
+        self.ids = ids
         self.chunk = chunk
         self.condition = None
         self.start = start
@@ -174,14 +175,14 @@ class FileDataset(StreamDataset):
     def _make_reader(self, starts):
         points = np.array([ord(character) for character in self.text.characters])
         look_up = np.full(points.max() + 1, -1, dtype=np.int32)
-        look_up[points] = self.codes
+        look_up[points] = self.ids
         begin, ahead = 0, np.zeros((len(starts), 0), dtype=np.int32)
 
         def read_lane(start, n_steps):
-            """Read the codes from the step before `start` on; -1 precedes the first step."""
+            """Read the ids from the step before `start` on; that of the beginning precedes the first step."""
             start += self.start
-            codes = look_up[self.text.read(max(start - 1, 0), min(start + n_steps, self.stop))]
-            return codes if start else np.insert(codes, 0, -1)
+            ids = look_up[self.text.read(max(start - 1, 0), min(start + n_steps, self.stop))]
+            return ids if start else np.insert(ids, 0, FIRST_ID)
 
         def read(packing, first):
             nonlocal begin, ahead
@@ -190,11 +191,11 @@ class FileDataset(StreamDataset):
                 begin = first
                 ahead = np.zeros((len(starts), 1 + max(n_steps, _AHEAD // len(starts))), dtype=np.int32)
                 for lane, start in zip(ahead, starts, strict=True):
-                    codes = read_lane(start + first, len(lane) - 1)
-                    lane[: len(codes)] = codes
+                    ids = read_lane(start + first, len(lane) - 1)
+                    lane[: len(ids)] = ids
             index = packing.row_of * ahead.shape[1] + (packing.step_of + first - begin)
             values, targets = ahead.take(index), ahead.take(index + 1)
-            return values.astype(np.int64) + 1, targets.astype(np.int64)
+            return values.astype(np.int64), to_outputs(targets.astype(np.int64))
 
         return read
 
@@ -202,7 +203,7 @@ class FileDataset(StreamDataset):
         """Split into a training and a validation part; see `StreamDataset`."""
         border = self.stop - n_steps
         kept, end = (
-            FileDataset(self.text, self.codes, self.chunk, *steps)
+            FileDataset(self.text, self.ids, self.chunk, *steps)
             for steps in ((self.start, border), (border, self.stop))
         )
         return kept, end.as_held_out()
@@ -215,7 +216,7 @@ class FileDataset(StreamDataset):
         FileDataset
             Long chunks of one lane.
         """
-        return FileDataset(self.text, self.codes, _LONGEST, self.start, self.stop, n_lanes=1)
+        return FileDataset(self.text, self.ids, _LONGEST, self.start, self.stop, n_lanes=1)
 
 
 class PartsDataset(Dataset):

@@ -34,7 +34,7 @@ def first_of(X):
 
     Parameters
     ----------
-    X : iterable
+    X : iterable, or an object that NumPy converts to an array
         Any collection, also a memoryview, which Python cannot always index.
 
     Returns
@@ -48,7 +48,8 @@ def first_of(X):
     >>> first_of(["to", "be"])
     'to'
     """
-    return next(iter(np.asarray(X) if isinstance(X, memoryview) else X), None)
+    is_iterable = hasattr(X, "__iter__") or hasattr(X, "__getitem__")
+    return next(iter(X if is_iterable and not isinstance(X, memoryview) else np.asarray(X)), None)
 
 
 def is_missing(value):
@@ -183,6 +184,36 @@ def as_codes(X):
     if codes.dtype.kind == "O" and len(codes) and all(type(code) is int for code in codes):
         codes = np.array(codes.tolist())
     return codes if codes.dtype.kind in "iu" else X
+
+
+def find_places(values, among, order=None):
+    """Return where some values are in others.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        What to find.
+    among : ndarray of shape (m,)
+        Distinct values of the same kind, at least one; sorted unless `order` is passed.
+    order : ndarray of int of shape (m,), optional
+        What sorts them, as from `numpy.argsort`.
+
+    Returns
+    -------
+    ndarray of int64 of shape (n,)
+        The position of each; -1 if it is not there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.arrays import find_places
+    >>> find_places(np.array(["b", "c", "a"]), np.array(["a", "b"]))
+    array([ 1, -1,  0])
+    """
+    places = np.searchsorted(among, values, sorter=order)
+    places[places == len(among)] = 0
+    places = places if order is None else order[places]
+    return np.where(among[places] == values, places, -1)
 
 
 def object_array(arrays):
@@ -333,12 +364,11 @@ def masked_lengths(X, name):
     mask, within = np.ma.getmaskarray(X), tuple(range(2, X.ndim))
     lengths = trailing_lengths(~mask.all(axis=within))
     inside = np.arange(X.shape[1]) < lengths[:, np.newaxis]
-    rows, steps = np.nonzero(mask.any(axis=within) & inside)
+    is_wrong = mask.any(axis=within) & inside
     problems = Problems(name)
-    for k in np.unique(rows, return_index=True)[1]:
-        problems.add(
-            rows[k], f"is masked at step {steps[k]}, before its end; only trailing steps may be masked."
-        )
+    for i in np.flatnonzero(is_wrong.any(axis=1)):
+        step = is_wrong[i].argmax()
+        problems.add(i, f"is masked at step {step}, before its end; only trailing steps may be masked.")
     problems.raise_if_any()
     return lengths
 

@@ -3,16 +3,14 @@
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from sklearn_rnn.data.arrays import first_of
 
-
-def check_unit(X, sequences, vocabulary, owner, name="X"):
+def check_unit(form, sequences, vocabulary, owner, name="X"):
     """Raise an error for whole texts after a fit on words, and for words after a fit on characters.
 
     Parameters
     ----------
-    X : text in any form
-        The data that `sequences` were read from.
+    form : Form
+        The form in which the text was passed.
     sequences : Sequences
         Tokens that are str.
     vocabulary : array of str
@@ -25,10 +23,10 @@ def check_unit(X, sequences, vocabulary, owner, name="X"):
     Raises
     ------
     TypeError
-        If the tokens of X are of the other kind.
+        If the tokens are of the other kind.
     """
     longest = max(map(len, vocabulary.tolist()))
-    if longest > 1 and isinstance(first_of(X), str):
+    if longest > 1 and form.are_texts:
         raise TypeError(
             f"{name} holds str, which are read character by character, but {type(owner).__name__} was fitted "
             f"on words. Split each text into a list of words; if {name} is one sequence, pass [{name}]."
@@ -63,22 +61,48 @@ def check_width(sequences, expected, owner):
     >>> from sklearn_rnn.data.checks import check_width
     >>> check_width(as_sequences([[[1.0, 2.0]]]), 2, owner=None)
     """
-    if sequences.n_features == expected:
-        return
     hint = " If X is one sequence, pass [X]." if (sequences.lengths == expected).all() else ""
-    raise ValueError(
-        f"X has {sequences.n_features} features, but {type(owner).__name__} is expecting "
-        f"{expected} features as input.{hint}"
-    )
+    check_n_features(sequences.n_features, expected, owner, hint)
 
 
-def check_columns(X, owner, *, reset):
+def check_n_features(n_features, expected, owner, hint=""):
+    """Check a number of features, with the message of scikit-learn.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of features of X.
+    expected : int
+        The number in `fit`.
+    owner : estimator
+        The estimator, which the message names.
+    hint : str, default=""
+        End of the message.
+
+    Raises
+    ------
+    ValueError
+        If the numbers differ.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.checks import check_n_features
+    >>> check_n_features(2, 2, owner=None)
+    """
+    if n_features != expected:
+        raise ValueError(
+            f"X has {n_features} features, but {type(owner).__name__} is expecting {expected} features as "
+            f"input.{hint}"
+        )
+
+
+def check_columns(form, owner, *, reset):
     """Store the number and the names of a table's columns, or check them, as scikit-learn does.
 
     Parameters
     ----------
-    X : array or DataFrame of shape (n_sequences, n_steps)
-        Series of one feature.
+    form : Form
+        The form of the table: an array or DataFrame of shape (n_sequences, n_steps).
     owner : estimator
         The estimator that stores them, as `n_features_in_` and `feature_names_in_`.
     reset : bool
@@ -94,15 +118,16 @@ def check_columns(X, owner, *, reset):
     >>> import numpy as np
     >>> from sklearn_rnn import RNNClassifier
     >>> from sklearn_rnn.data.checks import check_columns
-    >>> owner = RNNClassifier()
-    >>> check_columns(np.zeros((2, 3)), owner, reset=True)
+    >>> from sklearn_rnn.data.reading import read_sequences
+    >>> owner, (_, form) = RNNClassifier(), read_sequences(np.zeros((2, 3)))
+    >>> check_columns(form, owner, reset=True)
     >>> owner.n_features_in_
     3
     """
     try:
-        validate_data(owner, X, reset=reset, skip_check_array=True)
+        validate_data(owner, form.header, reset=reset, skip_check_array=True)
     except ValueError as error:
-        if reset or X.shape[1] == owner.n_features_in_:
+        if reset or form.n_columns == owner.n_features_in_:
             raise
         raise ValueError(
             f"{error} Columns are steps here; sequences of other lengths than in fit are answered as a list: "

@@ -9,10 +9,8 @@ from collections import Counter
 
 import numpy as np
 
-from sklearn_rnn.data.arrays import as_numbers, find_narrow, first_of
+from sklearn_rnn.data.arrays import find_narrow
 from sklearn_rnn.data.problems import find_caller, pluralize
-from sklearn_rnn.data.reading import as_sequences
-from sklearn_rnn.data.sequences import Sequences
 
 
 def warn_of_padding(sequences, name="X", *, by_name_only=False, padding_value=None):
@@ -213,13 +211,13 @@ def cut_starts(padding_value, n_features, name="X"):
     return f"{name} = [x[{is_step}.argmax():] for x in {name}]"
 
 
-def warn_of_numbers_as_text(X, sequences):
+def warn_of_numbers_as_text(form, sequences):
     """Warn if texts are numbers, or printed lists of numbers, which are read character by character.
 
     Parameters
     ----------
-    X : text in any form
-        The data that `sequences` were read from.
+    form : Form
+        The form in which the data were passed.
     sequences : Sequences
         Tokens, or numbers, which are not checked.
 
@@ -230,16 +228,15 @@ def warn_of_numbers_as_text(X, sequences):
 
     Examples
     --------
-    >>> from sklearn_rnn.data import as_sequences
     >>> from sklearn_rnn.data.hints import warn_of_numbers_as_text
-    >>> X = ["Rome", "Pisa"]
-    >>> warn_of_numbers_as_text(X, as_sequences(X))
+    >>> from sklearn_rnn.data.reading import read_sequences
+    >>> sequences, form = read_sequences(["Rome", "Pisa"])
+    >>> warn_of_numbers_as_text(form, sequences)
     """
-    if sequences.values.dtype.kind not in "UO":
+    if form.kind != "text tokens":
         return
-    X = np.asarray(X) if isinstance(X, memoryview) else X
-    are_texts = not isinstance(X, Sequences) and isinstance(first_of(X), str)
-    texts = [str(x) for x in X] if are_texts else sequences.values.tolist()
+    are_texts = form.are_texts
+    texts = _join_characters(sequences) if are_texts else sequences.values.tolist()
     if not all(map(_is_printed, texts)) or not any(map(_HAS_SIGN.search, texts)):
         return
     number, between, are_plain = "float(v)", _BETWEEN_NUMBERS, all(map(_is_number, texts))
@@ -267,6 +264,13 @@ def warn_of_numbers_as_text(X, sequences):
         f"X = {fix}.",
         stacklevel=find_caller(),
     )
+
+
+def _join_characters(sequences):
+    """Return sequences of characters as texts."""
+    joined = sequences.values.tobytes().decode("utf-32-le", "surrogatepass")
+    bounds = sequences.offsets.tolist()
+    return [joined[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
 
 
 def _fix_nested(texts):
@@ -305,15 +309,15 @@ def _is_printed(text):
     return bool(found) and all(map(_is_number, found)) and "\u2212" not in text  # a minus float rejects
 
 
-def warn_of_feature_names(X):
+def warn_of_feature_names(form):
     """Warn if a table is read as series of one feature, but its columns have names that are not times.
 
     Names with a number in them may be times (t0, 2026-01-01), or numbered features (x0), which look alike.
 
     Parameters
     ----------
-    X : DataFrame or array
-        A table with two axes.
+    form : Form
+        The form of the table.
 
     Warns
     -----
@@ -324,9 +328,10 @@ def warn_of_feature_names(X):
     --------
     >>> import numpy as np
     >>> from sklearn_rnn.data.hints import warn_of_feature_names
-    >>> warn_of_feature_names(np.zeros((2, 3)))
+    >>> from sklearn_rnn.data.reading import read_sequences
+    >>> warn_of_feature_names(read_sequences(np.zeros((2, 3)))[1])
     """
-    names = [str(name) for name in getattr(X, "columns", ())]
+    names = list(map(str, form.column_names))
     no_time = [name for name in names if not _MAY_BE_TIME.search(name)]
     letters = "".join(names)
     are_in_order = len(names) > 1 and letters in string.ascii_letters and letters.lower() != "xyz"  # a, b, c
@@ -352,7 +357,7 @@ _MAY_BE_TIME = re.compile(
 )
 
 
-def warn_of_integers(X, sequences, name="X"):
+def warn_of_integers(form, sequences, name="X"):
     """Warn if integers that are read as tokens look like measurements.
 
     This is the case if they change little from step to step, compared with the difference of any two of them,
@@ -361,8 +366,8 @@ def warn_of_integers(X, sequences, name="X"):
 
     Parameters
     ----------
-    X : sequences in any form
-        The data that `sequences` were read from.
+    form : Form
+        The form in which the sequences were passed.
     sequences : Sequences
         Tokens that are integers; others are not checked.
     name : str, default="X"
@@ -375,13 +380,13 @@ def warn_of_integers(X, sequences, name="X"):
 
     Examples
     --------
-    >>> from sklearn_rnn.data import as_sequences
     >>> from sklearn_rnn.data.hints import warn_of_integers
-    >>> X = [[0, 1, 0], [2, 1]]
-    >>> warn_of_integers(X, as_sequences(X))
+    >>> from sklearn_rnn.data.reading import read_sequences
+    >>> sequences, form = read_sequences([[0, 1, 0], [2, 1]])
+    >>> warn_of_integers(form, sequences)
     """
     values = sequences.values
-    if values.dtype.kind != "i" or isinstance(X, Sequences):  # made to hold tokens
+    if form.kind != "integer tokens" or form.is_sequences:  # made to hold tokens
         return
     tokens, counts = np.unique(values, return_counts=True)
     n_tokens, n_steps = len(tokens), len(values)
@@ -470,10 +475,9 @@ _SMALLEST_LENGTH = 0.3  # of all features together
 _LEAST_UNITS = 1000  # of float32 in a standard deviation
 _MOST_NAMED = 3
 _CHUNK = 2**18  # numbers that are measured at once
-_ROWS = 256  # sequences that are read again at once
 
 
-def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None):
+def warn_of_scale(values, advice, *, names=None, name="X", read_exactly=None):
     """Warn if features are so far from mean 0 and standard deviation 1 that a network learns badly.
 
     This is the case if they are large, if they vary little compared with their mean or in absolute terms, or
@@ -482,18 +486,17 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
 
     Parameters
     ----------
-    values : ndarray of float32 of shape (n_steps_total, n_features)
+    values : ndarray of float of shape (n_steps_total, n_features)
         Numbers as the network reads them.
-    X : sequences in any form
-        The data that `values` were read from.
     advice : str
         What to do, as code.
     names : sequence of str, optional
         Names of the features.
     name : str, default="X"
         Name of the data in the message.
-    padding_value : float, optional
-        See `as_sequences`.
+    read_exactly : callable, optional
+        ``read_exactly(features)`` returns the numbers of some features in float64. They are read if they are
+        constant in float32.
 
     Warns
     -----
@@ -505,20 +508,18 @@ def warn_of_scale(values, X, advice, *, names=None, name="X", padding_value=None
     >>> import numpy as np
     >>> from sklearn_rnn.data.hints import warn_of_scale
     >>> values = np.array([[0.0], [1.0]], dtype=np.float32)
-    >>> warn_of_scale(values, [values], "StandardScaler().fit_transform(X)")
+    >>> warn_of_scale(values, "StandardScaler().fit_transform(X)")
     """
     mean, deviation, reach = _measure(values)
     largest = np.abs(mean) + reach
     with np.errstate(over="ignore", invalid="ignore"):
         is_lost = deviation < _LEAST_UNITS * np.spacing(largest.astype(np.float32))
-    suspects = np.flatnonzero((deviation == 0) & (mean != 0))
-    if len(suspects) and not _is_exact(X):  # they may be constant in float32 alone
-        mean[suspects], deviation[suspects], _ = _measure(_read_again(X, suspects, padding_value))
+    suspects = np.flatnonzero((deviation == 0) & (mean != 0))  # may be constant in float32 alone
+    if len(suspects) and read_exactly is not None:
+        mean[suspects], deviation[suspects], _ = _measure(read_exactly(suspects))
     is_small = (deviation < _SMALLEST) & (reach < _SMALLEST_DEVIATION)
     length = np.linalg.norm(deviation)
-    if (
-        length > _SMALLEST_LENGTH
-    ):  # many small features may together be large enough, as in vectors of length 1
+    if length > _SMALLEST_LENGTH:  # many small features may together be large enough
         is_small &= deviation < length / len(deviation) ** 0.5 / 10
     is_large = np.hypot(mean, deviation) > _LARGEST
     is_offset = np.abs(mean) > _LARGEST_OFFSET * np.maximum(deviation, 1)
@@ -559,25 +560,6 @@ def _measure(values):
         mean = total / len(values)
         variance = np.maximum(squares / len(values) - mean**2, 0)
     return first + mean, np.sqrt(variance), reach
-
-
-def _is_exact(X):
-    """Return whether X was passed as float32, so that reading it again gains nothing."""
-    dtype = X.values.dtype if isinstance(X, Sequences) else getattr(X, "dtype", None)
-    return dtype == np.float32
-
-
-def _read_again(X, features, padding_value):
-    """Read some features in float64, a part of the sequences at a time."""
-    rows, parts = getattr(X, "iloc", X), []
-    if isinstance(X, memoryview):
-        rows = np.asarray(X)
-    elif not isinstance(X, (list, Sequences)) and rows is X and not hasattr(X, "shape"):
-        rows = [X[i] for i in range(len(X))]  # not all containers can be sliced
-    for start in range(0, len(X), _ROWS):
-        part = as_sequences(rows[start : start + _ROWS], padding_value=padding_value, dtype=None).values
-        parts.append(as_numbers(part.reshape(len(part), -1), "X")[:, features])
-    return np.concatenate(parts)
 
 
 def _enumerate(noun, listed, n):

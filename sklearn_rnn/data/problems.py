@@ -17,11 +17,27 @@ class Problems:
     ----------
     name : str
         Name of the data in the message.
+    is_one : bool, default=False
+        Whether the data are a single sequence, which the message names without a place.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.problems import Problems
+    >>> problems = Problems("X")
+    >>> problems.add(1, "is empty; every sequence needs a step.")
+    >>> problems.raise_if_any()
+    Traceback (most recent call last):
+        ...
+    ValueError: X[1] is empty; every sequence needs a step.
     """
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, *, is_one=False):
+        self.name, self.is_one = name, is_one
         self.found = []
+
+    def place(self, i):
+        """Return the name of sequence `i`."""
+        return self.name if self.is_one or i is None else f"{self.name}[{i}]"
 
     def add(self, i, what):
         """Add a problem of sequence `i`; None if the data are a single sequence."""
@@ -33,7 +49,7 @@ class Problems:
             return
         sequences = {}  # those with one problem
         for i, what in sorted(self.found, key=lambda problem: problem[0]):
-            sequences.setdefault(what, []).append(self.name if i < 0 else f"{self.name}[{i}]")
+            sequences.setdefault(what, []).append(self.place(None if i < 0 else i))
         lines, advised = [], set()
         for what, names in list(sequences.items())[:_MOST_PROBLEMS]:
             fault, _, advice = what.partition("; ")
@@ -127,7 +143,7 @@ def pluralize(n, noun):
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def check_same_number(y, X, name):
+def check_same_number(y, X, name, other="X"):
     """Check that there are as many targets (or weights) as sequences.
 
     Parameters
@@ -138,6 +154,8 @@ def check_same_number(y, X, name):
         Sequences, or anything with one entry for each.
     name : str
         Name of `y` in error messages.
+    other : str, default="X"
+        Name of `X` in error messages.
 
     Raises
     ------
@@ -150,11 +168,13 @@ def check_same_number(y, X, name):
     >>> check_same_number([0, 1], ["ab", "c"], "y")
     """
     if has_no_axis(y):
-        raise ValueError(f"{name} must hold one entry for each sequence of X, got a single {y.dtype}.")
-    if len(y) != len(X):
+        raise ValueError(f"{name} must hold one entry for each sequence of {other}, got a single {y.dtype}.")
+    with reading(name):
+        n = len(y)
+    if n != len(X):
         raise ValueError(
-            f"X and {name} have inconsistent numbers of samples: "
-            f"X has {pluralize(len(X), 'sequence')}, {name} has {len(y)}."
+            f"{other} and {name} have inconsistent numbers of samples: "
+            f"{other} has {pluralize(len(X), 'sequence')}, {name} has {n}."
         )
 
 

@@ -22,6 +22,7 @@ from sklearn_rnn.data.arrays import (
     to_array,
     trailing_lengths,
 )
+from sklearn_rnn.data.form import read_form
 from sklearn_rnn.data.frames import (
     common_names,
     find_time_level,
@@ -32,9 +33,10 @@ from sklearn_rnn.data.frames import (
     warn_of_order,
 )
 from sklearn_rnn.data.problems import Problems, find_caller, reading
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.sequences import Sequences, find_first_steps, locate_steps
 
 _EMPTY = "is empty; every sequence needs at least 1 step."
+_ROWS = 256  # sequences that are read at once in float64
 _ALL_PADDING = "is empty (or all of its steps are padding); every sequence needs at least 1 step."
 
 
@@ -91,16 +93,50 @@ def as_sequences(X, *, padding_value=None, allow_nan=False, allow_empty=False, n
     >>> as_sequences(["to", "be"])
     Sequences(2 sequences of 2 steps, tokens)
     """
+    return _convert(X, padding_value, allow_nan, allow_empty, Problems(name), dtype)
+
+
+def read_sequences(
+    X, *, padding_value=None, allow_nan=False, allow_empty=False, name="X", dtype="auto", is_one=False
+):
+    """Read any form of sequences, and note what their form was.
+
+    Parameters
+    ----------
+    X, padding_value, allow_nan, allow_empty, name, dtype
+        See `as_sequences`.
+    is_one : bool, default=False
+        Whether X is a list of the only series that was passed, which messages name without a place.
+
+    Returns
+    -------
+    sequences : Sequences
+        See `as_sequences`.
+    form : Form
+        What later steps ask of X.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.reading import read_sequences
+    >>> sequences, form = read_sequences(["to", "be"])
+    >>> form.kind, form.are_texts
+    ('text tokens', True)
+    """
+    problems = Problems(name, is_one=is_one)
+    sequences = _convert(X, padding_value, allow_nan, allow_empty, problems, dtype)
+    return sequences, read_form(X, sequences, padding_value=padding_value, is_one=is_one)
+
+
+def _convert(X, padding_value, allow_nan, allow_empty, problems, dtype):
     is_auto = isinstance(dtype, str) and dtype == "auto"
-    with reading(name):
-        sequences = _read(X, padding_value, allow_nan, name, None if is_auto else dtype)
+    with reading(problems.name):
+        sequences = _read(X, padding_value, allow_nan, problems, None if is_auto else dtype)
     if is_auto and sequences.values.dtype == np.float64 and is_held_by_float32(sequences.values):
         with np.errstate(all="ignore"):  # what is too large becomes infinite, and is reported as that
             values = sequences.values.astype(np.float32)
         sequences = Sequences._trusted(values, sequences.offsets, sequences.feature_names)
     if len(sequences) == 0:
-        raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
-    problems = Problems(name)
+        raise ValueError(f"{problems.name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
     for i in np.flatnonzero(sequences.lengths == 0) if not allow_empty else ():
         problems.add(i, _EMPTY if padding_value is None else _ALL_PADDING)
     if not sequences.is_tokens:
@@ -147,36 +183,44 @@ def as_column(X):
     return object_array(as_sequences(X, allow_nan=True, dtype=None))[:, np.newaxis]
 
 
-def array_shape(X):
-    """Return the shape of X if it is one array with all sequences, or a DataFrame.
+def read_features(X, features, padding_value=None):
+    """Read some features in float64, a part of the sequences at a time.
 
     Parameters
     ----------
     X : sequences in any form
         See `as_sequences`.
+    features : ndarray of int of shape (n,)
+        The features.
+    padding_value : float, optional
+        See `as_sequences`.
 
     Returns
     -------
-    tuple of int, or None
-        The shape; None for lists, `Sequences`, masked arrays, and a column with a sequence in each cell.
+    ndarray of float64 of shape (n_steps_total, n)
+        Their numbers.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_rnn.data.reading import array_shape
-    >>> array_shape(np.zeros((2, 3, 1))), array_shape([[1.0], [2.0]])
-    ((2, 3, 1), None)
+    >>> from sklearn_rnn.data.reading import read_features
+    >>> read_features([[[1.0, 2.0]], [[3.0, 4.0]]], np.array([1]))
+    array([[2.],
+           [4.]])
     """
-    if isinstance(X, (list, tuple, Sequences, np.ma.MaskedArray)) or getattr(X, "is_nested", False):
-        return None
-    if not hasattr(X, "shape"):
-        X = np.asarray(X) if hasattr(X, "__array__") else np.empty(0)
-    if len(X.shape) < 2 or (X.shape[1:] == (1,) and is_column(to_array(X, "X"))):
-        return None
-    return tuple(X.shape)
+    rows, parts = getattr(X, "iloc", X), []
+    if isinstance(X, memoryview):
+        rows = np.asarray(X)
+    elif not isinstance(X, (list, Sequences)) and rows is X and not hasattr(X, "shape"):
+        rows = [X[i] for i in range(len(X))]  # not all containers can be sliced
+    for start in range(0, len(X), _ROWS):
+        part = as_sequences(rows[start : start + _ROWS], padding_value=padding_value, dtype=None).values
+        parts.append(as_numbers(part.reshape(len(part), -1), "X")[:, features])
+    return np.concatenate(parts)
 
 
-def _read(X, padding_value, allow_nan, name, dtype):
+def _read(X, padding_value, allow_nan, problems, dtype):
+    name = problems.name
     if isinstance(X, Sequences):
         return _read_sequences(X, name, dtype)
     if hasattr(X, "nnz") and hasattr(X, "tocsr"):
@@ -227,7 +271,7 @@ def _read(X, padding_value, allow_nan, name, dtype):
         X = object_array(X)  # sequences of codes, which NumPy stacked as they have one length
     if isinstance(X, np.ndarray) and (X.ndim != 1 or X.dtype.kind not in "OUS"):
         return _read_array(X, padding_value, name, dtype)
-    return _read_list(list(X), padding_value, allow_nan, name, dtype)
+    return _read_list(list(X), padding_value, allow_nan, problems, dtype)
 
 
 def _is_whole(value):
@@ -325,7 +369,8 @@ def _read_masked(X, name, dtype):
     return Sequences.from_lengths(as_numbers(X.data[inside], name, dtype), lengths)
 
 
-def _read_list(X, padding_value, allow_nan, name, dtype):
+def _read_list(X, padding_value, allow_nan, problems, dtype):
+    name = problems.name
     if not X:
         raise ValueError(f"{name} holds no sequences: 0 sample(s) where a minimum of 1 is required.")
     if padding_value is None:
@@ -338,8 +383,8 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
         if "\0" in joined:
             i = next(i for i, x in enumerate(X) if "\0" in x)
             raise ValueError(
-                f"{name}[{i}] has the character NUL at step {X[i].index(chr(0))}, which is not part of a "
-                "text and which arrays of NumPy do not keep; take it out, or pass codes: "
+                f"{problems.place(i)} has the character NUL at step {X[i].index(chr(0))}, which is not part "
+                "of a text and which arrays of NumPy do not keep; take it out, or pass codes: "
                 "[ord(c) for c in text]."
             )
         if isinstance(padding_value, str) and len(padding_value) == 1:
@@ -349,10 +394,11 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
         return Sequences.from_lengths(np.frombuffer(characters, dtype="<U1"), [len(x) for x in X])
     if any(isinstance(x, (str, bytes)) for x in X):
         i = next(i for i, x in enumerate(X) if not isinstance(x, str))
-        hint = f"{name}[{i}].decode() is text" if isinstance(X[i], bytes) else "either all are str or none is"
+        place = problems.place(i)
+        hint = f"{place}.decode() is text" if isinstance(X[i], bytes) else "either all are str or none is"
         if np.ndim(X[i]) == 0 and is_missing(X[i]):
-            raise TypeError(f"{name}[{i}] is a missing value ({X[i]}); leave it out.")
-        raise TypeError(f"{name}[{i}] is of type {type(X[i]).__name__}; {hint}.")
+            raise TypeError(f"{place} is a missing value ({X[i]}); leave it out.")
+        raise TypeError(f"{place} is of type {type(X[i]).__name__}; {hint}.")
     if isinstance(X[0], numbers.Number) or getattr(X[0], "ndim", None) == 0:
         raise ValueError(
             f"Expected 2D array or a list of sequences, got 1D array instead: {name}[0] is a single "
@@ -363,7 +409,7 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
             f"{name} holds pairs of a name and a DataFrame; pass the DataFrames alone, "
             f"[d for _, d in {name}], without columns that are not features (or see Sequences.from_long)."
         )
-    arrays, problems = [], Problems(name)
+    arrays = []
     feature_names = common_names(X, problems)
     for i, x in enumerate(X):
         try:
@@ -382,16 +428,16 @@ def _read_list(X, padding_value, allow_nan, name, dtype):
             arrays = [
                 _drop_padding(a[:, np.newaxis], padding_value)[:, 0] if a.ndim == 1 else a for a in arrays
             ]
-        return _read_tokens(arrays, kinds, name)
+        return _read_tokens(arrays, problems)
     if padding_value is not None:
         _check_padding(padding_value, name)
     if kinds <= set("iu") and all(a.ndim == 1 for a in arrays):
         if padding_value is not None:
             arrays = [_drop_padding(a[:, np.newaxis], padding_value)[:, 0] for a in arrays]
-        return _concatenate([_as_int64(a, f"{name}[{i}]") for i, a in enumerate(arrays)], np.int64)
+        return _concatenate([_as_int64(a, problems.place(i)) for i, a in enumerate(arrays)], np.int64)
     if "c" in kinds:
         i = next(i for i, a in enumerate(arrays) if a.dtype.kind == "c")
-        raise ValueError(f"Complex data not supported: {name}[{i}] has dtype {arrays[i].dtype}.")
+        raise ValueError(f"Complex data not supported: {problems.place(i)} has dtype {arrays[i].dtype}.")
     arrays = [a[:, np.newaxis] if a.ndim == 1 else a for a in arrays]
     arrays = _check_widths(arrays, padding_value, allow_nan, problems, dtype)
     dtype = np.dtype(number_type(arrays, dtype))
@@ -467,15 +513,14 @@ def _check_all_str(sequences, name):
     other = find_not_str(steps)
     if other is None:
         return sequences
-    row = np.searchsorted(sequences.offsets, other, side="right") - 1
+    row, step = locate_steps(other, sequences.offsets)
     raise ValueError(
-        f"{name}[{row}] has {name_kind(steps[other])} at step {other - sequences.offsets[row]}, "
+        f"{name}[{row}] has {name_kind(steps[other])} at step {step}, "
         "but other steps are str; all steps must be of one kind."
     )
 
 
-def _read_tokens(arrays, kinds, name):
-    problems = Problems(name)
+def _read_tokens(arrays, problems):
     for i, a in enumerate(arrays):
         if len(a) and a.dtype.kind not in "UO":
             problems.add(i, "does not hold str, but others do; all steps must be of one kind.")
@@ -506,7 +551,7 @@ def _check_widths(arrays, padding_value, allow_nan, problems, dtype):
     if width == 0 and not is_empty[first]:
         shape = arrays[first].shape
         raise ValueError(
-            f"{name}[{first}] has 0 feature(s) (shape={shape}) while a minimum of 1 is required."
+            f"{problems.place(first)} has 0 feature(s) (shape={shape}) while a minimum of 1 is required."
         )
     if len(wrong) == 0:
         return [a if len(a) else np.zeros((0, width)) for a in arrays] if is_empty.any() else arrays
@@ -564,13 +609,13 @@ def _find_non_finite(sequences, allow_nan, problems, first=0):
     values = sequences.values
     if are_finite(values):
         return
-    steps, features = np.nonzero(np.isinf(values) if allow_nan else ~np.isfinite(values))
-    rows = np.searchsorted(sequences.offsets, steps, side="right") - 1
-    for k in np.unique(rows, return_index=True)[1]:
-        where = f"at step {steps[k] - sequences.offsets[rows[k]]}, feature {features[k]}"
-        if np.isnan(values[steps[k], features[k]]):
+    is_bad = np.isinf(values) if allow_nan else ~np.isfinite(values)
+    for i, step, at in find_first_steps(is_bad.any(axis=1), sequences.offsets):
+        feature = is_bad[at].argmax()
+        where = f"at step {step}, feature {feature}"
+        if np.isnan(values[at, feature]):
             is_padding = "set padding_value if it" if problems.name == "X" else "cut it off where it"
             what = f"NaN {where}; impute missing values, or {is_padding} marks padding at the end."
         else:
             what = f"infinity or a value too large for {values.dtype} {where}; clip or rescale it."
-        problems.add(first + rows[k], f"has {what}")
+        problems.add(first + i, f"has {what}")

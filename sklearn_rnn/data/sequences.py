@@ -409,6 +409,60 @@ def _as_whole(name, numbers):
         return numbers.astype(np.int64, copy=False)
 
 
+def locate_steps(positions, offsets):
+    """Return the sequence and the step of some positions in the flat values.
+
+    Parameters
+    ----------
+    positions : ndarray of int of shape (n,)
+        Positions in all sequences laid end to end.
+    offsets : ndarray of int of shape (n_sequences + 1,)
+        Where each sequence starts.
+
+    Returns
+    -------
+    rows, steps : ndarray of int64 of shape (n,)
+        The sequences, and the steps of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.sequences import locate_steps
+    >>> locate_steps(np.array([0, 4]), np.array([0, 3, 5]))
+    (array([0, 1]), array([0, 1]))
+    """
+    rows = np.searchsorted(offsets, positions, side="right") - 1
+    return rows, positions - offsets[rows]
+
+
+def find_first_steps(is_marked, offsets):
+    """Find the first marked step of each sequence that has one.
+
+    Parameters
+    ----------
+    is_marked : ndarray of bool of shape (n_steps_total,)
+        Which steps are marked.
+    offsets : ndarray of int of shape (n_sequences + 1,)
+        Where each sequence starts.
+
+    Returns
+    -------
+    list of tuple of int
+        The sequence, the step, and its position in the flat values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.sequences import find_first_steps
+    >>> find_first_steps(np.array([False, True, True, False, True]), np.array([0, 3, 5]))
+    [(0, 1, 1), (1, 1, 4)]
+    """
+    positions = np.flatnonzero(is_marked)
+    rows, steps = locate_steps(positions, offsets)
+    first = np.unique(rows, return_index=True)[1]
+    return list(zip(*(a[first].tolist() for a in (rows, steps, positions)), strict=True))
+
+
 def step_positions(starts, lengths):
     """Return the positions of the steps of some sequences in the flat values, sequence after sequence."""
     ends = np.cumsum(lengths)

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,8 +15,8 @@ from sklearn_rnn.data.arrays import as_numbers
 from sklearn_rnn.data.dates import looks_like_dates
 from sklearn_rnn.data.frames import find_time_level, is_panel
 from sklearn_rnn.data.problems import Problems, find_caller, reading
-from sklearn_rnn.data.reading import as_sequences
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.reading import read_sequences
+from sklearn_rnn.data.sequences import Sequences, find_first_steps
 
 _DAY = 24 * 60 * 60  # seconds
 _TEXT = (
@@ -69,10 +70,8 @@ def read_series(X, name="X"):
     -------
     series : Sequences
         The series, float32 if it represents X exactly, else float64; with the column names of DataFrames.
-    is_one : bool
-        Whether X was one series.
-    is_flat : bool
-        Whether the series have no axis for features.
+    form : Form
+        Whether X was one series (`is_one`), and whether the series have no axis for features (`is_flat`).
 
     Raises
     ------
@@ -85,7 +84,8 @@ def read_series(X, name="X"):
     --------
     >>> import numpy as np
     >>> from sklearn_rnn.data.series import read_series
-    >>> read_series(np.arange(5))
+    >>> series, form = read_series(np.arange(5))
+    >>> series, form.is_one, form.is_flat
     (Sequences(1 sequence of 5 steps, 1 feature), True, True)
     """
     X = np.asarray(X) if isinstance(X, memoryview) else X  # whose parts Python cannot take
@@ -95,26 +95,57 @@ def read_series(X, name="X"):
             f"{_TEXT.format(name)} See {', '.join(map(repr, columns))}. A column of dates is the index, "
             "as set_index of pandas makes it, or is left out."
         )
+    if not hasattr(X, "__len__") or isinstance(X, (str, dict)) or getattr(X, "ndim", 1) == 0:
+        given = repr(X) if np.ndim(X) == 0 and not isinstance(X, dict) else f"a {type(X).__name__}"
+        hint = f" Pass list({name}.values())." if isinstance(X, dict) else ""
+        raise TypeError(f"{name} must be a series, or a list of series, but it is {given}.{hint}")
+    series, form = read_one_or_several(X, is_one, name)
+    if form.kind == "text tokens":
+        raise TypeError(_TEXT.format(name))
+    if series.is_tokens:
+        series = _as_numbers(series, name)
+    _refuse_nan(series, name, is_one)
+    return series, form
+
+
+def read_one_or_several(X, is_one, name="X"):
+    """Read one series, or several, which may lack values.
+
+    Parameters
+    ----------
+    X : one series, or several
+        See `read_series`.
+    is_one : bool
+        Whether X is one series, which may also hold integers.
+    name : str, default="X"
+        Name of the series in error messages.
+
+    Returns
+    -------
+    series : Sequences
+        Numbers, with NaN for those that are missing; or tokens, if X holds text or several series of
+        integers.
+    form : Form
+        The form of X.
+
+    Examples
+    --------
+    >>> from sklearn_rnn.data.series import read_one_or_several
+    >>> read_one_or_several([1, 2], is_one=True)[0]
+    Sequences(1 sequence of 2 steps, 1 feature)
+    """
     if is_one and not hasattr(X, "columns"):
-        X = np.asanyarray(X)  # a mask is kept, and found
-    try:
-        if not hasattr(X, "__len__") or isinstance(X, (str, dict)) or getattr(X, "ndim", 1) == 0:
-            given = repr(X) if np.ndim(X) == 0 and not isinstance(X, dict) else f"a {type(X).__name__}"
-            hint = f" Pass list({name}.values())." if isinstance(X, dict) else ""
-            raise TypeError(f"{name} must be a series, or a list of series, but it is {given}.{hint}")
-        first = X if is_one else next(iter(X), ())
-        series = as_sequences([X] if is_one else X, allow_nan=True, name=name, dtype=None)
-        is_flat = not isinstance(X, Sequences) and _has_one_axis(first)
-        if series.is_tokens and series.values.dtype.kind not in "iu":
-            raise TypeError(_TEXT.format(name))
-        if series.is_tokens:
-            series = series.with_values(as_numbers(series.values[:, np.newaxis], name))
-        _refuse_nan(series, name)
-    except (TypeError, ValueError) as error:
-        if not is_one:
-            raise
-        raise type(error)(str(error).replace(f"{name}[0]", name)) from error  # it is not a list of series
-    return series, is_one, is_flat
+        with reading(name):
+            X = np.asanyarray(X)  # a mask is kept, and found
+    series, form = read_sequences([X] if is_one else X, allow_nan=True, name=name, dtype=None, is_one=is_one)
+    if is_one and form.kind == "integer tokens":
+        return _as_numbers(series, name), replace(form, kind="numbers")
+    return series, form
+
+
+def _as_numbers(series, name):
+    """Read integer tokens as numbers of one feature."""
+    return series.with_values(as_numbers(series.values[:, np.newaxis], name))
 
 
 def _text_columns(X):
@@ -166,17 +197,16 @@ def check_dates(X, exogenous, is_one, ahead="exogenous"):
     given = [X] if is_one or isinstance(X, memoryview) else X  # which has no dates
     exogenous = None if isinstance(exogenous, memoryview) else exogenous
     known = [None] * len(given) if exogenous is None else [exogenous] if is_one else exogenous
-    problems = Problems("X")
+    problems = Problems("X", is_one=is_one)
     for i, (series, beside) in enumerate(zip(given, known, strict=False)):
         for name, one in (("X", series), (ahead, beside)):
             refuse_panel(one, name if is_one else f"{name}[{i}]")
         index, index_ahead = _sortable_index(series), _sortable_index(beside)
-        row = None if is_one else i
         if index is None:
             texts = getattr(series, "index", None)
             if hasattr(texts, "nlevels") and len(texts) and looks_like_dates(texts.tolist()):
                 warnings.warn(
-                    f"{'X' if is_one else f'X[{i}]'} has dates as text in its index, such as {texts[0]!r}, "
+                    f"{problems.place(i)} has dates as text in its index, such as {texts[0]!r}, "
                     "whose order is not checked. Make dates of them, series.index = "
                     "pandas.to_datetime(series.index), with dayfirst=True or format= if needed, and then "
                     "series.sort_index().",
@@ -185,26 +215,26 @@ def check_dates(X, exogenous, is_one, ahead="exogenous"):
             continue
         if not index.is_monotonic_increasing:
             problems.add(
-                row,
+                i,
                 "has an index that does not increase, but steps must follow one another in time. Sort it "
                 "(sort_index), or if the order is right, reset_index(drop=True).",
             )
         elif not index.is_unique:
             problems.add(
-                row,
+                i,
                 f"has {index[index.duplicated()][0]} in its index twice. If steps of several series are "
                 "mixed, pass a list of series, [series for _, series in X.groupby(id_column)]; if steps "
                 "are there twice, X[~X.index.duplicated()]; if it is one series in the right order, "
                 "X.reset_index(drop=True).",
             )
         else:
-            _warn_of_holes(index, "X" if is_one else f"X[{i}]")
+            _warn_of_holes(index, problems.place(i))
         if index_ahead is not None and index.dtype.kind == index_ahead.dtype.kind != "i":
             n = min(len(index), len(index_ahead))
             differ = np.flatnonzero(index[:n] != index_ahead[:n])
             if len(differ):
                 at = differ[0]
-                problems.add(row, f"is of {index[at]} at step {at}, but {ahead} is of {index_ahead[at]}.")
+                problems.add(i, f"is of {index[at]} at step {at}, but {ahead} is of {index_ahead[at]}.")
     problems.raise_if_any()
 
 
@@ -320,23 +350,15 @@ def _is_date(value):
 _ISO_DATE = re.compile(r"\d{4}-\d\d(-\d\d|$)")
 
 
-def _has_one_axis(series):
-    if hasattr(series, "ndim") or hasattr(series, "columns"):
-        return getattr(series, "ndim", 2) == 1
-    return len(series) > 0 and np.ndim(series[0]) == 0
-
-
-def _refuse_nan(series, name):
-    steps, features = np.nonzero(np.isnan(series.values))
-    rows = np.searchsorted(series.offsets, steps, side="right") - 1
-    problems = Problems(name)
-    for k in np.unique(rows, return_index=True)[1]:
-        names = series.feature_names
-        feature = features[k] if names is None else repr(names[features[k]])
+def _refuse_nan(series, name, is_one):
+    is_nan, names = np.isnan(series.values), series.feature_names
+    problems = Problems(name, is_one=is_one)
+    for i, step, at in find_first_steps(is_nan.any(axis=1), series.offsets):
+        feature = is_nan[at].argmax() if names is None else repr(names[is_nan[at].argmax()])
         problems.add(
-            rows[k],
-            f"has NaN at step {steps[k] - series.offsets[rows[k]]}, feature {feature}; a forecast needs "
-            "every step. Impute it before, as interpolate of pandas does, or leave out all up to it (after "
-            "the end of a shorter series: pass a list of series, each without its own NaN).",
+            i,
+            f"has NaN at step {step}, feature {feature}; a forecast needs every step. Impute it before, as "
+            "interpolate of pandas does, or leave out all up to it (after the end of a shorter series: pass "
+            "a list of series, each without its own NaN).",
         )
     problems.raise_if_any()

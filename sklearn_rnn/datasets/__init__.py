@@ -1,5 +1,6 @@
 """Small real data sets, and generators of problems with known answers."""
 
+from sklearn_rnn._names import publish
 from sklearn_rnn.datasets._loaders import (
     load_chess_openings,
     load_japanese_vowels,
@@ -8,11 +9,7 @@ from sklearn_rnn.datasets._loaders import (
     load_surnames,
 )
 from sklearn_rnn.datasets._person_sentences import make_person_sentences
-from sklearn_rnn.datasets._problems import (
-    make_adding_problem,
-    make_delayed_copy,
-    make_parity,
-)
+from sklearn_rnn.datasets._problems import make_adding_problem, make_delayed_copy, make_parity
 from sklearn_rnn.datasets._reber import make_reber_grammar, reber_next_symbols
 
 __all__ = [
@@ -28,3 +25,5 @@ __all__ = [
     "make_reber_grammar",
     "reber_next_symbols",
 ]
+
+publish(globals())

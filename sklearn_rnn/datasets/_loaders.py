@@ -7,7 +7,7 @@ from importlib.resources import files
 import numpy as np
 from sklearn.utils import Bunch
 
-from sklearn_rnn.datasets._arguments import check_option
+from sklearn_rnn.data.parameters import check_option
 
 _DATA = files("sklearn_rnn.datasets") / "data"
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.random_state import check_random_state
-from sklearn_rnn.datasets._arguments import check_count
 
 # Words that name people, and other things as well.
 _FIRST_NAMES = (
@@ -124,7 +124,7 @@ def make_person_sentences(n_sequences=1000, *, bio=False, random_state=None):
     >>> print(f"{n_right / sum(map(len, X)):.2f}")
     0.91
     """
-    check_count("n_sequences", n_sequences, 1)
+    check_count("n_sequences", n_sequences)
     rng = check_random_state(random_state)
     sentences = [_fill(_TEMPLATES[rng.randint(len(_TEMPLATES))], bio, rng) for _ in range(n_sequences)]
     X, y = zip(*sentences, strict=True)

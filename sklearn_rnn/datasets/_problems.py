@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.random_state import check_random_state
-from sklearn_rnn.datasets._arguments import check_count, draw_lengths
+from sklearn_rnn.datasets._arguments import draw_lengths
 
 
 def _cut(steps, lengths):
@@ -113,8 +114,8 @@ def make_delayed_copy(n_sequences=1000, n_steps=20, *, delay=5, n_symbols=8, ran
     [5 8 6 1 4 4 4 8]
     [0 0 5 8 6 1 4 4]
     """
-    check_count("delay", delay, 0)
-    check_count("n_symbols", n_symbols, 2)
+    check_count("delay", delay, minimum=0)
+    check_count("n_symbols", n_symbols, minimum=2)
     rng = check_random_state(random_state)
     lengths = draw_lengths(n_sequences, n_steps, 1, rng)
     if delay >= np.min(n_steps):

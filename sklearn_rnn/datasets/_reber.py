@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from sklearn_rnn.data.parameters import check_count
 from sklearn_rnn.data.random_state import check_random_state
-from sklearn_rnn.datasets._arguments import check_count
 
 _SYMBOLS = "BEPSTVX"
 
@@ -151,7 +151,7 @@ def make_reber_grammar(n_sequences=1000, *, embedded=True, random_state=None):
     1 BPBTSXSEPE
     0 BSBPTVPSEPE
     """
-    check_count("n_sequences", n_sequences, 1)
+    check_count("n_sequences", n_sequences)
     rng = check_random_state(random_state)
     grammar = _EMBEDDED if embedded else _REBER
     y = rng.permutation(np.arange(n_sequences, dtype=np.int64) % 2)

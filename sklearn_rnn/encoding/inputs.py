@@ -1,25 +1,16 @@
 """What `fit` learns about the form of X: kind, width, vocabulary."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 
 from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.checks import check_columns, check_names, check_unit, check_width
-from sklearn_rnn.data.hints import (
-    warn_of_feature_names,
-    warn_of_integers,
-    warn_of_numbers_as_text,
-    warn_of_padding,
-    warn_of_padding_before,
-    warn_of_scale,
-)
+from sklearn_rnn.data.hints import warn_of_integers, warn_of_padding, warn_of_padding_before, warn_of_scale
 from sklearn_rnn.data.problems import find_caller
-from sklearn_rnn.data.reading import array_shape, as_sequences
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.reading import read_features, read_sequences
 from sklearn_rnn.encoding.vocabulary import Vocabulary, learn_tokens, read_tokens
-
-KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
 
 
 class InputEncoder:
@@ -47,11 +38,11 @@ class InputEncoder:
     >>> from sklearn_rnn import RNNClassifier
     >>> from sklearn_rnn.encoding.inputs import InputEncoder
     >>> encoder, estimator = InputEncoder(), RNNClassifier()
-    >>> sequences = encoder.read(["ab", "b"], estimator, reset=True)
-    >>> encoder.learn(["ab", "b"], sequences, estimator)
+    >>> sequences, form = encoder.read(["ab", "b"], estimator, reset=True)
+    >>> encoder.learn(sequences, form, estimator)
     >>> encoder.encode(sequences).values
     array([1, 2, 2])
-    >>> encoder.encode(encoder.read(["bc"], estimator, reset=False)).values
+    >>> encoder.encode(encoder.read(["bc"], estimator, reset=False)[0]).values
     array([2, 0])
     """
 
@@ -81,48 +72,49 @@ class InputEncoder:
 
         Returns
         -------
-        Sequences
+        sequences : Sequences
             Numbers as float32, or tokens as they are.
+        form : Form
+            The form of X.
 
         Raises
         ------
         ValueError, TypeError
             If X is not valid, or has another form than before.
         """
-        sequences = as_sequences(X, padding_value=owner.padding_value, dtype=np.float32)
+        sequences, form = read_sequences(X, padding_value=owner.padding_value, dtype=np.float32)
         if reset and owner.padding_value is not None:
             warn_of_padding_before(sequences, owner.padding_value)
         is_padded = reset and warn_of_padding(sequences, padding_value=owner.padding_value)
-        is_table = _is_table(X, sequences)
-        if is_table and (reset or self.is_table):
-            check_columns(X, owner, reset=reset)
+        if form.is_table and (reset or self.is_table):
+            check_columns(form, owner, reset=reset)
         elif reset or not self.is_table:  # the names of a table are those of steps
             check_names(sequences, owner, reset=reset)
-        kind = KINDS[sequences.values.dtype.kind]
         if reset:
-            self.kind = kind
-            self.is_table = is_table or _is_nested_table(X, sequences)
+            self.kind = form.kind
+            self.is_table = form.is_table or form.is_nested_table
             self.width = 1 if self.is_table else sequences.n_features or 1
-            if not is_table:
-                owner.n_features_in_ = len(X[0]) if self.is_table else self.width
-            self._hint_at_numbers(X, sequences, owner, is_padded)
-            return sequences
-        if (kind, self.kind) == ("integer tokens", "numbers"):
+            if not form.is_table:
+                owner.n_features_in_ = form.n_columns or self.width
+            if not self.is_tokens:
+                read_exactly = partial(read_features, X, padding_value=owner.padding_value)
+                self._hint_at_numbers(sequences, owner, is_padded, None if form.is_float32 else read_exactly)
+            return sequences, form
+        if (form.kind, self.kind) == ("integer tokens", "numbers"):
             sequences = sequences.with_values(sequences.values.astype(np.float32)[:, np.newaxis])
-        elif kind != self.kind:
+        elif form.kind != self.kind:
             raise TypeError(
-                f"X holds {kind}, but {type(owner).__name__} was fitted on {self.kind}; pass the same form."
+                f"X holds {form.kind}, but {type(owner).__name__} was fitted on {self.kind}; pass the same "
+                "form."
             )
-        if kind == "text tokens":
-            check_unit(X, sequences, self.vocabulary.tokens, owner)
+        if form.kind == "text tokens":
+            check_unit(form, sequences, self.vocabulary.tokens, owner)
         if not sequences.is_tokens:
             check_width(sequences, self.width, owner)
-        return sequences
+        return sequences, form
 
-    def _hint_at_numbers(self, X, sequences, owner, is_padded):
+    def _hint_at_numbers(self, sequences, owner, is_padded, read_exactly):
         """Warn if numbers look like codes of tokens, or need scaling."""
-        if self.is_tokens:
-            return
         if owner._embeds_inputs_alone and owner.embedding_size is not None:
             warnings.warn(
                 f"embedding_size={owner.embedding_size!r} has no effect, since X is read as numbers. If "
@@ -131,45 +123,31 @@ class InputEncoder:
                 stacklevel=find_caller(),
             )
         elif not is_padded:
-            warn_of_scale(
-                sequences.values,
-                X,
-                _advise_to_scale(sequences, owner),
-                names=sequences.feature_names,
-                padding_value=owner.padding_value,
-            )
+            advice, names = _advise_to_scale(sequences, owner), sequences.feature_names
+            warn_of_scale(sequences.values, advice, names=names, read_exactly=read_exactly)
 
-    @staticmethod
-    def hint_at_text(X, sequences):
-        """Warn if text holds numbers, or a table holds features of samples in place of steps."""
-        warn_of_numbers_as_text(X, sequences)
-        if _is_table(X, sequences):
-            warn_of_feature_names(X)
-
-    def learn(self, X, sequences, owner):
+    def learn(self, sequences, form, owner):
         """Learn the vocabulary.
 
         Parameters
         ----------
-        X : sequences in any form
-            As they were passed.
-        sequences : Sequences
-            The training data, as `read` returned it.
+        sequences, form : Sequences, Form
+            The training data, as `read` returned them.
         owner : estimator
             Its parameters `vocabulary`, `min_frequency` and `handle_unknown` say which tokens are known.
         """
         self.vocabulary = self.rare = None
         if not self.is_tokens:
             return
-        is_complete = owner.vocabulary is None and owner.min_frequency == 1
         if owner.vocabulary is None:
             tokens = learn_tokens(sequences, owner.min_frequency)
         else:
             tokens = read_tokens(owner.vocabulary, sequences.values.dtype)
-        self.vocabulary = Vocabulary(tokens, is_complete=is_complete)
-        warn_of_integers(X, sequences)
+        self.vocabulary = Vocabulary(tokens)
+        counts = np.bincount(self.vocabulary.find(sequences.values), minlength=self.vocabulary.n_ids)
+        self.vocabulary.is_complete = bool(counts[0] == 0)
+        warn_of_integers(form, sequences)
         if owner.handle_unknown == "unknown":
-            counts = np.bincount(self.vocabulary.find(sequences.values), minlength=self.vocabulary.n_ids)
             self.rare = counts == 1
             self.rare[self.vocabulary.unknown_id] = False
 
@@ -195,17 +173,15 @@ class InputEncoder:
         return self.vocabulary.encode(sequences, name, handle_unknown=handle_unknown)
 
 
-def restore(flat, sequences, X, padding_value):
+def restore(flat, sequences, form, padding_value):
     """Split answers for all steps by sequence; return one array if X was one.
 
     Parameters
     ----------
     flat : ndarray of shape (n_steps_total, ...)
         Answers for the steps of all sequences, laid end to end.
-    sequences : Sequences
-        The sequences.
-    X : sequences in any form
-        As they were passed.
+    sequences, form : Sequences, Form
+        The sequences, and the form in which they were passed.
     padding_value : float, str or None
         What was cut off.
 
@@ -213,35 +189,19 @@ def restore(flat, sequences, X, padding_value):
     -------
     object array of ndarray, or ndarray of shape (n_sequences, n_steps, ...)
         The answers for each sequence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_rnn.data.reading import read_sequences
+    >>> from sklearn_rnn.encoding.inputs import restore
+    >>> restore(np.arange(4), *read_sequences(np.ones((2, 2))), None)
+    array([[0, 1],
+           [2, 3]])
     """
-    if array_shape(X) is not None and padding_value is None:
+    if form.shape is not None and padding_value is None:
         return flat.reshape(len(sequences), -1, *flat.shape[1:])
     return object_array(np.split(flat, sequences.offsets[1:-1]))
-
-
-def count_padded_steps(X, padding_value):
-    """Return the number of steps with padding, of one array or of each sequence; None without padding."""
-    shape = getattr(X, "shape", ())
-    if len(shape) > 1:
-        return shape[1]
-    if padding_value is None or isinstance(X, Sequences):
-        return None
-    is_iterable = hasattr(X, "__iter__") or hasattr(X, "__getitem__")
-    X = X if is_iterable and not isinstance(X, memoryview) else np.asarray(X)
-    return np.array([len(x) for x in X])
-
-
-def _is_table(X, sequences):
-    """Return whether X is a 2-D array of numbers or a DataFrame, whose columns scikit-learn counts."""
-    shape = array_shape(X)
-    return shape is not None and len(shape) == 2 and not sequences.is_tokens
-
-
-def _is_nested_table(X, sequences):
-    """Return whether X is a list of equally long lists of floats, which scikit-learn reads as a 2-D array."""
-    if not isinstance(X, list) or not isinstance(X[0], list) or np.ndim(X[0]) != 1:
-        return False
-    return sequences.n_features == 1 and len(np.unique(sequences.lengths)) == 1
 
 
 def _advise_to_scale(sequences, owner):

@@ -12,7 +12,6 @@ from sklearn_rnn.data.arrays import is_missing
 from sklearn_rnn.data.hints import warn_of_padding
 from sklearn_rnn.data.problems import check_not_masked, check_same_number, find_caller, reading
 from sklearn_rnn.data.targets import bound_weights, flatten_steps, is_ragged
-from sklearn_rnn.encoding.inputs import count_padded_steps
 
 
 class UnseenLabelsError(ValueError):
@@ -223,7 +222,7 @@ def balance(class_weight, codes, classes, weights):
             warnings.warn(
                 f"class_weight has weights for {unknown}, which y does not hold, and none for {without}; "
                 "is that a misspelling?",
-                stacklevel=2,
+                stacklevel=find_caller(),
             )
         bad = [w for w in class_weight.values() if not (isinstance(w, numbers.Real) and 0 <= w < np.inf)]
         if bad:
@@ -264,17 +263,15 @@ class SequenceLabelEncoder:
     (array([1, 0]), array(['yes', 'no'], dtype='<U3'))
     """
 
-    def read(self, y, X, sequences, owner):
+    def read(self, y, sequences, form, owner):
         """Return labels as an array, and that they do not belong to steps.
 
         Parameters
         ----------
         y : array-like
             Labels.
-        X : sequences in any form
-            As they were passed.
-        sequences : Sequences
-            The same, converted.
+        sequences, form : Sequences, Form
+            The sequences, and the form in which they were passed.
         owner : estimator
             The estimator, which error messages name.
 
@@ -405,18 +402,18 @@ class StepLabelEncoder:
     Examples
     --------
     >>> from sklearn_rnn import RNNTagger
-    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.reading import read_sequences
     >>> from sklearn_rnn.encoding.labels import StepLabelEncoder
-    >>> X, encoder = as_sequences(["ab", "c"]), StepLabelEncoder()
-    >>> labels, per_step = encoder.read([["V", "K"], ["K"]], X, X, RNNTagger())
+    >>> encoder = StepLabelEncoder()
+    >>> labels, per_step = encoder.read([["V", "K"], ["K"]], *read_sequences(["ab", "c"]), RNNTagger())
     >>> encoder.learn(labels)
     >>> encoder.encode(labels)
     array([1, 0, 0])
     """
 
-    def read(self, y, X, sequences, owner):
+    def read(self, y, sequences, form, owner):
         """Return the labels of all steps, laid end to end, and True; see `SequenceLabelEncoder.read`."""
-        labels = self.flatten(y, X, sequences, owner)
+        labels = self.flatten(y, sequences, form, owner)
         is_text = sequences.values.dtype.kind == "U"
         if not is_text and not is_ragged(y) and np.asarray(y).ndim == 1:
             warnings.warn(
@@ -429,12 +426,11 @@ class StepLabelEncoder:
             warn_of_padding(sequences.with_values(labels), "y", by_name_only=True)
         return labels, True
 
-    def flatten(self, y, X, sequences, owner):
+    def flatten(self, y, sequences, form, owner):
         """Return the labels of all steps, laid end to end, as they are."""
         is_text = sequences.values.dtype.kind == "U"
         try:
-            padded = count_padded_steps(X, owner.padding_value)
-            return flatten_steps(y, sequences.lengths, padded_steps=padded, splits_text=is_text)
+            return flatten_steps(y, sequences.lengths, padded_steps=form.padded_steps, splits_text=is_text)
         except ValueError as error:
             if not is_text:
                 raise

@@ -7,7 +7,6 @@ import numpy as np
 from sklearn_rnn.data.hints import warn_of_float32
 from sklearn_rnn.data.problems import Problems, check_not_masked, check_same_number, find_caller, reading
 from sklearn_rnn.data.targets import flatten_steps, is_ragged
-from sklearn_rnn.encoding.inputs import count_padded_steps
 
 
 def measure(columns, weights=None, name="y"):
@@ -110,19 +109,17 @@ class NumberEncoder:
     (array([[3.]]), array([5.]))
     """
 
-    def read(self, y, X, sequences, owner):
+    def read(self, y, sequences, form, owner):
         """Return numbers as float64, of shape (n,) or (n, n_outputs), and whether they belong to steps.
 
         Parameters
         ----------
         y : array-like, or ragged
             Numbers.
-        X : sequences in any form
-            As they were passed.
-        sequences : Sequences
-            The same, converted.
+        sequences, form : Sequences, Form
+            The sequences, and the form in which they were passed.
         owner : estimator
-            The estimator, which error messages name; its `padding_value` was cut off.
+            The estimator, which error messages name.
 
         Returns
         -------
@@ -138,7 +135,7 @@ class NumberEncoder:
         """
         if y is None:
             raise ValueError("RNNRegressor requires y to be passed, but the target y is None.")
-        padded = count_padded_steps(X, owner.padding_value)
+        padded = form.padded_steps
         per_step = is_ragged(y) or _is_stacked(y, sequences.lengths)
         if per_step:
             try:
@@ -220,16 +217,21 @@ class NumberEncoder:
 
         Parameters
         ----------
-        predicted : ndarray of shape (n, n_outputs)
+        predicted : ndarray of shape (..., n_outputs)
             Standardized numbers.
 
         Returns
         -------
-        ndarray of shape (n,) or (n, n_outputs)
+        ndarray of shape (...) or (..., n_outputs)
             Numbers.
         """
         numbers = predicted * self.scale + self.mean
-        return numbers[:, 0] if self.is_flat else numbers
+        return numbers[..., 0] if self.is_flat else numbers
+
+    def decode_scale(self, predicted):
+        """Return standard deviations in the unit of the numbers of training; see `decode`."""
+        numbers = predicted * self.scale
+        return numbers[..., 0] if self.is_flat else numbers
 
     @property
     def n_outputs(self):

@@ -1,17 +1,19 @@
 """Sources and targets of sequence-to-sequence models."""
 
 import numbers
+from functools import partial
 
 import numpy as np
 from sklearn.utils.validation import validate_data
 
 from sklearn_rnn.data.arrays import first_of, object_array
 from sklearn_rnn.data.checks import check_unit
+from sklearn_rnn.data.form import array_shape
 from sklearn_rnn.data.hints import warn_of_float32, warn_of_integers, warn_of_scale
 from sklearn_rnn.data.problems import Problems, check_same_number, has_no_axis, reading
-from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.reading import as_sequences, read_features, read_sequences
 from sklearn_rnn.data.sequences import Sequences
-from sklearn_rnn.encoding.inputs import KINDS, InputEncoder
+from sklearn_rnn.encoding.inputs import InputEncoder
 from sklearn_rnn.encoding.numbers import measure
 from sklearn_rnn.encoding.vocabulary import Vocabulary, find_in_sources, refuse_tokens, to_outputs
 
@@ -31,7 +33,7 @@ class SourceEncoder(InputEncoder):
     >>> from sklearn_rnn import RNNSeq2Seq
     >>> from sklearn_rnn.encoding.pairs import SourceEncoder
     >>> encoder = SourceEncoder()
-    >>> encoder.read([7, 3, 7], RNNSeq2Seq(), reset=True)
+    >>> encoder.read([7, 3, 7], RNNSeq2Seq(), reset=True)[0]
     array([[0., 1.],
            [1., 0.],
            [0., 1.]], dtype=float32)
@@ -63,8 +65,10 @@ class SourceEncoder(InputEncoder):
 
         Returns
         -------
-        Sequences, or ndarray of float32 of shape (n_sources, p)
+        sources : Sequences, or ndarray of float32 of shape (n_sources, p)
             Sequences; or vectors, one-hot for labels.
+        form : Form, or None
+            The form of X, if it holds sequences.
         """
         shape, is_frame = array_shape(X), hasattr(X, "columns")
         is_text = getattr(getattr(X, "dtype", None), "kind", "") in ("U", "T", "O")
@@ -86,7 +90,8 @@ class SourceEncoder(InputEncoder):
             return super().read(X, owner, reset=reset)
         if reset:
             self.kind, self.is_table = "numbers", False
-        return self._read_vectors(X, owner, reset) if is_table else self._read_labels(labels, owner, reset)
+        vectors = self._read_vectors(X, owner, reset) if is_table else self._read_labels(labels, owner, reset)
+        return vectors, None
 
     def _read_vectors(self, X, owner, reset):
         if hasattr(X, "columns") and np.asarray(X).dtype.kind in "OUT":
@@ -97,7 +102,8 @@ class SourceEncoder(InputEncoder):
             self.width = vectors.shape[1]
             advice = f"Scale them: make_pipeline(StandardScaler(), {type(owner).__name__}())."
             names = getattr(owner, "feature_names_in_", None)
-            warn_of_scale(vectors, np.asarray(X)[:, np.newaxis], advice, names=names)
+            read_exactly = partial(read_features, np.asarray(X)[:, np.newaxis])
+            warn_of_scale(vectors, advice, names=names, read_exactly=read_exactly)
         return vectors
 
     def _read_labels(self, labels, owner, reset):
@@ -111,10 +117,10 @@ class SourceEncoder(InputEncoder):
         problems.raise_if_any()
         return np.eye(len(self.labels), dtype=np.float32)[places]
 
-    def learn(self, X, sources, owner):
+    def learn(self, sources, form, owner):
         """Learn the vocabulary of sources that are sequences; see `InputEncoder.learn`."""
         if self.is_sequence:
-            super().learn(X, sources, owner)
+            super().learn(sources, form, owner)
 
 
 def read_targets(y, sources, owner, name="y"):
@@ -133,8 +139,10 @@ def read_targets(y, sources, owner, name="y"):
 
     Returns
     -------
-    Sequences
+    targets : Sequences
         Tokens, or numbers.
+    form : Form
+        The form of y.
 
     Raises
     ------
@@ -145,7 +153,7 @@ def read_targets(y, sources, owner, name="y"):
     --------
     >>> from sklearn_rnn import RNNSeq2Seq
     >>> from sklearn_rnn.encoding.pairs import read_targets
-    >>> read_targets(["ab", ""], ["x", "y"], RNNSeq2Seq()).lengths
+    >>> read_targets(["ab", ""], ["x", "y"], RNNSeq2Seq())[0].lengths
     array([2, 0])
     """
     may_be_numbers = isinstance(y, (list, tuple)) or getattr(y, "ndim", 0) == 1
@@ -155,18 +163,18 @@ def read_targets(y, sources, owner, name="y"):
             "RNNRegressor predicts numbers, RNNClassifier labels; a sequence of one number is [number]."
         )
     padding = owner.padding_value if isinstance(owner.padding_value, str) else None  # of text, in both
-    targets = as_sequences(y, padding_value=padding, allow_empty=True, name=name, dtype=None)
+    targets, form = read_sequences(y, padding_value=padding, allow_empty=True, name=name, dtype=None)
     check_same_number(targets, sources, name)
-    return targets
+    return targets, form
 
 
-def make_target_encoder(targets, y, *, copies):
+def make_target_encoder(form, y, *, copies):
     """Return the encoder for targets of tokens, or of numbers.
 
     Parameters
     ----------
-    targets : Sequences
-        As `read_targets` returned them.
+    form : Form
+        The form of the targets, as `read_targets` returned it.
     y : sequences in any form
         As they were passed.
     copies : bool
@@ -179,14 +187,14 @@ def make_target_encoder(targets, y, *, copies):
 
     Examples
     --------
-    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.reading import read_sequences
     >>> from sklearn_rnn.encoding.pairs import make_target_encoder
-    >>> make_target_encoder(as_sequences(["ab"]), ["ab"], copies=False).kind
+    >>> make_target_encoder(read_sequences(["ab"])[1], ["ab"], copies=False).kind
     'text tokens'
     """
-    if not targets.is_tokens:
+    if form.kind == "numbers":
         return NumberTargetEncoder(is_flat=_are_flat(y))
-    return TokenTargetEncoder(KINDS[targets.values.dtype.kind], copies=copies)
+    return TokenTargetEncoder(form.kind, copies=copies)
 
 
 class TokenTargetEncoder:
@@ -210,10 +218,10 @@ class TokenTargetEncoder:
 
     Examples
     --------
-    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.reading import read_sequences
     >>> from sklearn_rnn.encoding.pairs import TokenTargetEncoder
-    >>> encoder, y = TokenTargetEncoder("text tokens"), as_sequences(["ab", "b"])
-    >>> encoder.learn(y, ["ab", "b"])
+    >>> encoder, (y, form) = TokenTargetEncoder("text tokens"), read_sequences(["ab", "b"])
+    >>> encoder.learn(y, form)
     >>> inputs, written = encoder.encode(y, None)
     >>> inputs.values.tolist(), written.tolist()
     ([0, 1, 2, 0, 2], [0, 1, 2, 1, 2])
@@ -226,43 +234,39 @@ class TokenTargetEncoder:
     def __init__(self, kind, *, copies=False):
         self.kind, self.copies = kind, copies
 
-    def check(self, targets, sources, y, owner, name):
+    def check(self, targets, form, sources, owner, name):
         """Check that targets have the form of those of training.
 
         Parameters
         ----------
-        targets : Sequences
+        targets, form : Sequences, Form
             As `read_targets` returned them.
         sources : SourceEncoder
             The encoder of the sources.
-        y : sequences in any form
-            As they were passed.
         owner : estimator
             The estimator, which error messages name.
         name : str
             Name of the targets in error messages.
         """
-        _check_kind(targets, self.kind, owner, name)
+        _check_kind(form, self.kind, owner, name)
         if self.kind == "text tokens":
             known = self.vocabulary.tokens
             known = np.append(known, sources.vocabulary.tokens) if self.copies else known
-            check_unit(y, targets, known, owner, name)
+            check_unit(form, targets, known, owner, name)
 
-    def learn(self, targets, y, weights=None):
+    def learn(self, targets, form, weights=None):
         """Learn the vocabulary.
 
         Parameters
         ----------
-        targets : Sequences
-            Tokens of training.
-        y : sequences in any form
-            As they were passed.
+        targets, form : Sequences, Form
+            Tokens of training, and the form in which they were passed.
         weights : ndarray, optional
             Not used.
         """
         tokens, counts = np.unique(targets.values, return_counts=True)
         self.vocabulary = Vocabulary(tokens, "unknown" if self.copies else "begin", ("end",))
-        warn_of_integers(y, targets, "y")
+        warn_of_integers(form, targets, "y")
         if self.copies:
             self.rare = np.concatenate([[False], counts == 1, [False]])
 
@@ -388,10 +392,10 @@ class NumberTargetEncoder:
 
     Examples
     --------
-    >>> from sklearn_rnn.data import as_sequences
+    >>> from sklearn_rnn.data.reading import read_sequences
     >>> from sklearn_rnn.encoding.pairs import NumberTargetEncoder
-    >>> encoder, y = NumberTargetEncoder(is_flat=True), as_sequences([[1.0, 3.0]])
-    >>> encoder.learn(y, y)
+    >>> encoder, (y, form) = NumberTargetEncoder(is_flat=True), read_sequences([[1.0, 3.0]])
+    >>> encoder.learn(y, form)
     >>> inputs, written = encoder.encode(y, None)
     >>> inputs.values.tolist()
     [[1.0, 0.0], [0.0, -1.0], [0.0, 1.0]]
@@ -407,24 +411,22 @@ class NumberTargetEncoder:
     def __init__(self, *, is_flat):
         self.is_flat = is_flat
 
-    def check(self, targets, sources, y, owner, name):
+    def check(self, targets, form, sources, owner, name):
         """Check that targets have the form of those of training; see `TokenTargetEncoder.check`."""
-        _check_kind(targets, self.kind, owner, name)
+        _check_kind(form, self.kind, owner, name)
         if targets.values.shape[1] != self.n_outputs:
             raise ValueError(
                 f"{name} has {targets.values.shape[1]} numbers a step, but {type(owner).__name__} was "
                 f"fitted on {self.n_outputs}."
             )
 
-    def learn(self, targets, y, weights=None):
+    def learn(self, targets, form, weights=None):
         """Learn mean and scale.
 
         Parameters
         ----------
-        targets : Sequences
-            Numbers of training.
-        y : sequences in any form
-            As they were passed.
+        targets, form : Sequences, Form
+            Numbers of training, and the form in which they were passed.
         weights : ndarray of shape (n_targets,), optional
             Weights of the targets.
         """
@@ -478,11 +480,11 @@ class NumberTargetEncoder:
         return object_array([part[:, 0] for part in targets] if self.is_flat else targets)
 
 
-def _check_kind(targets, expected, owner, name):
-    kind = KINDS[targets.values.dtype.kind]
-    if kind != expected:
+def _check_kind(form, expected, owner, name):
+    if form.kind != expected:
         raise TypeError(
-            f"{name} holds {kind}, but {type(owner).__name__} was fitted on {expected}; pass the same form."
+            f"{name} holds {form.kind}, but {type(owner).__name__} was fitted on {expected}; pass the same "
+            "form."
         )
 
 

@@ -76,14 +76,14 @@ class SeriesEncoder:
         is_one : bool
             Whether X was one series.
         """
-        series, is_one, is_flat = read_series(X)
-        check_dates(X, exogenous, is_one)
+        series, form = read_series(X)
+        check_dates(X, exogenous, form.is_one)
         check_names(series, owner, reset=reset)
         if reset:
             owner.n_features_in_ = series.n_features
-            self.is_flat = is_flat
+            self.is_flat = form.is_flat
         check_width(series, owner.n_features_in_, owner)
-        return series, is_one
+        return series, form.is_one
 
     def read_known(self, exogenous, lengths, is_one, n_ahead=0, *, reset=False):
         """Return what is known ahead of series, and of `n_ahead` more steps; None without any.
@@ -122,8 +122,8 @@ class SeriesEncoder:
             )
         if not reset and not self.n_known:
             raise ValueError("exogenous is passed, but training had none; leave it out.")
-        known, is_one_known, _ = read_series(exogenous, "exogenous")
-        if is_one_known != is_one:
+        known, form = read_series(exogenous, "exogenous")
+        if form.is_one != is_one:
             needed = "one array or DataFrame, as X is" if is_one else "a list with one array a series"
             raise ValueError(f"exogenous must be {needed}.")
         if len(known) != len(lengths):

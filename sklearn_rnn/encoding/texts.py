@@ -1,5 +1,6 @@
 """Texts of a language model: one stream of tokens, or a list of independent texts."""
 
+import copy
 import os
 import warnings
 
@@ -9,10 +10,9 @@ from sklearn_rnn.data.arrays import as_codes
 from sklearn_rnn.data.checks import check_unit
 from sklearn_rnn.data.hints import warn_of_padding
 from sklearn_rnn.data.problems import find_caller
-from sklearn_rnn.data.reading import as_sequences
+from sklearn_rnn.data.reading import read_sequences
 from sklearn_rnn.data.sequences import Sequences
 from sklearn_rnn.data.text_file import TextFile
-from sklearn_rnn.encoding.inputs import KINDS
 from sklearn_rnn.encoding.vocabulary import Vocabulary, learn_tokens, read_tokens, to_outputs
 
 
@@ -85,13 +85,13 @@ class TextEncoder:
             raise ValueError(f"{name} is empty; there is nothing to read.")
         given = [X] if is_stream else X
         is_flat = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype.kind in "fb"
-        sequences = None if is_flat else as_sequences(given, name=name)
+        sequences, form = (None, None) if is_flat else read_sequences(given, name=name)
         if is_flat or not sequences.is_tokens:
             raise TypeError(
                 f"{name} holds numbers, but a language model reads tokens: text, or codes as one-dimensional "
                 "arrays of integers (one array is a stream, a list of arrays holds independent sequences)."
             )
-        kind = KINDS[sequences.values.dtype.kind]
+        kind = form.kind
         if reset:
             self.kind, self.is_stream, owner.n_features_in_ = kind, is_stream, 1
             warn_of_padding(sequences, name, by_name_only=True)
@@ -102,7 +102,7 @@ class TextEncoder:
                 "pass the same form."
             )
         elif kind == "text tokens":
-            check_unit(given, sequences, self.vocabulary.tokens, owner, name)
+            check_unit(form, sequences, self.vocabulary.tokens, owner, name)
         return sequences, is_stream
 
     def _learn_vocabulary(self, sequences, owner, name, counts):
@@ -111,9 +111,10 @@ class TextEncoder:
             tokens = learn_tokens(sequences, owner.min_frequency, counts)
         else:
             tokens = read_tokens(owner.vocabulary, sequences.values.dtype)
-        is_complete = owner.vocabulary is None and owner.handle_unknown == "error"
-        vocabulary = Vocabulary(tokens, "begin", last, is_complete=is_complete)
-        if owner.vocabulary is not None and not vocabulary.find(sequences.values).any():
+        vocabulary = Vocabulary(tokens, "begin", last)
+        is_known = vocabulary.find(sequences.values) > 0
+        vocabulary.is_complete = bool(is_known.all())
+        if not is_known.any():
             raise ValueError(
                 f"{name} holds none of the tokens of vocabulary, but such as "
                 f"{sequences.values[:1].tolist()[0]!r}; are both words, or both characters?"
@@ -140,6 +141,34 @@ class TextEncoder:
         """
         policy = owner.handle_unknown
         return self.vocabulary.encode(tokens, name, handle_unknown=policy, is_one=is_stream, steps=steps)
+
+    def learn_more(self, ids):
+        """Return an encoder that remembers whether more training data held unknown tokens."""
+        if not self.vocabulary.is_complete or not (ids.values == self.vocabulary.unknown_id).any():
+            return self
+        encoder = copy.deepcopy(self)
+        encoder.vocabulary.is_complete = False
+        return encoder
+
+    def warn_of_unknown(self, ids, counts=None):
+        """Warn if there are unknown tokens, but training had none to learn from.
+
+        Parameters
+        ----------
+        ids : ndarray of int of shape (n,)
+            Ids, as `encode` returns them.
+        counts : ndarray of int of shape (n,), optional
+            How often each occurs; by default once.
+        """
+        counts = np.ones(len(ids), dtype=np.int64) if counts is None else counts
+        n_unknown = counts[ids == self.vocabulary.unknown_id].sum()
+        if n_unknown and self.vocabulary.is_complete:
+            warnings.warn(
+                f"{n_unknown} of {counts.sum()} tokens never occurred in training, which had no unknown "
+                "tokens to learn their probability from. Set min_frequency=2 or more, or pass a vocabulary, "
+                "in training.",
+                stacklevel=find_caller(),
+            )
 
     def begin(self, ids):
         """Return ids with that of the beginning before each text."""

@@ -5,7 +5,9 @@ import numbers
 import numpy as np
 
 from sklearn_rnn.data.problems import Problems
+from sklearn_rnn.data.sequences import locate_steps
 
+FIRST_ID = 0  # of the symbol that a network reads and never predicts
 _LONGEST = 100  # characters; longer tokens would need too much memory in arrays of one width
 
 
@@ -71,13 +73,13 @@ class Vocabulary:
         The symbol with the id 0.
     last : tuple of {"unknown", "end"}, default=()
         The symbols after the tokens. Where 0 is the unknown token, sequences begin with their end symbol.
-    is_complete : bool, default=True
-        Whether every token of training is in it.
 
     Attributes
     ----------
     n_ids : int
         Number of ids.
+    is_complete : bool
+        Whether every token of training is in it, and so nothing is learnt about unknown ones.
     begin_id, end_id, unknown_id : int or None
         The ids of the symbols; None for those that the vocabulary lacks.
 
@@ -92,9 +94,11 @@ class Vocabulary:
     (3, 3)
     """
 
-    def __init__(self, tokens, first="unknown", last=(), *, is_complete=True):
-        self.tokens, self.is_complete = tokens, is_complete
-        ids = {first: 0} | {name: 1 + len(tokens) + k for k, name in enumerate(last)}
+    is_complete = True
+
+    def __init__(self, tokens, first="unknown", last=()):
+        self.tokens = tokens
+        ids = {first: FIRST_ID} | {name: 1 + len(tokens) + k for k, name in enumerate(last)}
         self.n_ids = 1 + len(tokens) + len(last)
         self.end_id = ids.get("end")
         self.begin_id = ids.get("begin", self.end_id)
@@ -238,9 +242,9 @@ def refuse_tokens(sequences, where, name, why, *, is_one=False, steps=None):
     """
     problems = Problems(name)
     tokens, first = np.unique(sequences.values[where], return_index=True)
-    for token, at in zip(tokens.tolist(), where[first], strict=True):
-        i = np.searchsorted(sequences.offsets, at, side="right") - 1
-        step = at - sequences.offsets[i] if steps is None else steps[at]
+    found = zip(tokens.tolist(), where[first], *locate_steps(where[first], sequences.offsets), strict=True)
+    for token, at, i, step in found:
+        step = step if steps is None else steps[at]
         problems.add(None if is_one else i, f"has {token!r} at step {step}, a token that {why}")
     problems.raise_if_any()
 

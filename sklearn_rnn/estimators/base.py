@@ -1,20 +1,15 @@
 """Base class of the estimators: reading X, training, prediction, persistence."""
 
 import copy
-import sys
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
-from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.batches.datasets import SequenceDataset
-from sklearn_rnn.data.arrays import is_missing
-from sklearn_rnn.data.problems import Problems, check_same_number, reading
 from sklearn_rnn.data.random_state import check_random_state
 from sklearn_rnn.encoding.inputs import restore
 from sklearn_rnn.encoding.labels import UnseenLabelsError
@@ -27,24 +22,20 @@ from sklearn_rnn.nn.kernels.torch_threads import compute_on
 from sklearn_rnn.nn.network import NetworkSpec, RecurrentNetwork, has_own_classes
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.training import (
-    AsFar,
     BestEpoch,
-    Checkpoint,
     Progress,
     RandomStream,
-    choose_to_repeat,
-    copy_callbacks,
     make_net,
     name_callbacks,
+    open_checkpoint,
     resolve_device,
     resolve_dtype,
+    split_rows,
+    train,
 )
 
 # Parameters that may change when training resumes from a checkpoint; seed and device are compared separately.
 _FREE = frozenset(["max_iter", "warm_start", "random_state", "device", "verbose", "checkpoint"])
-
-# Validation losses are often means over few sequences: differences up to this share are ignored.
-_SLACK = 0.2
 
 # Records of every epoch that are not needed after training; the losses are in `loss_curve_`.
 _RECORDED = frozenset(
@@ -105,7 +96,7 @@ class BaseRNN(Versioned, BaseEstimator):
     @contextmanager
     def _unchanged_on_error(self, goes_on):
         before = dict(self.__dict__)
-        memory = self.net_.remember() if goes_on else None
+        before_training = self.net_.snapshot() if goes_on else None
         drawn = (
             self.random_state.get_state() if isinstance(self.random_state, np.random.RandomState) else None
         )
@@ -115,7 +106,7 @@ class BaseRNN(Versioned, BaseEstimator):
             self.__dict__.clear()
             self.__dict__.update(before)
             if goes_on:
-                self.net_.restore(memory)
+                self.net_.restore(before_training)
             if drawn is not None:
                 self.random_state.set_state(drawn)
             raise
@@ -212,7 +203,7 @@ class BaseRNN(Versioned, BaseEstimator):
             device = resolve_device(self.device)
             data = self._encode_training(*given, **options, reset=not goes_on, epochs=epochs)
             self._prepare(device, goes_on)
-            self._train(*data, epochs, checkpoint=checkpoint, save=save)
+            self._train(data, epochs, checkpoint=checkpoint, save=save)
         return self
 
     def _begin(self, goes_on):
@@ -295,13 +286,13 @@ class BaseRNN(Versioned, BaseEstimator):
             sizes = ", ".join(f"{name}={size}" for name, size in sizes.items() if size is not None)
             raise ValueError(f"A network of {sizes} cannot be made: {error}") from error
 
-    def _train(self, dataset, validation, groups, given, everything, epochs, checkpoint=None, save=None):
-        """Train the network; with early stopping, first find the number of epochs.
+    def _train(self, data, epochs, checkpoint=None, save=None):
+        """Train the network, and write down how it went.
 
         Parameters
         ----------
-        dataset, validation, groups, given, everything
-            See `TrainingData`.
+        data : TrainingData
+            What to train on; with early stopping and without validation data, a part of it is set aside.
         epochs : int
             Number of epochs.
         checkpoint : path, optional
@@ -309,141 +300,86 @@ class BaseRNN(Versioned, BaseEstimator):
         save : callable, optional
             Called at the end, before the checkpoint is removed.
         """
+        is_stopped_early = bool(self.early_stopping and epochs > 1)
         if checkpoint is not None:
-            checkpoint = self._open_checkpoint(checkpoint, dataset, validation, groups, epochs)
-        users = copy_callbacks(self.callbacks or [])
-        net, n_before, best = self.net_, self.n_iter_, None
-        if self.early_stopping and epochs > 1:
-            best = BestEpoch(self.n_iter_no_change, self.tol, _SLACK if self.scoring == "loss" else 0.0)
-            if validation is None:
-                everything = dataset
-                dataset, validation, held = self._split(dataset, groups)
-                given = None if self.scoring == "loss" else given.select(held)
-        repeated = choose_to_repeat(name_callbacks(users))
-        is_repeated = best is not None and everything is not None and self._trains_on_all
-        is_repeated = is_repeated and repeated is not None
-        memory = net.remember() if is_repeated else None
-        score = None if validation is None else partial(self._score_held_out, validation, given)
-        progress = self._progress()
-        shown = [("_progress", progress)] if self.verbose == 1 else []
-        stops = [] if best is None else [("_early_stopping", best)]
-        net.verbose = int(self.verbose)
-        try:
-            self._set_up(dataset, [*users, *stops, *shown])
-            net.train(dataset, validation, epochs, score, checkpoint)
-            if is_repeated and not net.was_interrupted:
-                history, callbacks = list(net.history), net.callbacks_
-                net.restore(memory)
-                if self.verbose > 1:
-                    print(f"Training on everything, for at least {best.last_epoch_} epoch(s):")
-                stop = AsFar(best.last_epoch_, best.last_train_loss_)
-                self._set_up(everything, [*repeated, ("_early_stopping", stop), *shown])
-                net.train(everything, None, epochs)
-                net.history[:], net.callbacks_ = history, callbacks
-                if net.was_interrupted:
-                    net.module_.load_state_dict(best.best_weights_)
-        finally:
-            progress.close()
-        net.callbacks = users
-        ours = {name for name, _ in [*stops, *shown]}
-        net.callbacks_ = [(name, callback) for name, callback in net.callbacks_ if name not in ours]
-        self._write_down()
-        if best is not None:
-            self.best_epoch_ = n_before + best.best_epoch_
+            is_seeded = self.random_state is not None or self.n_iter_ > 0
+            checkpoint = open_checkpoint(
+                checkpoint,
+                self._identify(data) | {"early_stopping": is_stopped_early},
+                self._seed,
+                self.module_.like.device,
+                takes_seed=not is_seeded,
+                epochs=epochs,
+                verbose=self.verbose,
+            )
+            self._seed = checkpoint.seed
+        best = None
+        if is_stopped_early:
+            best = BestEpoch(self.n_iter_no_change, self.tol, scores_are_losses=self.scoring == "loss")
+            if data.held_out is None:
+                data = self._set_aside(data)
+        record = train(
+            self.net_,
+            data.dataset,
+            data.held_out,
+            data.everything if self._trains_on_all else None,
+            epochs=epochs,
+            batch_size=self.batch_size,
+            callbacks=self.callbacks or [],
+            score=partial(self._score_held_out, data.given),
+            best=best,
+            progress=self._progress,
+            verbose=self.verbose,
+            checkpoint=checkpoint,
+        )
+        self._write_down(record)
         if save is not None:
             save()
-        if checkpoint is not None and not net.was_interrupted:
+        if checkpoint is not None and not record.was_interrupted:
             checkpoint.remove()  # last: if the model cannot be saved, training can resume from it
 
-    def _set_up(self, dataset, callbacks):
-        n = len(dataset)
-        self.net_.batch_size = n if self.batch_size == "all" else min(self.batch_size, n)
-        self.net_.callbacks = callbacks
-        self.net_.initialize_callbacks()
-
-    def _open_checkpoint(self, path, dataset, validation, groups, epochs):
-        """Open the checkpoint from which training resumes, if it exists and belongs to this training."""
-        identity = {"the estimator": type(self)} | {
-            name: value for name, value in self.get_params(deep=False).items() if name not in _FREE
-        }
-        identity["early_stopping"] = bool(self.early_stopping and epochs > 1)
-        identity |= {
+    def _identify(self, data):
+        """Return what must be the same when training resumes from a checkpoint, by its names in messages."""
+        return {
+            "the estimator": type(self),
+            **{name: v for name, v in self.get_params(deep=False).items() if name not in _FREE},
             "device": self.module_.like.device.type,
             "the number of epochs trained before": self.n_iter_,
-            "X": dataset,
-            "X_val": validation,
-            "validation_groups": groups,
-            "the vocabulary": getattr(self, "vocabulary_", None),
-            "the labels of condition": getattr(self, "condition_classes_", None),
+            "X": data.dataset,
+            "X_val": data.held_out,
+            "validation_groups": data.groups,
         }
-        is_seeded = self.random_state is not None or self.n_iter_ > 0
-        checkpoint = Checkpoint(
-            path, identity, self._seed, self.module_.like.device, takes_seed=not is_seeded
-        )
-        if checkpoint.n_epochs >= epochs:
-            raise ValueError(
-                f"checkpoint {str(path)!r} is in epoch {checkpoint.n_epochs + 1}, but max_iter is {epochs}. "
-                "Set a larger max_iter, or delete the file to start from scratch."
-            )
-        self._seed = checkpoint.seed
-        if checkpoint.goes_on and self.verbose:
-            epoch, batch = checkpoint.n_epochs + 1, checkpoint.n_batches + 1
-            print(f"going on from {path}: epoch {epoch}, batch {batch}", file=sys.stderr)
-        return checkpoint
+
+    def _set_aside(self, data):
+        """Set a part of the training data aside for validation."""
+        dataset, held_out, rows = self._split(data.dataset, data.groups)
+        given = None if self.scoring == "loss" else data.given.select(rows)
+        return TrainingData(dataset, held_out, data.groups, given, everything=data.dataset)
 
     def _split(self, dataset, groups):
         """Set sequences aside for validation, and return which; they are copied, the others are not.
 
         A fit that continues with the same data sets the same ones aside.
         """
-        if groups is not None:
-            is_held = _choose_groups(groups, self.validation_fraction, np.random.RandomState(self._seed))
-            train, held = np.flatnonzero(~is_held), np.flatnonzero(is_held)
-        else:
-            n_validation, strata = self._plan_split(dataset)
-            rows = np.arange(len(dataset))
-            train, held = train_test_split(
-                rows, test_size=n_validation, stratify=strata, random_state=self._seed
-            )
-        train, held = np.sort(train), np.sort(held)
-        return dataset.keep(train), dataset.subset(held), held
-
-    def _plan_split(self, dataset):
-        n = len(dataset)
-        n_validation = max(2, round(self.validation_fraction * n))  # R^2 needs two
-        if n_validation >= n:
-            there = "is 1 sample (a sequence)" if n == 1 else f"are {n} sequences"
-            raise ValueError(
-                f"early_stopping with validation_fraction={self.validation_fraction} leaves nothing to train "
-                f"on: there {there}. Pass more, or set early_stopping=False."
-            )
         strata = self._strata(dataset)
-        if strata is not None:
-            counts = np.unique(strata, return_counts=True)[1]
-            if counts.min() < 2 or len(counts) > min(n_validation, n - n_validation):
-                strata = None
-        return n_validation, strata
+        kept, held_out = split_rows(
+            len(dataset), self.validation_fraction, self._seed, groups=groups, strata=strata
+        )
+        return dataset.keep(kept), dataset.subset(held_out), held_out
 
     def _strata(self, dataset):
+        """Return the classes whose shares are kept when sequences are set aside, if there are any."""
         return None
 
-    def _score_held_out(self, dataset, given, module):
-        """Return the validation score of an epoch."""
-        if self.scoring == "loss":
-            return -self.net_.history[-1]["valid_loss"]  # has just been computed
-        return apply_scorer(self.scoring, self, given)
+    def _score_held_out(self, given, loss):
+        """Return the validation score of an epoch with this validation loss."""
+        return -loss if self.scoring == "loss" else apply_scorer(self.scoring, self, given)
 
-    def _write_down(self):
+    def _write_down(self, record):
         """Copy the history of training to plain attributes."""
-        history = self.net_.history
-        if len(history) and "dur" not in history[-1]:
-            del history[-1]  # the epoch that was interrupted
-        new = history[len(self.history_) :]
-        for epoch in new:
-            epoch["batches"] = []  # summed up in the epoch
-        self.history_ = self.history_ + [
-            {name: value for name, value in epoch.items() if name != "batches"} for epoch in new
-        ]
+        if record.best_epoch is not None:
+            self.best_epoch_ = self.n_iter_ + record.best_epoch
+        self.history_ = self.history_ + record.history[len(self.history_) :]
         self.n_iter_ = len(self.history_)
         self.loss_curve_ = [float(epoch["train_loss"]) for epoch in self.history_]
         self.best_loss_ = min(self.loss_curve_, default=None)
@@ -451,9 +387,9 @@ class BaseRNN(Versioned, BaseEstimator):
 
     # Prediction
 
-    def _restore(self, flat, sequences, X):
+    def _restore(self, flat, sequences, form):
         """Bring answers for all steps into the form of X."""
-        return restore(flat, sequences, X, self.padding_value)
+        return restore(flat, sequences, form, self.padding_value)
 
     def _learnt(self, encoder, name):
         """Return what an encoder has learnt; raise an AttributeError if there is no such thing."""
@@ -512,10 +448,10 @@ class BaseRNN(Versioned, BaseEstimator):
         if not (per_step is None or isinstance(per_step, (bool, np.bool_))):
             raise TypeError(f"per_step must be True, False or None, but it is {per_step!r}.")
         per_step = self._per_step if per_step is None else per_step
-        sequences = self._read_inputs(X)
+        sequences, form = self._read_inputs(X)
         dataset = SequenceDataset(sequences, per_step=per_step, condition=encode_condition(len(sequences)))
         states = hidden_states(self.module_, dataset)
-        return self._restore(states, sequences, X) if per_step else states
+        return self._restore(states, sequences, form) if per_step else states
 
     # Persistence
 
@@ -597,40 +533,3 @@ def read_validation(X, y, read):
     if len(dataset.targets) < 2:
         raise ValueError("X_val and y_val hold a single target; scoring requires at least 2.")
     return dataset
-
-
-def check_groups(groups, validation, sequences):
-    """Check the groups of the sequences."""
-    if groups is None:
-        return None
-    if any(part is not None for part in validation):
-        raise ValueError("Pass X_val and y_val, or validation_groups to set sequences aside by, not both.")
-    with reading("validation_groups"):
-        groups = column_or_1d(groups)
-    check_same_number(groups, sequences, "validation_groups")
-    problems = Problems("validation_groups")
-    if groups.dtype.kind in "fO":
-        for i in np.flatnonzero([is_missing(group) for group in groups]):
-            problems.add(i, "is missing; every sequence needs a group.")
-    problems.raise_if_any()
-    return groups
-
-
-def _choose_groups(groups, fraction, rng):
-    """Choose groups at random with about a share of the sequences; return a mask of the sequences."""
-    codes = np.unique(groups, return_inverse=True)[1]
-    counts, n = np.bincount(codes), len(groups)
-    wanted = max(2, round(fraction * n))  # R^2 needs two
-    held = np.zeros(len(counts), dtype=bool)
-    for group in rng.permutation(len(counts)):
-        n_held, more = counts[held].sum(), counts[group]
-        held[group] = abs(n_held + more - wanted) < abs(n_held - wanted) and n_held + more < n
-    if not held.any():
-        held[counts.argmin()] = True
-    if len(counts) < 2 or counts[held].sum() < 2:
-        raise ValueError(
-            f"validation_groups names {len(counts)} group(s) for {n} sequences: whole groups cannot be set "
-            "aside so that at least 2 sequences are validated on and some are left to train on. Pass more "
-            "groups, X_val and y_val, or set early_stopping=False."
-        )
-    return held[codes]

@@ -282,7 +282,7 @@ class RNNClassifier(ClassifierMixin, SupervisedRNN):
         ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
             Labels of the same type as `y` in training; 0 and 1 if it was multi-label.
         """
-        answers, _ = self._answer(X, "predict")
+        answers, *_ = self._answer(X, "predict")
         return self.target_encoder_.decode(answers)
 
     def predict_proba(self, X):
@@ -298,7 +298,7 @@ class RNNClassifier(ClassifierMixin, SupervisedRNN):
         ndarray of shape (n_sequences, n_classes), or list of such
             Columns in the order of `classes_`; for several outputs a list with one array for each.
         """
-        probabilities, _ = self._answer(X, "predict_proba")
+        probabilities, *_ = self._answer(X, "predict_proba")
         if self.target_encoder_.kind == "multioutput":
             return np.split(probabilities, np.cumsum([len(k) for k in self.classes_])[:-1], axis=1)
         return probabilities

@@ -14,13 +14,12 @@ from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.hints import warn_of_float32, warn_of_scale
 from sklearn_rnn.data.parameters import check_count
-from sklearn_rnn.data.problems import Problems, find_caller, reading
+from sklearn_rnn.data.problems import Problems, find_caller
 from sklearn_rnn.data.sequences import step_positions
-from sklearn_rnn.data.series import is_one_series
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.series import SeriesEncoder, append_steps
 from sklearn_rnn.estimators.base import BaseRNN, TrainingData
-from sklearn_rnn.estimators.parameters import FORECAST, are_levels
+from sklearn_rnn.estimators.parameters import FORECAST, read_levels
 from sklearn_rnn.estimators.sampling import Streams, make_key
 from sklearn_rnn.estimators.scoring import Given, apply_scorer
 from sklearn_rnn.nn.kernels.choose import threads_for
@@ -291,7 +290,7 @@ class RNNForecaster(BaseRNN):
         self._check_lengths(series, is_one)
         if reset:
             encoder.learn(series, known, is_one, weights)
-            self._warn_of_scale(X, exogenous, series, known, is_one)
+            self._warn_of_scale(series, known)
         encoder.remember(series, known)
         everything = self._make_datasets(series, known, weights)[0]
         dataset, held_out, given = everything, None, None
@@ -338,18 +337,16 @@ class RNNForecaster(BaseRNN):
             )
         problems.raise_if_any()
 
-    def _warn_of_scale(self, X, exogenous, series, known, is_one):
+    def _warn_of_scale(self, series, known):
         if self._begun["scaling"] is not None:
             warn_of_float32(series.values)
             if known is not None:
                 warn_of_float32(known.values, "exogenous")
             return
         advice = "Set scaling='global', or 'series'; None is for series that are scaled already."
-        for name, given, read in (("X", X, series), ("exogenous", exogenous, known)):
+        for name, read in (("X", series), ("exogenous", known)):
             if read is not None:
-                warn_of_scale(
-                    read.values, [given] if is_one else given, advice, names=read.feature_names, name=name
-                )
+                warn_of_scale(read.values, advice, names=read.feature_names, name=name)
 
     # Windows
 
@@ -440,9 +437,9 @@ class RNNForecaster(BaseRNN):
         came = windows.values[ends[:, np.newaxis] + np.arange(n_steps)]  # (n_windows, n_steps, n_features)
         return Given(windows, came.reshape(-1, self.n_features_in_))
 
-    def _score_held_out(self, dataset, given, module):
+    def _score_held_out(self, given, loss):
         if self.scoring == "loss":
-            return super()._score_held_out(dataset, given, module)
+            return super()._score_held_out(given, loss)
         forecasts = self._run(given.X, self._begun["horizon"])[:, 0].reshape(given.y.shape)
         if self.scoring is None:
             return -float(np.abs(forecasts - given.y).mean())
@@ -518,10 +515,7 @@ class RNNForecaster(BaseRNN):
         if quantiles is None:
             quantiles = self._begun["quantiles"]
         is_single = np.ndim(quantiles) == 0
-        with reading("quantiles"):
-            levels = [quantiles] if is_single else list(quantiles)
-        if not are_levels(levels):
-            raise ValueError(f"quantiles must be numbers between 0 and 1, but it is {quantiles!r}.")
+        levels = read_levels(quantiles)
         if self._begun["strategy"] == "recursive":
             paths, is_one = self._draw(X, n_steps, exogenous, n_samples, random_state, alike=True)
             found = np.moveaxis(np.quantile(paths, levels, axis=1), 0, 1)  # (n, n_quantiles, n_steps, F)
@@ -857,13 +851,13 @@ class RNNForecaster(BaseRNN):
         """Convert series, and their exogenous features, to the form that the network reads."""
         X, exogenous = given
         encoder = self.input_encoder_
-        series, _ = encoder.read(X, None, self)
-        known = encoder.read_known(exogenous, series.lengths, is_one_series(X), encoder.n_ahead)
-        return encoder.encode(series, known)
+        series, is_one = encoder.read(X, None, self)
+        known = encoder.read_known(exogenous, series.lengths, is_one, encoder.n_ahead)
+        return encoder.encode(series, known), is_one
 
-    def _restore(self, flat, sequences, given):
+    def _restore(self, flat, sequences, is_one):
         parts = np.split(flat, sequences.offsets[1:-1])
-        return parts[0] if is_one_series(given[0]) else object_array(parts)
+        return parts[0] if is_one else object_array(parts)
 
     def __sklearn_tags__(self):
         """Describe the estimator to scikit-learn."""

@@ -11,7 +11,7 @@ from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.batches.datasets import SequenceDataset
-from sklearn_rnn.batches.packing import Carry, PackedBatch, Packing
+from sklearn_rnn.batches.packing import PackedBatch, Packing
 from sklearn_rnn.batches.streams import FileDataset, HeldOutDataset, PartsDataset, StreamDataset
 from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.parameters import check_count
@@ -84,10 +84,10 @@ class RNNLanguageModel(BaseRNN):
         The known tokens: the characters of a str, or a list of words or of codes. By default those of the
         text that training begins with. Needed for `partial_fit` on parts of a text, if the first does not
         have all tokens.
-    handle_unknown : {"error", "unknown"}, default="error"
-        What to do with a token that is not in the vocabulary: raise an error, or read it as the unknown
-        symbol, which has a probability like any token, and is never drawn. It is learnt from the training
-        tokens that `min_frequency` or `vocabulary` leave out.
+    handle_unknown : {"unknown", "error"}, default="unknown"
+        What to do with a token that is not in the vocabulary: read it as the unknown token, which has a
+        probability like any token and is never drawn, or raise an error. The unknown token is learnt from the
+        training tokens that `min_frequency` or `vocabulary` leave out; without any, its probability is small.
     min_frequency : int or float, default=1
         How often a token must occur in training to be in the vocabulary: a number of steps, or a share of all
         steps if it is a float between 0 and 1. A value other than 1 requires ``handle_unknown="unknown"``.
@@ -239,7 +239,7 @@ class RNNLanguageModel(BaseRNN):
         condition_as="input",
         tie_weights=False,
         vocabulary=None,
-        handle_unknown="error",
+        handle_unknown="unknown",
         min_frequency=1,
         max_iter=20,
         batch_size=32,
@@ -358,6 +358,8 @@ class RNNLanguageModel(BaseRNN):
                 "one: ''.join(X) of characters, [X] of words, np.asarray(X) of codes.",
                 stacklevel=find_caller(),
             )
+        if not reset and isinstance(ids, Sequences):
+            self.input_encoder_ = encoder.learn_more(ids)
         condition = self._learn_condition(condition, len(ids), reset=reset)
         dataset = self._make_dataset(ids, condition)
         held_out = None
@@ -370,17 +372,6 @@ class RNNLanguageModel(BaseRNN):
         dataset = self._as_stream(dataset) if is_stream else dataset
         return TrainingData(dataset, held_out, given=Given(X if X_val is None else X_val))
 
-    def _begin(self, goes_on):
-        super()._begin(goes_on)
-        if not goes_on and self.handle_unknown == "unknown":
-            if self.vocabulary is None and self.min_frequency == 1:
-                warnings.warn(
-                    "handle_unknown='unknown', but with min_frequency=1 every token of training is known, "
-                    "and nothing is learnt about unknown ones; set min_frequency=2 or more, or pass a "
-                    "vocabulary.",
-                    stacklevel=find_caller(),
-                )
-
     def _read_source(self, X, *, reset, name="X"):
         """Like `_read_text`, but return a data set that reads in parts if X need not fit in memory."""
         if isinstance(X, os.PathLike) and (name == "X" or self.input_encoder_.is_stream):
@@ -392,7 +383,7 @@ class RNNLanguageModel(BaseRNN):
         ids = self._read_text(
             text.characters, reset=reset, name=name, steps=text.first_steps, counts=text.counts
         )[0]
-        return FileDataset(text, to_outputs(ids.values), self.bptt_steps)
+        return FileDataset(text, ids.values, self.bptt_steps)
 
     def _read_chunks(self, chunks, *, reset):
         """Return a data set of a text in chunks; its first part is read now, the others when needed."""
@@ -521,21 +512,28 @@ class RNNLanguageModel(BaseRNN):
             raise ValueError(f"early_stopping leaves nothing to train on: X has {n} steps.")
         return *dataset.set_end_aside(n_held), slice(-n_held, None)
 
-    def _score_held_out(self, dataset, given, module):
+    def _score_held_out(self, given, loss):
         if callable(self.scoring):
-            return super()._score_held_out(dataset, given, module)
-        loss = self.net_.history[-1]["valid_loss"]  # has just been computed
+            return super()._score_held_out(given, loss)
         return -_COSTS[self.scoring](loss)
+
+    def _identify(self, data):
+        learnt = {
+            "the vocabulary": self.vocabulary_,
+            "the labels of condition": getattr(self, "condition_classes_", None),
+        }
+        return super()._identify(data) | learnt
 
     # Probabilities of a text
 
     @fair_threads()
     def _log_probabilities(self, X, condition):
-        """Return the log-probability of each target of X, laid end to end, and the sequences of targets."""
+        """Return the log-probability of each target of X, laid end to end, the targets, and if X is one."""
         check_is_fitted(self, "module_")
-        sequences = self._read_text(X)[0]
-        dataset = self._make_dataset(sequences, self._encode_condition(condition, len(sequences)))
-        return log_probabilities(self.module_, dataset), dataset.sequences
+        ids, is_stream = self._read_text(X)
+        self.input_encoder_.warn_of_unknown(ids.values)
+        dataset = self._make_dataset(ids, self._encode_condition(condition, len(ids)))
+        return log_probabilities(self.module_, dataset), dataset.sequences, is_stream
 
     @fair_threads()
     def _score_file(self, path, condition):
@@ -543,6 +541,7 @@ class RNNLanguageModel(BaseRNN):
         check_is_fitted(self, "module_")
         self._encode_condition(condition)  # a stream has none
         dataset = self._hold_out(self._read_file(path, reset=False))
+        self.input_encoder_.warn_of_unknown(dataset.ids, dataset.text.counts)
         parts = stream_log_probabilities(self.module_, dataset)
         with threads_for(self.module_):
             return math.fsum(log for part in parts for log in part.tolist()) / dataset.n_steps
@@ -621,7 +620,7 @@ class RNNLanguageModel(BaseRNN):
         ndarray of shape (n_sequences,)
             Sums over the tokens; for a list, the end of each text included.
         """
-        logs, sequences = self._log_probabilities(X, condition)
+        logs, sequences, _ = self._log_probabilities(X, condition)
         return np.add.reduceat(logs.astype(np.float64), sequences.offsets[:-1])
 
     def surprisal(self, X, *, condition=None):
@@ -639,9 +638,10 @@ class RNNLanguageModel(BaseRNN):
         object array of ndarray of shape (n_steps_i,)
             One number per token; a single array for one stream.
         """
-        logs, sequences = self._log_probabilities(X, condition)
+        logs, sequences, is_stream = self._log_probabilities(X, condition)
         parts = np.split(-logs, sequences.offsets[1:-1])
-        return self._give(X, parts if self.input_encoder_.is_stream else [part[:-1] for part in parts])
+        parts = parts if self.input_encoder_.is_stream else [part[:-1] for part in parts]
+        return parts[0] if is_stream else object_array(parts)
 
     @fair_threads()
     def predict_proba(self, X, *, condition=None):
@@ -662,10 +662,10 @@ class RNNLanguageModel(BaseRNN):
             array for one stream.
         """
         check_is_fitted(self, "module_")
-        sequences = self._read_inputs(X)
+        sequences, is_stream = self._read_inputs(X)
         coded = self._encode_condition(condition, len(sequences))
         flat = next_probabilities(self.module_, SequenceDataset(sequences, per_step=True, condition=coded))
-        return self._restore(flat, sequences, X)
+        return self._restore(flat, sequences, is_stream)
 
     @fair_threads()
     def hidden_states(self, X, *, per_step=None, condition=None):
@@ -694,14 +694,13 @@ class RNNLanguageModel(BaseRNN):
         return self._hidden_states(X, per_step, partial(self._encode_condition, condition))
 
     def _read_inputs(self, X):
-        return self.input_encoder_.begin(self._read_text(X)[0])
+        ids, is_stream = self._read_text(X)
+        return self.input_encoder_.begin(ids), is_stream
 
-    def _restore(self, flat, sequences, X):
+    def _restore(self, flat, sequences, is_stream):
         """Split predictions of all steps into one array per sequence, without that of the start symbol."""
-        return self._give(X, [part[1:] for part in np.split(flat, sequences.offsets[1:-1])])
-
-    def _give(self, X, parts):
-        return parts[0] if is_one_text(X) else object_array(parts)
+        parts = [part[1:] for part in np.split(flat, sequences.offsets[1:-1])]
+        return parts[0] if is_stream else object_array(parts)
 
     # Prediction of conditions
 
@@ -779,6 +778,7 @@ class RNNLanguageModel(BaseRNN):
             )
         log_prior = check_prior(encoder.prior if prior is None else prior, encoder.size)
         sequences = self._read_text(X)[0]
+        self.input_encoder_.warn_of_unknown(sequences.values)
         columns = []
         for one_hot in np.eye(encoder.size, dtype=np.float32):
             dataset = self._make_dataset(sequences, np.tile(one_hot, (len(sequences), 1)))
@@ -1054,13 +1054,13 @@ class RNNLanguageModel(BaseRNN):
         begins = np.cumsum(lengths[order]) - lengths[order]
         inputs = torch.from_numpy(flat[begins[packing.row_of] + packing.step_of]).to(network.like.device)
         back = torch.from_numpy(np.argsort(order)).to(network.like.device)
-        carry = Carry()
         if condition is not None:
             condition = condition.index_select(0, torch.from_numpy(order).to(network.like.device))
         with torch.inference_mode():
-            outputs = network.run_layers(PackedBatch(inputs, packing, carry=carry, condition=condition))
+            batch = PackedBatch(inputs, packing, condition=condition)
+            outputs, state = network.run_layers(batch, need_state=True)
             scores = network.head(outputs.index_select(0, packing.last)).index_select(0, back)
-            state = [tuple(s.index_select(0, back) for s in part) for part in carry.state]
+            state = [tuple(s.index_select(0, back) for s in part) for part in state]
         return _log_softmax(scores), state
 
     def __sklearn_tags__(self):

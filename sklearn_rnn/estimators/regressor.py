@@ -1,12 +1,16 @@
 """Many to one and many to many: numbers for each sequence, or for each step."""
 
+import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.numbers import NumberEncoder
-from sklearn_rnn.estimators.parameters import SEQUENCE_HEAD
+from sklearn_rnn.estimators.parameters import NUMBER_LOSSES, NUMBERS, read_levels
 from sklearn_rnn.estimators.supervised import SupervisedRNN
+from sklearn_rnn.nn.inference import answer_quantiles
 from sklearn_rnn.nn.kernels.threads import fair_threads
 
 
@@ -47,9 +51,15 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
         steps if it is a float between 0 and 1. A value other than 1 requires ``handle_unknown="unknown"``.
     pooling : {"last", "mean", "max", "attention"}, default="last"
         How the outputs of a sequence's steps become one vector. No effect if `y` holds numbers for each step.
-    head : "auto" or Head subclass, default="auto"
-        The output layer and its loss. By default they are chosen by the type of the target; a class derived
-        from `sklearn_rnn.nn.Head` replaces them.
+    loss : {"squared_error", "absolute_error", "gaussian", "quantile"}, default="squared_error"
+        What is minimized in training, and so what is predicted: the mean; the median; a normal distribution,
+        by its negative log-likelihood; or `quantiles`, by the pinball loss. The loss is that of scaled
+        targets.
+    quantiles : sequence of float, default=(0.1, 0.5, 0.9)
+        The levels that are learnt with ``loss="quantile"``, in increasing order.
+    head : "auto", str or Head subclass, default="auto"
+        The output layer. By default it is that of `loss`; a name ("linear", "absolute_error", "gaussian",
+        "quantile"), or a class derived from `sklearn_rnn.nn.Head`, replaces it and its loss.
     max_iter : int, default=50
         Number of epochs.
     batch_size : int or "all", default=32
@@ -162,7 +172,7 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
     True
     """
 
-    _extra_rules = {"head": SEQUENCE_HEAD}
+    _extra_rules = NUMBERS
     _target_encoder_class = NumberEncoder
 
     def __init__(
@@ -179,6 +189,8 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
         handle_unknown="unknown",
         min_frequency=1,
         pooling="last",
+        loss="squared_error",
+        quantiles=(0.1, 0.5, 0.9),
         head="auto",
         max_iter=50,
         batch_size=32,
@@ -265,29 +277,114 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
         return self._learnt("target_encoder_", "scale")
 
     def _choose_head(self):
-        return "linear" if isinstance(self.head, str) else self.head
+        return NUMBER_LOSSES[self.loss] if isinstance(self.head, str) and self.head == "auto" else self.head
 
-    def predict(self, X):
+    def _describe_network(self):
+        network = super()._describe_network()
+        if network["head"] == "quantile":
+            network["n_outputs"] = network["n_outputs"], tuple(map(float, self._begun["quantiles"]))
+        return network
+
+    def predict(self, X, return_std=False):
         """Predict the numbers of each sequence, or of each step.
 
         Parameters
         ----------
         X : sequences in any form
             See :meth:`fit`.
+        return_std : bool, default=False
+            Whether to return the standard deviations as well, which are learnt with ``loss="gaussian"``.
 
         Returns
         -------
-        ndarray of shape (n_sequences,) or (n_sequences, n_outputs), or object array
+        numbers : ndarray of shape (n_sequences,) or (n_sequences, n_outputs), or object array
             For numbers of steps: an object array of arrays of shape (n_steps_i,) or
-            (n_steps_i, n_outputs); one array if `X` was one array without padding.
+            (n_steps_i, n_outputs); one array if `X` was one array without padding. With ``loss="quantile"``
+            medians.
+        std : ndarray or object array
+            Only with `return_std`: the standard deviations, in the same form.
+
+        Raises
+        ------
+        ValueError
+            If standard deviations are requested, but were not learnt.
         """
-        numbers, sequences = self._predict_flat(X)
-        return self._restore(numbers, sequences, X) if self._per_step else numbers
+        check_is_fitted(self, "module_")
+        if not return_std:
+            return self._in_form(*self._predict_flat(X))
+        self._check_has("predict_with_std", "standard deviations", "loss='gaussian'")
+        answers, *read = self._answer(X, "predict_with_std")
+        mean, std = np.split(answers, 2, axis=1)
+        mean, std = self.target_encoder_.decode(mean), self.target_encoder_.decode_scale(std)
+        return self._in_form(mean, *read), self._in_form(std, *read)
+
+    def predict_quantiles(self, X, *, quantiles=None):
+        """Predict quantiles: the values that a number is below with these probabilities.
+
+        Parameters
+        ----------
+        X : sequences in any form
+            See :meth:`fit`.
+        quantiles : float or sequence of float, optional
+            Levels between 0 and 1; by default those of the estimator. With ``loss="quantile"`` they must be
+            between the lowest and the highest of these; other levels are interpolated.
+
+        Returns
+        -------
+        ndarray of shape (n_sequences, n_quantiles) or (n_sequences, n_quantiles, n_outputs), or object array
+            There is no axis of quantiles for a single number. For numbers of steps: arrays of shape
+            (n_steps_i, n_quantiles) and so on.
+
+        Raises
+        ------
+        ValueError
+            If quantiles were not learnt, or `quantiles` is not valid.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_rnn import RNNRegressor
+        >>> rng = np.random.RandomState(0)
+        >>> X = [rng.randn(n, 1) for n in rng.randint(2, 6, size=200)]
+        >>> y = np.array([x.mean() for x in X]) + rng.randn(200)
+        >>> model = RNNRegressor(loss="gaussian", max_iter=20, random_state=0).fit(X, y)
+        >>> low, high = model.predict_quantiles(X, quantiles=[0.1, 0.9]).T
+        >>> bool(0.6 < np.mean((low < y) & (y < high)) < 1)
+        True
+        """
+        check_is_fitted(self, "module_")
+        self._check_has("quantile", "quantiles", "loss='gaussian' or loss='quantile'")
+        learnt = tuple(map(float, self._begun["quantiles"]))
+        quantiles = learnt if quantiles is None else quantiles
+        levels = read_levels(quantiles)
+        is_beyond = min(levels) < learnt[0] or max(levels) > learnt[-1]
+        if is_beyond and self._network["head"] == "quantile":
+            raise ValueError(
+                f"quantiles={quantiles!r} lie beyond {learnt}, which is what was learnt; fit with more "
+                "quantiles, or with loss='gaussian'."
+            )
+        sequences, form = self._read_inputs(X)
+        dataset = SequenceDataset(sequences, per_step=self._per_step)
+        with fair_threads():
+            answers = answer_quantiles(self.module_, dataset, levels)  # (n, n_quantiles, n_outputs)
+        answers = self.target_encoder_.decode(answers)
+        return self._in_form(answers[:, 0] if np.ndim(quantiles) == 0 else answers, sequences, form)
+
+    def _in_form(self, flat, sequences, form):
+        """Split answers for steps by sequence; leave those for sequences."""
+        return self._restore(flat, sequences, form) if self._per_step else flat
+
+    def _check_has(self, method, what, losses):
+        if not hasattr(self.module_.head, method):
+            raise ValueError(
+                f"loss={self._begun['loss']!r} predicts a number and not how certain it is: there are no "
+                f"{what}. Fit with {losses}."
+            )
 
     @fair_threads()
     def _predict_flat(self, X):
-        answers, sequences = self._answer(X, "predict")
-        return self.target_encoder_.decode(answers), sequences
+        answers, sequences, form = self._answer(X, "predict")
+        return self.target_encoder_.decode(answers), sequences, form
 
     @fair_threads()
     def score(self, X, y, sample_weight=None):
@@ -307,8 +404,8 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
         float
             At most 1; 0 for a constant prediction of the mean.
         """
-        numbers, sequences = self._predict_flat(X)
-        targets, per_step = self.target_encoder_.read(y, X, sequences, self)
+        numbers, sequences, form = self._predict_flat(X)
+        targets, per_step = self.target_encoder_.read(y, sequences, form, self)
         if per_step != self._per_step:
             raise ValueError("y must hold one target a step, or one a sequence, as in fit.")
         weights = check_sample_weight(sample_weight, sequences.lengths, per_step=per_step)

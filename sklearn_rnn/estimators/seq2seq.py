@@ -321,7 +321,7 @@ class RNNSeq2Seq(BaseRNN):
 
     def _encode_training(self, X, y, sample_weight, validation, *, reset, epochs):
         """Learn the form of the pairs if `reset`, else check it, and return data sets; see `fit`."""
-        sources, targets = self._read_pairs(X, y, reset=reset)
+        (sources, source_form), (targets, target_form) = self._read_forms(X, y, reset=reset)
         weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
         rows = np.arange(len(targets))
         if weights is not None and not weights.all():  # as if these had not been passed
@@ -331,33 +331,38 @@ class RNNSeq2Seq(BaseRNN):
             if self.copy:
                 self._check_copies(sources, targets)
             warn_of_padding(targets, "y")
-            self.target_encoder_.learn(targets, y, weights)
-            self.input_encoder_.learn(X, sources, self)
+            self.target_encoder_.learn(targets, target_form, weights)
+            self.input_encoder_.learn(sources, source_form, self)
         dataset = self._encode_pairs(sources, targets, weights)
         held_out = read_validation(*validation, self._read_held_out)
         self._learn_lengths(sources, targets, reset=reset)
         given = Given(*validation) if held_out else Given(X, y, sample_weight, rows)
         return TrainingData(dataset, held_out, given=given)
 
-    def _read_pairs(self, X, y, *, reset, names=("X", "y")):
-        """Return sources and targets; their tokens are not encoded yet."""
+    def _read_pairs(self, X, y, names=("X", "y")):
+        """Return sources and targets of the form of training; their tokens are not encoded yet."""
+        (sources, _), (targets, _) = self._read_forms(X, y, names, reset=False)
+        return sources, targets
+
+    def _read_forms(self, X, y, names=("X", "y"), *, reset):
+        """Return sources with their form, and targets with theirs."""
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target {names[1]} is None."
             )
         if reset:
             self.input_encoder_ = SourceEncoder()
-        sources = self.input_encoder_.read(X, self, reset=reset)
-        targets = read_targets(y, sources, self, names[1])
+        sources, source_form = self.input_encoder_.read(X, self, reset=reset)
+        targets, form = read_targets(y, sources, self, names[1])
         if reset:
             if len(targets.values) == 0:
                 raise ValueError(f"{names[1]} holds empty targets only; at least one needs a step.")
             if not targets.is_tokens and self.scoring == "exact_match":
                 raise ValueError(f"scoring='exact_match' is for tokens, but {names[1]} holds numbers.")
-            self.target_encoder_ = make_target_encoder(targets, y, copies=bool(self.copy))
+            self.target_encoder_ = make_target_encoder(form, y, copies=bool(self.copy))
         elif len(targets.values):
-            self.target_encoder_.check(targets, self.input_encoder_, y, self, names[1])
-        return sources, targets
+            self.target_encoder_.check(targets, form, self.input_encoder_, self, names[1])
+        return (sources, source_form), (targets, form)
 
     def _check_copies(self, sources, targets):
         """Raise an error for copy=True if nothing can be copied."""
@@ -397,7 +402,7 @@ class RNNSeq2Seq(BaseRNN):
         return encoded.with_values(encoded.values + encoder.input_size * copied)  # both in one; see `Pointer`
 
     def _read_held_out(self, X, y):
-        pairs = self._read_pairs(X, y, reset=False, names=("X_val", "y_val"))
+        pairs = self._read_pairs(X, y, names=("X_val", "y_val"))
         return self._encode_pairs(*pairs, name="y_val")
 
     def _learn_lengths(self, sources, targets, *, reset):
@@ -458,8 +463,9 @@ class RNNSeq2Seq(BaseRNN):
         same = ("source_size", "head", "n_outputs", "attention", "scheduled_sampling", "copy")
         return EncoderDecoderSpec(encoder=encoder, decoder=decoder, **{name: parts[name] for name in same})
 
+    @property
     def _progress(self):
-        return TokenProgress() if self.target_encoder_.is_tokens else Progress()
+        return TokenProgress if self.target_encoder_.is_tokens else Progress
 
     @property
     def vocabulary_(self):
@@ -535,13 +541,13 @@ class RNNSeq2Seq(BaseRNN):
         return self._decode_all(sources, run, width)
 
     def _read_inputs(self, X):
-        return self._read_and_code(X)[1]
+        return self._read_and_code(X)[1:]
 
     def _read_and_code(self, X):
         check_is_fitted(self, "module_")
         self._check_parameters()  # some may be set after training
-        sources = self.input_encoder_.read(X, self, reset=False)
-        return sources, self._encode_sources(sources)
+        sources, form = self.input_encoder_.read(X, self, reset=False)
+        return sources, self._encode_sources(sources), form
 
     def _hidden_states(self, X, per_step):
         check_is_fitted(self, "module_")
@@ -568,7 +574,7 @@ class RNNSeq2Seq(BaseRNN):
         UserWarning
             If a target did not end within its largest length, and so was cut there.
         """
-        sources, coded = self._read_and_code(X)
+        sources, coded, _ = self._read_and_code(X)
         if not self.target_encoder_.is_tokens:
             self._check_beam()
             numbers, has_ended = self._decode_all(
@@ -633,7 +639,7 @@ class RNNSeq2Seq(BaseRNN):
         """
         self._check_tokens("predict_nbest")
         check_count("k", k)
-        sources, coded = self._read_and_code(X)
+        sources, coded, _ = self._read_and_code(X)
         codes, log_proba, has_ended = self._search(coded, k)
         self._warn_of_cuts([h[0] for h in has_ended])
         return self._decode_lists(codes, sources), object_array(log_proba)
@@ -667,7 +673,7 @@ class RNNSeq2Seq(BaseRNN):
         self._check_tokens("sample")
         check_count("n_samples", n_samples)
         check_sampling(temperature, top_k, top_p)
-        sources, coded = self._read_and_code(X)
+        sources, coded, _ = self._read_and_code(X)
         keys = (make_key(coded[i]) for i in range(len(coded)) for _ in range(n_samples))
         streams = Streams(random_state, keys)
 
@@ -706,7 +712,7 @@ class RNNSeq2Seq(BaseRNN):
         predicted = self.predict(X)
         if self.target_encoder_.is_tokens:
             return exact_match_score(y, predicted, sample_weight=sample_weight)
-        targets = self._read_pairs(X, y, reset=False)[1]
+        targets = self._read_pairs(X, y)[1]
         weights = check_sample_weight(sample_weight, targets.lengths, per_step=False)
         encoder = self.target_encoder_
         predicted = [np.reshape(part, (-1, encoder.n_outputs)) for part in predicted]
@@ -723,7 +729,7 @@ class RNNSeq2Seq(BaseRNN):
         """Call `look` on batches of pairs; return its result for each pair, in the user's order."""
         check_is_fitted(self, "module_")
         self._check_parameters()
-        dataset = self._encode_pairs(*self._read_pairs(X, y, reset=False))
+        dataset = self._encode_pairs(*self._read_pairs(X, y))
         answers = [None] * len(dataset)
         for members in plan_prediction(dataset.lengths):
             for first in range(0, len(members), _ROWS):

@@ -5,12 +5,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.arrays import object_array
+from sklearn_rnn.data.hints import warn_of_feature_names, warn_of_numbers_as_text
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.inputs import InputEncoder
-from sklearn_rnn.estimators.base import BaseRNN, TrainingData, check_groups, read_validation
+from sklearn_rnn.estimators.base import BaseRNN, TrainingData, read_validation
 from sklearn_rnn.estimators.scoring import Given
 from sklearn_rnn.nn.inference import answer
 from sklearn_rnn.nn.kernels.threads import fair_threads
+from sklearn_rnn.training import check_groups
 
 # Parameters of the estimator that are those of its network.
 _OF_NETWORK = (
@@ -51,10 +53,12 @@ class SupervisedRNN(BaseRNN):
         if reset:
             self.input_encoder_, self.target_encoder_ = InputEncoder(), self._target_encoder_class()
         encoder, target_encoder = self.input_encoder_, self.target_encoder_
-        sequences = encoder.read(X, self, reset=reset)
+        sequences, form = encoder.read(X, self, reset=reset)
         if reset:
-            encoder.hint_at_text(X, sequences)
-        targets, per_step = target_encoder.read(y, X, sequences, self)
+            warn_of_numbers_as_text(form, sequences)
+            if form.is_table:
+                warn_of_feature_names(form)
+        targets, per_step = target_encoder.read(y, sequences, form, self)
         if not reset and per_step != self._per_step:
             raise ValueError("y must hold one target a step, or one a sequence, as in the first fit.")
         self._per_step = per_step
@@ -73,7 +77,7 @@ class SupervisedRNN(BaseRNN):
         if weights is not None:
             weights = weights / weights.mean()  # only their ratios count
         if reset:
-            encoder.learn(X, sequences, self)
+            encoder.learn(sequences, form, self)
         sequences = encoder.encode(sequences, handle_unknown=self.handle_unknown)
         held_out = read_validation(*validation, self._read_held_out)
         given = None
@@ -92,12 +96,12 @@ class SupervisedRNN(BaseRNN):
         return Given(sequences, targets, weights, rows)
 
     def _read_given(self, X, y):
-        sequences = self.input_encoder_.read(X, self, reset=False)
-        return self._as_given(sequences, self.target_encoder_.read(y, X, sequences, self)[0])
+        read = self.input_encoder_.read(X, self, reset=False)
+        return self._as_given(read[0], self.target_encoder_.read(y, *read, self)[0])
 
     def _read_held_out(self, X, y):
-        sequences = self.input_encoder_.read(X, self, reset=False)
-        targets, per_step = self.target_encoder_.read(y, X, sequences, self)
+        sequences, form = self.input_encoder_.read(X, self, reset=False)
+        targets, per_step = self.target_encoder_.read(y, sequences, form, self)
         if per_step != self._per_step:
             raise ValueError("y must hold one target a step, or one a sequence, as y in training.")
         codes = self.target_encoder_.encode(targets)
@@ -125,15 +129,17 @@ class SupervisedRNN(BaseRNN):
 
     @fair_threads()
     def _answer(self, X, method):
-        """Return the predictions of the head for X in the user's order, and the sequences as read."""
+        """Return the predictions of the head for X in its order, and X as it was read, with its form."""
         if not hasattr(self, "module_"):  # scikit-learn's check alone takes longer than a short prediction
             check_is_fitted(self, "module_")
-        sequences = self._read_inputs(X)
-        return answer(self.module_, SequenceDataset(sequences, per_step=self._per_step), method), sequences
+        sequences, form = self._read_inputs(X)
+        dataset = SequenceDataset(sequences, per_step=self._per_step)
+        return answer(self.module_, dataset, method), sequences, form
 
     def _read_inputs(self, X):
         encoder = self.input_encoder_
-        return encoder.encode(encoder.read(X, self, reset=False), handle_unknown=self.handle_unknown)
+        sequences, form = encoder.read(X, self, reset=False)
+        return encoder.encode(sequences, handle_unknown=self.handle_unknown), form
 
 
 def _drop_weightless(sequences, targets, weights, index, per_step):

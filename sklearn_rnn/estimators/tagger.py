@@ -291,8 +291,8 @@ class RNNTagger(SupervisedRNN):
         object array of ndarray of shape (n_steps_i,), or ndarray of shape (n_sequences, n_steps)
             Labels of the same type as `y` in training; one array if `X` was one array without padding.
         """
-        answers, sequences = self._answer(X, "predict")
-        return self._restore(self.target_encoder_.decode(answers), sequences, X)
+        answers, sequences, form = self._answer(X, "predict")
+        return self._restore(self.target_encoder_.decode(answers), sequences, form)
 
     def predict_proba(self, X):
         """Predict the probability of each label at each step.
@@ -308,8 +308,8 @@ class RNNTagger(SupervisedRNN):
             Columns in the order of `classes_`; an array of shape (n_sequences, n_steps, n_classes) if
             `X` was one array without padding. With ``head="crf"``: marginal probabilities.
         """
-        probabilities, sequences = self._answer(X, "predict_proba")
-        return self._restore(probabilities, sequences, X)
+        probabilities, sequences, form = self._answer(X, "predict_proba")
+        return self._restore(probabilities, sequences, form)
 
     def predict_log_proba(self, X):
         """Predict the logarithms of the probabilities of :meth:`predict_proba`.
@@ -324,9 +324,9 @@ class RNNTagger(SupervisedRNN):
         object array of ndarray of shape (n_steps_i, n_classes)
             Natural logarithms, in the form of :meth:`predict_proba`.
         """
-        probabilities, sequences = self._answer(X, "predict_proba")
+        probabilities, sequences, form = self._answer(X, "predict_proba")
         with np.errstate(divide="ignore"):
-            return self._restore(np.log(probabilities), sequences, X)
+            return self._restore(np.log(probabilities), sequences, form)
 
     @fair_threads()
     def score(self, X, y, sample_weight=None):
@@ -346,7 +346,7 @@ class RNNTagger(SupervisedRNN):
         float
             From 0 to 1.
         """
-        answers, sequences = self._answer(X, "predict")
-        labels = self.target_encoder_.flatten(y, X, sequences, self)
+        answers, sequences, form = self._answer(X, "predict")
+        labels = self.target_encoder_.flatten(y, sequences, form, self)
         weights = check_sample_weight(sample_weight, sequences.lengths, per_step=True)
         return float(np.average(self.classes_[answers] == labels, weights=weights))

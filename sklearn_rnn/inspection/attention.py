@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklearn_rnn.inspection._unwrap import unwrap
+
 
 class AttentionDisplay:
     """Map of the attention weights over the source for each token of the target.
@@ -77,12 +79,7 @@ class AttentionDisplay:
             If the estimator has no attention, or cannot read `source` or `target`; if a transformer before
             it changes the number of steps.
         """
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        X = [source]
-        if hasattr(estimator, "steps"):
-            if len(estimator) > 1:
-                X = estimator[:-1].transform(X)
-            estimator = estimator[-1]
+        estimator, X = unwrap(estimator, [source])
         if not hasattr(estimator, "attention_weights"):
             raise ValueError(
                 f"{type(estimator).__name__} has no method attention_weights: it writes no sequences. "

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sklearn_rnn.inspection._unwrap import unwrap
+
 
 class LossCurveDisplay:
     """Curve of the training loss by epoch, and of the validation score if there is one.
@@ -43,7 +45,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : estimator or Pipeline
-            A fitted `RNNClassifier`, `RNNTagger` or `RNNRegressor`, or a pipeline that ends with one.
+            A fitted recurrent estimator, or a pipeline that ends with one.
         ax : matplotlib.axes.Axes, optional
             Axes to draw on; by default those of a new figure.
 
@@ -52,9 +54,7 @@ class LossCurveDisplay:
         LossCurveDisplay
             The display.
         """
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        if hasattr(estimator, "steps"):
-            estimator = estimator[-1]
+        estimator, _ = unwrap(estimator)
         if not hasattr(estimator, "loss_curve_"):
             raise ValueError(
                 f"{type(estimator).__name__} has no loss_curve_: it is not a fitted recurrent estimator."

@@ -2,13 +2,14 @@
 
 import html
 import math
-import numbers
 import re
 import unicodedata
 
 import numpy as np
 
 from sklearn_rnn.data.arrays import as_codes
+from sklearn_rnn.data.parameters import check_count
+from sklearn_rnn.inspection._unwrap import unwrap
 
 MAX_LINES = 100  # each character is a separate object: drawing these takes some seconds
 _RED = np.array([244, 109, 67])  # as background of black letters it has a contrast above 4.5
@@ -96,12 +97,7 @@ class SurprisalDisplay:
             If the estimator is not a fitted language model, or cannot read `text`; if a transformer before it
             changes the number of tokens; if the text fills more than 100 lines.
         """
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        X = [text]
-        if hasattr(estimator, "steps"):
-            if len(estimator) > 1:
-                X = estimator[:-1].transform(X)
-            estimator = estimator[-1]
+        estimator, X = unwrap(estimator, [text])
         if not hasattr(estimator, "surprisal"):
             raise ValueError(
                 f"{type(estimator).__name__} has no method surprisal: it is not a language model. "
@@ -264,8 +260,7 @@ def _extends(character):
 
 def _lay_out(text, width):
     """Return line, column, token and form of each character; lines end between words if possible."""
-    if not isinstance(width, numbers.Integral) or width < 1:
-        raise ValueError(f"width must be an integer of at least 1, but it is {width!r}.")
+    check_count("width", width)
     is_text = isinstance(text, str)
     words = re.findall(r"\S+\s?|\s", text) if is_text else [str(token) or " " for token in text]
     words = map(split_graphemes, words)

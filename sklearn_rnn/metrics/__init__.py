@@ -1,5 +1,6 @@
 """Metrics of sequences and their steps, and scorers made of them."""
 
+from sklearn_rnn._names import publish
 from sklearn_rnn.metrics.edit import edit_distance_rate as edit_distance_rate
 from sklearn_rnn.metrics.edit import exact_match_score as exact_match_score
 from sklearn_rnn.metrics.likelihood import bits_per_token as bits_per_token
@@ -49,3 +50,5 @@ __all__ = [
     "step_recall_score",
     "step_root_mean_squared_error",
 ]
+
+publish(globals())

@@ -1,14 +1,13 @@
 """Input of the metrics: labels, numbers and weights are laid end to end and checked."""
 
 import numbers
-from difflib import get_close_matches
 from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
 
 from sklearn_rnn.data.arrays import is_missing, masked_lengths
-from sklearn_rnn.data.problems import Problems, has_no_axis, reading
+from sklearn_rnn.data.problems import Problems, check_same_number, has_no_axis, pluralize, reading
 from sklearn_rnn.data.targets import check_sample_weight, is_ragged
 
 
@@ -35,7 +34,7 @@ def pair_labels(y_true, y_pred, more_labels=()):
     check_lengths("y_pred", pred_lengths, lengths)
     check_any_steps(lengths)
     labels = sort_labels({*true, *pred, *more_labels})
-    return LabelPairs(code_labels(true, labels), code_labels(pred, labels), labels, lengths)
+    return LabelPairs(find_labels(true, labels), find_labels(pred, labels), labels, lengths)
 
 
 def read_labels(y, name):
@@ -119,19 +118,11 @@ def _count_steps(rows):
 
 def check_lengths(name, lengths, expected, *, noun="label"):
     """Check that sequences have as many steps as in y_true; one message names all that differ."""
-    check_same_number(name, lengths, expected)
+    check_same_number(lengths, expected, name, "y_true")
     problems = Problems(name)
     for i in np.flatnonzero(lengths != expected):
-        problems.add(i, f"has {_number(lengths[i], noun)}, but y_true[{i}] has {expected[i]}.")
+        problems.add(i, f"has {pluralize(lengths[i], noun)}, but y_true[{i}] has {expected[i]}.")
     problems.raise_if_any()
-
-
-def check_same_number(name, rows, expected):
-    """Check that there are as many sequences as in y_true."""
-    with reading(name):
-        n = len(rows)
-    if n != len(expected):
-        raise ValueError(f"{name} has {_number(n, 'sequence')}, but y_true has {len(expected)}.")
 
 
 def check_any_steps(lengths):
@@ -167,7 +158,7 @@ def sort_labels(labels):
         return sorted(labels, key=lambda label: (isinstance(label, str), label))
 
 
-def code_labels(flat, labels):
+def find_labels(flat, labels):
     """Return the position of each label in `labels`; -1 if it is not there."""
     codes = {label: code for code, label in enumerate(labels)}
     return np.fromiter(map(codes.get, flat, repeat(-1)), np.int64, len(flat))
@@ -180,7 +171,7 @@ def pair_numbers(y_true, y_pred):
     check_lengths("y_pred", pred_lengths, lengths, noun="step")
     check_any_steps(lengths)
     if true.shape[1] != pred.shape[1]:
-        raise ValueError(f"y_pred has {_number(pred.shape[1], 'output')}, but y_true has {true.shape[1]}.")
+        raise ValueError(f"y_pred has {pluralize(pred.shape[1], 'output')}, but y_true has {true.shape[1]}.")
     return true, pred, lengths
 
 
@@ -210,7 +201,7 @@ def read_numbers(y, name):
     for i in filled:
         width, first = arrays[i].shape[1], arrays[filled[0]].shape[1]
         if width != first:
-            problems.add(i, f"has {_number(width, 'number')} a step, but {name}[{filled[0]}] has {first}.")
+            problems.add(i, f"has {pluralize(width, 'number')} a step, but {name}[{filled[0]}] has {first}.")
     problems.raise_if_any()
     values = np.concatenate([arrays[i] for i in filled]) if filled else np.empty((0, 1))
     lengths = _count_steps(arrays)
@@ -226,28 +217,9 @@ def read_numbers(y, name):
 def read_weights(sample_weight, lengths):
     """Return weights of sequences, or of steps, laid out like the steps."""
     if hasattr(sample_weight, "__len__"):
-        check_same_number("sample_weight", sample_weight, lengths)
+        check_same_number(sample_weight, lengths, "sample_weight", "y_true")
         if is_ragged(sample_weight):
             check_lengths(
                 "sample_weight", np.array([np.size(w) for w in sample_weight]), lengths, noun="weight"
             )
     return check_sample_weight(sample_weight, lengths, per_step=True)
-
-
-def check_option(name, value, options, *, synonyms=None):
-    """Raise a ValueError that names the nearest allowed value, unless `value` is one of `options`.
-
-    `synonyms` are other names of some of the options.
-    """
-    if value is None or isinstance(value, str):
-        if value in options:
-            return
-    given, synonyms = str(value).lower(), synonyms or {}
-    near = [synonyms[given]] if given in synonyms else []
-    near = near or get_close_matches(given, [o for o in options if o is not None], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name}={value!r} is not one of {', '.join(map(repr, options))}.{hint}")
-
-
-def _number(n, noun):
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from sklearn_rnn.data.problems import check_same_number
 from sklearn_rnn.data.targets import check_sample_weight
-from sklearn_rnn.metrics._ragged import check_any_steps, check_same_number, read_labels
+from sklearn_rnn.metrics._ragged import check_any_steps, read_labels
 
 
 def edit_distance_rate(y_true, y_pred):
@@ -49,7 +50,7 @@ def edit_distance_rate(y_true, y_pred):
     """
     true, lengths = read_labels(y_true, "y_true")
     pred, pred_lengths = read_labels(y_pred, "y_pred")
-    check_same_number("y_pred", pred_lengths, lengths)
+    check_same_number(pred_lengths, lengths, "y_pred", "y_true")
     check_any_steps(lengths)
     pairs = zip(_cut(true, lengths), _cut(pred, pred_lengths), strict=True)
     return sum(_count_edits(a, b) for a, b in pairs) / len(true)
@@ -91,11 +92,11 @@ def exact_match_score(y_true, y_pred, *, sample_weight=None):
     """
     true, lengths = read_labels(y_true, "y_true")
     pred, pred_lengths = read_labels(y_pred, "y_pred")
-    check_same_number("y_pred", pred_lengths, lengths)
+    check_same_number(pred_lengths, lengths, "y_pred", "y_true")
     if len(lengths) == 0:
         raise ValueError("y_true holds no sequences; at least one is needed.")
     if hasattr(sample_weight, "__len__"):
-        check_same_number("sample_weight", sample_weight, lengths)
+        check_same_number(sample_weight, lengths, "sample_weight", "y_true")
     weights = check_sample_weight(sample_weight, lengths, per_step=False)
     is_right = [a == b for a, b in zip(_cut(true, lengths), _cut(pred, pred_lengths), strict=True)]
     return float(np.average(is_right, weights=weights))

@@ -8,7 +8,7 @@ from sklearn_rnn.data.problems import find_caller
 from sklearn_rnn.metrics._ragged import (
     check_any_steps,
     check_lengths,
-    code_labels,
+    find_labels,
     read_choice,
     read_labels,
     read_numbers,
@@ -119,7 +119,7 @@ def _mean_cost(y_true, y_proba, labels, sample_weight):
             "Pass the label of each column, such as labels=estimator.classes_."
         )
     _check_probabilities(proba)
-    codes = code_labels(true, labels)
+    codes = find_labels(true, labels)
     of_true = np.where(codes < 0, 0, proba[np.arange(len(codes)), codes])
     costs = -np.log(np.maximum(of_true, np.finfo(proba.dtype).eps), dtype=np.float64)
     return np.average(costs, weights=read_weights(sample_weight, lengths))

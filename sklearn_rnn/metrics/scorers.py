@@ -1,7 +1,6 @@
 """Scorers: the metrics in the form that scikit-learn's searches and cross-validation take as `scoring`."""
 
 import copy
-from difflib import get_close_matches
 from inspect import signature
 
 import numpy as np
@@ -9,6 +8,7 @@ import sklearn.metrics
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import make_scorer
 
+from sklearn_rnn.data.parameters import suggest
 from sklearn_rnn.data.targets import flatten_steps, is_ragged
 from sklearn_rnn.metrics.edit import edit_distance_rate, exact_match_score
 from sklearn_rnn.metrics.likelihood import bits_per_token, perplexity_score
@@ -201,8 +201,7 @@ def get_scorer(scoring):
     names = get_scorer_names()
     if scoring not in names:
         longer = [name for name in names if name.startswith(scoring)] if scoring else []
-        near = longer[:5] or get_close_matches(scoring, names, n=1)
-        hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+        hint = f" Did you mean {', '.join(map(repr, longer[:5]))}?" if longer else suggest(scoring, names)
         raise ValueError(f"There is no scorer {scoring!r}.{hint} get_scorer_names() returns all names.")
     scorer = sklearn.metrics.get_scorer(scoring)
     if type(scorer) is not _StepScorer.__base__:

@@ -5,18 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import classification_report, f1_score, precision_score, recall_score
 
-from sklearn_rnn.data.problems import Problems
+from sklearn_rnn.data.parameters import check_option
+from sklearn_rnn.data.problems import Problems, check_same_number
+from sklearn_rnn.data.sequences import find_first_steps
 from sklearn_rnn.data.targets import check_sample_weight
-from sklearn_rnn.metrics._ragged import (
-    are_str,
-    check_option,
-    check_same_number,
-    code_labels,
-    pair_labels,
-    read_labels,
-    read_rows,
-    sort_labels,
-)
+from sklearn_rnn.metrics._ragged import are_str, find_labels, pair_labels, read_labels, read_rows, sort_labels
 from sklearn_rnn.metrics.steps import AVERAGES
 
 _LETTERS = "OBIES"  # outside, begin, inside, end, single
@@ -155,7 +148,7 @@ def find_spans(labels, *, scheme="iob2", mode="conlleval"):
         )
     flat, lengths = read_labels(labels, "labels")
     distinct = sort_labels(set(flat))
-    codes = code_labels(flat, distinct)
+    codes = find_labels(flat, distinct)
     table = _LabelTable(distinct, scheme)
     table.check("labels", codes, lengths)
     start, end, types = _find(codes, lengths, table, scheme, mode)
@@ -173,18 +166,16 @@ class _LabelTable:
         split = [_split(label, _LETTERS_OF[scheme]) for label in labels]
         self.types = sorted({type_ for letter, type_ in split if letter and letter != "O"})
         self.letter_of = np.array([_LETTERS.find(letter) if letter else -1 for letter, _ in split], np.int64)
-        self.type_of = code_labels([type_ for _, type_ in split], self.types)
+        self.type_of = find_labels([type_ for _, type_ in split], self.types)
 
     def check(self, name, codes, lengths):
         """Raise an error for labels that are not in the scheme; one message names all such sequences."""
-        unknown = np.flatnonzero(self.letter_of[codes] < 0)
-        ends = np.cumsum(lengths)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
         problems = Problems(name)
-        rows, first = np.unique(np.searchsorted(ends, unknown, side="right"), return_index=True)
-        for i, t in zip(rows.tolist(), unknown[first].tolist(), strict=True):
+        for i, step, at in find_first_steps(self.letter_of[codes] < 0, offsets):
             problems.add(
                 i,
-                f"has the label {self.labels[codes[t]]!r} at step {t - ends[i] + lengths[i]}; labels of "
+                f"has the label {self.labels[codes[at]]!r} at step {step}; labels of "
                 f"scheme={self.scheme!r} are O or {', '.join(_LETTERS_OF[self.scheme])}, hyphen and type.",
             )
         problems.raise_if_any()
@@ -270,7 +261,7 @@ def _compare(y_true, y_pred, sample_weight, scheme, mode):
     true, pred = codes[: len(type_)], codes[len(type_) :]
     is_found = np.isin(start, pred_start[is_right])
     if hasattr(sample_weight, "__len__"):
-        check_same_number("sample_weight", sample_weight, pairs.lengths)
+        check_same_number(sample_weight, pairs.lengths, "sample_weight", "y_true")
     weights = check_sample_weight(sample_weight, pairs.lengths, per_step=False)
     weight_at = None if weights is None else weights[_sequence_of_places(pairs.lengths)]
 

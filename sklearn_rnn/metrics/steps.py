@@ -9,16 +9,10 @@ from sklearn.metrics import (
     recall_score,
 )
 
+from sklearn_rnn.data.parameters import check_option
+from sklearn_rnn.data.problems import check_same_number
 from sklearn_rnn.data.targets import check_sample_weight
-from sklearn_rnn.metrics._ragged import (
-    as_list,
-    check_option,
-    check_same_number,
-    code_labels,
-    pair_labels,
-    read_choice,
-    read_weights,
-)
+from sklearn_rnn.metrics._ragged import as_list, find_labels, pair_labels, read_choice, read_weights
 
 AVERAGES = ("micro", "macro", "weighted", None)
 
@@ -94,7 +88,7 @@ def sequence_accuracy_score(y_true, y_pred, *, sample_weight=None):
     sequence = np.repeat(np.arange(len(pairs.lengths)), pairs.lengths)  # of each step
     n_errors = np.bincount(sequence[pairs.true != pairs.pred], minlength=len(pairs.lengths))
     if hasattr(sample_weight, "__len__"):
-        check_same_number("sample_weight", sample_weight, pairs.lengths)
+        check_same_number(sample_weight, pairs.lengths, "sample_weight", "y_true")
     weights = check_sample_weight(sample_weight, pairs.lengths, per_step=False)
     return float(np.average(n_errors == 0, weights=weights))
 
@@ -227,7 +221,7 @@ def _pair(y_true, y_pred, labels):
     """Code the labels, and return the codes of those to include."""
     counting = None if labels is None else read_choice(labels)
     pairs = pair_labels(y_true, y_pred, counting or ())
-    return pairs, code_labels(pairs.labels if counting is None else counting, pairs.labels)
+    return pairs, find_labels(pairs.labels if counting is None else counting, pairs.labels)
 
 
 def step_confusion_matrix(y_true, y_pred, *, labels=None, sample_weight=None, normalize=None):

@@ -1,5 +1,6 @@
 """Recurrent networks as torch modules over packed batches."""
 
+from sklearn_rnn._names import publish
 from sklearn_rnn.nn.attention import ATTENTIONS as ATTENTIONS
 from sklearn_rnn.nn.attention import AdditiveAttention as AdditiveAttention
 from sklearn_rnn.nn.attention import Attention as Attention
@@ -58,5 +59,8 @@ __all__ = [
     "SigmoidHead",
     "SoftmaxHead",
     "StepRunner",
+    "StoppingHead",
     "use_native",
 ]
+
+publish(globals())

@@ -130,7 +130,10 @@ class EncoderDecoder(Network):
         """
         if self.encoder is None:
             return Memory(source)
-        outputs, packing = self.run_layers(source), source.packing
+        packing, read = source.packing, source
+        if self.pointer is not None:
+            read = PackedBatch(self.pointer.what_is_read(source.values), packing)
+        outputs, _ = self.encoder.run_layers(read)
         summary = self.pooling(outputs, packing)
         if self.attention is None:
             return Memory(summary)
@@ -140,23 +143,6 @@ class EncoderDecoder(Network):
         if self.pointer is not None:
             copied = self.pointer.what_is_copied(_lay_out(source.values[:, None], packing)[..., 0])
         return Memory(summary, values, is_step, self.attention.make_keys(values), copied)
-
-    def run_layers(self, source):
-        """Run the encoder alone.
-
-        Parameters
-        ----------
-        source : PackedBatch
-            Sources that are sequences.
-
-        Returns
-        -------
-        Tensor of shape (n_steps_total, output_size of the encoder's recurrence)
-            The top layer's outputs.
-        """
-        if self.pointer is not None:
-            source = PackedBatch(self.pointer.what_is_read(source.values), source.packing)
-        return self.encoder.run_layers(source)
 
     def forward(self, batch):
         """Compute the scores of all steps of the targets.
@@ -278,7 +264,8 @@ class EncoderDecoder(Network):
         """
         memory = self._encode_for(batch) if memory is None else memory
         packing = batch.packing
-        outputs = self.decoder.run_layers(PackedBatch(batch.values, packing, condition=memory.summary))
+        read = PackedBatch(batch.values, packing, condition=memory.summary)
+        outputs, _ = self.decoder.run_layers(read)
         if self.attention is None:
             return outputs, None, None
         outputs, weights, fits = self.attention(_lay_out(outputs, packing), memory)

@@ -284,31 +284,33 @@ class RecurrentLayers(nn.Module):
         self.dropout = Dropout(spec.dropout)
         self.bidirectional = spec.bidirectional
 
-    def run_layers(self, batch):
+    def run_layers(self, batch, state=None, *, need_state=False):
         """Run the input layer and the recurrent layers.
 
         Parameters
         ----------
         batch : PackedBatch
             Packed values.
+        state : list of tuple of Tensor, optional
+            The state to start from, see `Recurrence.forward`; by default that of the beginning of sequences.
+        need_state : bool, default=False
+            Whether to return the state after the last step of each sequence.
 
         Returns
         -------
-        Tensor of shape (n_steps_total, output_size of the recurrence)
+        outputs : Tensor of shape (n_steps_total, output_size of the recurrence)
             The top layer's outputs.
+        state : list of tuple of Tensor, or None
+            The state, if requested, without gradients: these end at the border between two chunks of a
+            stream.
         """
-        condition, carry = batch.condition, batch.carry
+        condition = batch.condition
         rows = condition.index_select(0, batch.packing.row) if self.joins_condition else None
         values = self.read(batch.values, rows)
-        state = None if carry is None else carry.state
         if state is None and self.initial_state is not None:
             state = self.initial_state(condition, self.recurrence.cells)
-        if carry is None:
-            return self.recurrence(values, batch.packing, state)[0]
-        # Gradients end at the border between two chunks of a stream.
-        outputs, state = self.recurrence(values, batch.packing, state, need_state=True)
-        carry.state = [tuple(s.detach() for s in part) for part in state]
-        return outputs
+        outputs, after = self.recurrence(values, batch.packing, state, need_state=need_state)
+        return outputs, [tuple(s.detach() for s in part) for part in after] if need_state else None
 
     def read(self, values, condition=None):
         """Run the input layer: what comes before the recurrent layers.
@@ -399,23 +401,28 @@ class RecurrentNetwork(RecurrentLayers, Network):
         has_own_parts = type(self.recurrence) is Recurrence and type(self.input) in (TokenInput, type(None))
         return type(self) is RecurrentNetwork and has_own_parts
 
-    def forward(self, batch):
+    def forward(self, batch, state=None, *, need_state=False):
         """Compute scores.
 
         Parameters
         ----------
         batch : PackedBatch
             Packed values.
+        state, need_state
+            See `run_layers`.
 
         Returns
         -------
-        Tensor of shape (B, n_scores) or (n_steps_total, n_scores)
+        scores : Tensor of shape (B, n_scores) or (n_steps_total, n_scores)
             Scores of the sequences, or of the steps.
+        state : list of tuple of Tensor
+            The state after the last step of each sequence. Only with `need_state`.
         """
-        outputs = self.run_layers(batch)
+        outputs, state = self.run_layers(batch, state, need_state=need_state)
         if self.pooling is not None:
             outputs = self.pooling(outputs, batch.packing)
-        return self.read_out(outputs)
+        scores = self.read_out(outputs)
+        return (scores, state) if need_state else scores
 
     def read_out(self, outputs):
         """Compute scores from the outputs of `run_layers`, or from what they are pooled to.

@@ -3,14 +3,7 @@
 import torch
 from torch import nn
 
-from sklearn_rnn.nn.kernels.rows import (
-    Linear,
-    exp_of_negative,
-    log,
-    log_add_exp,
-    log_sigmoid,
-    log_softmax,
-)
+from sklearn_rnn.nn.kernels.rows import Linear, exp_of_negative, log, log_add_exp, log_sigmoid, log_softmax
 
 
 class Pointer(nn.Module):

@@ -2,7 +2,6 @@
 
 import torch
 
-from sklearn_rnn.batches.packing import Carry
 from sklearn_rnn.nn.recurrence import StepRunner
 
 
@@ -30,9 +29,8 @@ def roll_out(network, batch, ahead, n_steps, choose, n_samples=1):
     Tensor of shape (B, n_samples, n_steps, n_features)
         The answers.
     """
-    batch.carry = Carry()
-    outputs = network.run_layers(batch).index_select(0, batch.packing.last)
-    state = batch.carry.state
+    outputs, state = network.run_layers(batch, need_state=True)
+    outputs = outputs.index_select(0, batch.packing.last)
     if n_samples > 1:
         outputs = outputs.repeat_interleave(n_samples, dim=0)
         state = [tuple(s.repeat_interleave(n_samples, dim=0) for s in part) for part in state]

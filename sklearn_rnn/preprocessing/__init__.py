@@ -1,5 +1,6 @@
 """Transformers of sequences: any scikit-learn transformer applied to steps, and padding."""
 
+from sklearn_rnn._names import publish
 from sklearn_rnn.preprocessing.features import SequenceFeatures as SequenceFeatures
 from sklearn_rnn.preprocessing.onehot import OneHotSequenceEncoder as OneHotSequenceEncoder
 from sklearn_rnn.preprocessing.padder import SequencePadder as SequencePadder
@@ -17,3 +18,5 @@ __all__ = [
     "StepTransformer",
     "TokenEncoder",
 ]
+
+publish(globals())

@@ -1,6 +1,7 @@
 """Shared parts of the transformers of sequences: reading X and checking its form."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -10,10 +11,8 @@ from sklearn.utils.validation import validate_data
 from sklearn_rnn.data.arrays import as_numbers
 from sklearn_rnn.data.checks import check_columns, check_names, check_width
 from sklearn_rnn.data.hints import warn_of_feature_names, warn_of_numbers_as_text, warn_of_padding
-from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.reading import read_sequences
 from sklearn_rnn.persistence import Versioned
-
-_KINDS = {"f": "numbers", "i": "integer tokens", "U": "text tokens", "O": "text tokens"}
 
 
 def unchanged_on_error(method):
@@ -83,53 +82,50 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
         -------
         sequences : Sequences
             The steps.
-        shape : tuple of int, or None
-            The shape of X if it is an array or a DataFrame.
+        form : Form
+            The form of X.
         """
-        sequences = self._convert(X, reset=reset)
-        shape = array_shape(X)
-        is_table = shape is not None and len(shape) == 2 and not is_text(sequences)
-        kind = _KINDS[sequences.values.dtype.kind]
+        sequences, form = self._convert(X, reset=reset)
         if reset:
             warn_of_padding(sequences)
-            warn_of_numbers_as_text(X, sequences)
-            if is_table:
-                warn_of_feature_names(X)
-            self._kind = kind
-            self._was_table = is_table
+            warn_of_numbers_as_text(form, sequences)
+            if form.is_table:
+                warn_of_feature_names(form)
+            self._kind = form.kind
+            self._was_table = form.is_table
             # scikit-learn's bookkeeping of columns: n_features_in_ and feature_names_in_.
-            columns = X if is_table else sequences.values.reshape(len(sequences.values), -1)
+            columns = form.header if form.is_table else sequences.values.reshape(len(sequences.values), -1)
             validate_data(self, columns, reset=True, skip_check_array=True)
-            if not is_table:
+            if not form.is_table:
                 check_names(sequences, self, reset=True)
-            return sequences, shape
-        if kind != self._kind:
-            if (kind, self._kind) != ("integer tokens", "numbers"):
+            return sequences, form
+        if form.kind != self._kind:
+            if (form.kind, self._kind) != ("integer tokens", "numbers"):
                 raise TypeError(
-                    f"X holds {kind}, but {type(self).__name__} was fitted on {self._kind}; "
+                    f"X holds {form.kind}, but {type(self).__name__} was fitted on {self._kind}; "
                     "pass the same form."
                 )
             sequences = _as_numbers(sequences)
-        if is_table and self._was_table:
-            check_columns(X, self, reset=False)
-            return sequences, shape
+        if form.is_table and self._was_table:
+            check_columns(form, self, reset=False)
+            return sequences, form
         if not self._was_table:  # the names of a table are those of steps
             check_names(sequences, self, reset=False)
         if not sequences.is_tokens:
             check_width(sequences, 1 if self._was_table else self.n_features_in_, self)
-        return sequences, shape
+        return sequences, form
 
     def _convert(self, X, *, reset):
-        """Read X in the form that the transformer needs: numbers, unless a subclass overrides this."""
+        """Read X as the transformer needs it, with its form: numbers, unless a subclass overrides this."""
         return self._read_numbers(X, reset=reset)
 
     _advice_for_tokens = "The recurrent estimators read tokens as they are, without a transformer."
 
     def _read_numbers(self, X, *, reset, allow_nan=None):
         allow_nan = get_tags(self).input_tags.allow_nan if allow_nan is None else allow_nan
-        sequences = as_sequences(X, allow_nan=allow_nan, dtype=None)
+        sequences, form = read_sequences(X, allow_nan=allow_nan, dtype=None)
         if not sequences.is_tokens:
-            return sequences
+            return sequences, form
         kind = "str" if is_text(sequences) else "integer"
         if kind == "str" or reset:
             raise ValueError(
@@ -137,14 +133,7 @@ class SequenceTransformer(TransformerMixin, Versioned, BaseEstimator):
                 f"{self._advice_for_tokens} If integers are measurements, make them float: "
                 "X = [np.asarray(x, dtype=float) for x in X]."
             )
-        return _as_numbers(sequences)
-
-    def _check_width(self, width, expected):
-        if width != expected:
-            raise ValueError(
-                f"X has {width} features, but {type(self).__name__} is expecting {expected} features "
-                "as input."
-            )
+        return _as_numbers(sequences), replace(form, kind="numbers")
 
     def __sklearn_tags__(self):
         """Describe the transformer to scikit-learn."""
@@ -175,29 +164,6 @@ def is_text(sequences):
     (True, False)
     """
     return sequences.values.dtype.kind in "UO"
-
-
-def nested_shape(X):
-    """Return the shape of nested lists of equal length; None for other objects, such as a list of arrays.
-
-    Parameters
-    ----------
-    X : sequences in any form
-        See `as_sequences`.
-
-    Returns
-    -------
-    tuple of int, or None
-        The shape of the array that NumPy would make.
-
-    Examples
-    --------
-    >>> from sklearn_rnn.preprocessing.base import nested_shape
-    >>> nested_shape([[1.0, 2.0], [3.0, 4.0]]), nested_shape([[1.0, 2.0], [3.0]])
-    ((2, 2), None)
-    """
-    is_nested = isinstance(X, (list, tuple)) and all(isinstance(x, (list, tuple)) for x in X)
-    return np.shape(X) if is_nested and len(set(map(len, X))) == 1 else None
 
 
 def _as_numbers(sequences):

@@ -11,6 +11,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.parameters import check_bool
 from sklearn_rnn.data.problems import reading
 from sklearn_rnn.data.reading import as_sequences
 from sklearn_rnn.persistence import Versioned
@@ -203,11 +204,8 @@ class SequenceFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Versio
                 f"have, but it is {self.estimator!r}. What comes before the network in a pipeline comes "
                 "before SequenceFeatures; of a search, pass best_estimator_."
             )
-        for name in ("prefit", "per_step"):
-            value = getattr(self, name)
-            if not isinstance(value, (bool, np.bool_)) and not (name == "per_step" and value is None):
-                or_none = " or None" if name == "per_step" else ""
-                raise TypeError(f"{name} must be True or False{or_none}, but it is {value!r}.")
+        check_bool("prefit", self.prefit)
+        check_bool("per_step", self.per_step, optional=True)
         if self.prefit:
             try:
                 check_is_fitted(self.estimator)

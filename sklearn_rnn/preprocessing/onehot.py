@@ -3,11 +3,13 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.checks import check_n_features
+from sklearn_rnn.data.form import array_shape
 from sklearn_rnn.data.parameters import check_bool, check_option
 from sklearn_rnn.data.problems import reading
-from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.reading import as_sequences
 from sklearn_rnn.encoding.vocabulary import find_tokens
-from sklearn_rnn.preprocessing.base import nested_shape, unchanged_on_error
+from sklearn_rnn.preprocessing.base import unchanged_on_error
 from sklearn_rnn.preprocessing.tokens import TokenTransformer
 
 
@@ -127,9 +129,9 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
             As from `transform`.
         """
         self._check_parameters()
-        sequences, shape = self._read(X, reset=True)
+        sequences, form = self._read(X, reset=True)
         self._fit(sequences)
-        return self._encode(sequences, shape or nested_shape(X))
+        return self._encode(sequences, form.stacked_shape)
 
     def transform(self, X):
         """Turn tokens into codes or vectors.
@@ -155,8 +157,8 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         """
         check_is_fitted(self)
         self._check_parameters()
-        sequences, shape = self._read(X, reset=False)
-        return self._encode(sequences, shape or nested_shape(X))
+        sequences, form = self._read(X, reset=False)
+        return self._encode(sequences, form.stacked_shape)
 
     def inverse_transform(self, X):
         """Turn codes or vectors into tokens.
@@ -183,7 +185,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
         check_is_fitted(self)
         sequences = as_sequences(X)
         if self._are_vectors(sequences):
-            self._check_width(sequences.n_features, self.n_features_out_)
+            check_n_features(sequences.n_features, self.n_features_out_, self)
             is_unknown = ~sequences.values.any(axis=1)
             codes = np.where(is_unknown, 0, sequences.values.argmax(axis=1) + 1)
             sequences = sequences.with_values(codes)

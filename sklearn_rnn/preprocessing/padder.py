@@ -8,10 +8,11 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.arrays import are_finite, as_numbers, trailing_lengths
+from sklearn_rnn.data.checks import check_n_features
 from sklearn_rnn.data.parameters import check_bool, check_count, check_option, check_size
 from sklearn_rnn.data.problems import Problems, reading
 from sklearn_rnn.data.reading import as_sequences
-from sklearn_rnn.data.sequences import Sequences, step_positions
+from sklearn_rnn.data.sequences import Sequences, find_first_steps, step_positions
 from sklearn_rnn.preprocessing.base import SequenceTransformer, unchanged_on_error
 from sklearn_rnn.preprocessing.truncator import truncate
 
@@ -124,9 +125,9 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
             As from `transform`.
         """
         self._check_parameters()
-        sequences, shape = self._read(X, reset=True)
+        sequences, form = self._read(X, reset=True)
         self._fit(sequences)
-        return self._pad(sequences, shape)
+        return self._pad(sequences, form)
 
     def transform(self, X):
         """Pad every sequence.
@@ -168,7 +169,9 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
                 f"X has shape {X.shape}, but {type(self).__name__} is expecting {self.n_steps_} steps: "
                 "(n_sequences, n_steps_, n_features) or (n_sequences, n_steps_)."
             )
-        self._check_width(X.shape[2] if X.ndim == 3 else 1, 1 if self._was_table else self.n_features_in_)
+        check_n_features(
+            X.shape[2] if X.ndim == 3 else 1, 1 if self._was_table else self.n_features_in_, self
+        )
         if X.ndim == 2 and self._was_table:
             n_real = min(self.n_features_in_, self.n_steps_)  # all sequences have one length
             lengths = np.full(len(X), n_real)
@@ -189,19 +192,18 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         return tags
 
     def _convert(self, X, *, reset):
-        sequences = self._read_numbers(X, reset=reset, allow_nan=True)
+        sequences, form = self._read_numbers(X, reset=reset, allow_nan=True)
         if not get_tags(self).input_tags.allow_nan and not are_finite(sequences.values):
-            problems, is_nan = Problems("X"), np.isnan(sequences.values).any(axis=1)
-            rows = np.searchsorted(sequences.offsets, np.flatnonzero(is_nan), side="right") - 1
-            for i in np.unique(rows):
-                step = np.argmax(is_nan[sequences.offsets[i] :])
+            problems = Problems("X")
+            is_nan = np.isnan(sequences.values).any(axis=1)
+            for i, step, _ in find_first_steps(is_nan, sequences.offsets):
                 problems.add(
                     i,
                     f"has NaN at step {step}, as the padding has; set another padding_value, or masked=True, "
                     "or impute missing values before.",
                 )
             problems.raise_if_any()
-        return sequences
+        return sequences, form
 
     def _fit(self, sequences):
         self.n_steps_ = int(sequences.lengths.max() if self.n_steps is None else self.n_steps)
@@ -218,8 +220,8 @@ class SequencePadder(SequenceTransformer, auto_wrap_output_keys=None):
         if self.truncate is not None:
             check_option("truncate", self.truncate, ("end", "start"))
 
-    def _pad(self, sequences, shape):
-        is_table = shape is not None and len(shape) == 2
+    def _pad(self, sequences, form):
+        is_table = form.is_table
         if self.truncate is None:
             self._refuse_long(sequences)
         else:

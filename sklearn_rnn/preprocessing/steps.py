@@ -12,11 +12,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.arrays import as_numbers, object_array
+from sklearn_rnn.data.checks import check_n_features
 from sklearn_rnn.data.hints import warn_of_float32
 from sklearn_rnn.data.problems import check_same_number, reading
-from sklearn_rnn.data.reading import array_shape, as_sequences
+from sklearn_rnn.data.reading import as_sequences, read_sequences
 from sklearn_rnn.data.targets import flatten_steps, is_ragged
-from sklearn_rnn.preprocessing.base import SequenceTransformer, is_text, nested_shape, unchanged_on_error
+from sklearn_rnn.preprocessing.base import SequenceTransformer, is_text, unchanged_on_error
 
 _MOST_BYTES = 4 * 2**30  # of a sparse result made dense
 
@@ -184,7 +185,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             As from `transform`.
         """
         self._check_transformer()
-        sequences, shape = self._read(X, reset=True)
+        sequences, form = self._read(X, reset=True)
         transformer, targets = clone(self._transformer), self._flatten_target(y, sequences)
         rows = self._lay_out(sequences, transformer)
         with _explain_empty_vocabulary(sequences):
@@ -193,7 +194,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             else:
                 values = transformer.fit(rows, targets).transform(rows)
         self.transformer_ = transformer
-        return self._cut(values, "transform", sequences, shape or nested_shape(X))
+        return self._cut(values, "transform", sequences, form.stacked_shape)
 
     def transform(self, X):
         """Transform every step.
@@ -210,9 +211,9 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             (n_sequences, n_steps) if X has two axes and there is one feature. Else `Sequences`.
         """
         check_is_fitted(self)
-        sequences, shape = self._read(X, reset=False)
+        sequences, form = self._read(X, reset=False)
         values = self.transformer_.transform(self._lay_out(sequences, self.transformer_))
-        return self._cut(values, "transform", sequences, shape or nested_shape(X))
+        return self._cut(values, "transform", sequences, form.stacked_shape)
 
     @available_if(_transformer_has("inverse_transform"))
     def inverse_transform(self, X):
@@ -229,14 +230,14 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             Floats, or tokens if `fit` saw tokens. An array if X is an array, else `Sequences`.
         """
         check_is_fitted(self)
-        sequences = self._read_numbers(X, reset=False)
-        shape = array_shape(X)
-        if shape is not None and self._was_table:
-            self._check_width(shape[1], self.n_features_in_)
+        sequences, form = self._read_numbers(X, reset=False)
+        shape = form.stacked_shape
+        if form.shape is not None and self._was_table:
+            check_n_features(shape[1], self.n_features_in_, self)
             shape = shape[:2]  # what was a table becomes a table
-        self._check_width(sequences.n_features, self._n_features_out(default=sequences.n_features))
+        check_n_features(sequences.n_features, self._n_features_out(default=sequences.n_features), self)
         values = self.transformer_.inverse_transform(sequences.values)
-        return self._cut(values, "inverse_transform", sequences, shape or nested_shape(X))
+        return self._cut(values, "inverse_transform", sequences, shape)
 
     @available_if(_transformer_has("get_feature_names_out"))
     @reading("input_features")
@@ -317,17 +318,17 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
 
     def _convert(self, X, *, reset):
         transformer = self._transformer if reset else self.transformer_
-        form = _token_form(transformer)
-        if form is None:
-            sequences = self._read_numbers(X, reset=reset, allow_nan=_allows_nan(transformer))
+        token_form = _token_form(transformer)
+        if token_form is None:
+            sequences, form = self._read_numbers(X, reset=reset, allow_nan=_allows_nan(transformer))
             if reset and not sequences.is_tokens:
                 warn_of_float32(sequences.values)
-            return sequences
-        sequences = as_sequences(X, allow_nan=_allows_nan(transformer), dtype=None)
-        if form == "texts" and not is_text(sequences):
+            return sequences, form
+        sequences, form = read_sequences(X, allow_nan=_allows_nan(transformer), dtype=None)
+        if token_form == "texts" and not is_text(sequences):
             kind = "integers" if sequences.is_tokens else "numbers"
             raise ValueError(f"X holds {kind}, but {type(transformer).__name__} reads steps that are str.")
-        return sequences
+        return sequences, form
 
     def _lay_out(self, sequences, transformer):
         """Lay all steps end to end in the form that a transformer reads."""

@@ -1,15 +1,18 @@
 """Tokens as codes, in the order of their frequency."""
 
 import numbers
+from dataclasses import replace
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn.data.arrays import find_places
 from sklearn_rnn.data.checks import check_unit
-from sklearn_rnn.data.parameters import check_count, check_option
+from sklearn_rnn.data.form import array_shape
+from sklearn_rnn.data.parameters import FREQUENCY, check_count, check_option
 from sklearn_rnn.data.problems import Problems
-from sklearn_rnn.data.reading import array_shape, as_sequences
-from sklearn_rnn.data.sequences import Sequences
+from sklearn_rnn.data.reading import as_sequences, read_sequences
+from sklearn_rnn.data.sequences import Sequences, find_first_steps
 from sklearn_rnn.encoding.vocabulary import as_fixed_width, find_frequent, find_tokens
 from sklearn_rnn.preprocessing.base import SequenceTransformer, is_text, unchanged_on_error
 
@@ -24,12 +27,13 @@ class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
     """
 
     def _convert(self, X, *, reset):
-        sequences = as_sequences(X)
+        sequences, form = read_sequences(X)
         if not sequences.is_tokens:
-            return _read_whole_numbers(sequences, type(self).__name__)
+            form = replace(form, kind="integer tokens")
+            return _read_whole_numbers(sequences, type(self).__name__), form
         if is_text(sequences) and not reset and self._kind == "text tokens":
-            check_unit(X, sequences, self._tokens, self)
-        return sequences
+            check_unit(form, sequences, self._tokens, self)
+        return sequences, form
 
     def _check_unknown_token(self):
         wanted, name = (numbers.Integral, "an integer") if self._kind == "integer tokens" else (str, "a str")
@@ -39,16 +43,12 @@ class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
             )
 
     def _find_codes(self, sequences):
-        tokens, vocabulary = as_fixed_width(sequences.values), self._tokens
-        order = np.argsort(vocabulary)
-        place = np.searchsorted(vocabulary, tokens, sorter=order)
-        place[place == len(vocabulary)] = 0
-        code = order[place]
-        return np.where(vocabulary[code] == tokens, code + 1, 0)
+        return find_places(as_fixed_width(sequences.values), self._tokens, np.argsort(self._tokens)) + 1
 
     def _refuse_unknown(self, sequences, codes):
         problems = Problems("X")
-        for i, step, token in _first_steps(sequences, codes == 0):
+        for i, step, at in find_first_steps(codes == 0, sequences.offsets):
+            token = sequences.values[at : at + 1].tolist()[0]
             problems.add(
                 i,
                 f"has {token!r} at step {step}, which is none of the {len(self._tokens)} tokens that "
@@ -61,8 +61,8 @@ class TokenTransformer(SequenceTransformer, auto_wrap_output_keys=None):
         self._check_unknown_token()
         codes, n_tokens = sequences.values, len(self._tokens)
         problems = Problems("X")
-        for i, step, code in _first_steps(sequences, (codes < 0) | (codes > n_tokens)):
-            problems.add(i, f"has the code {code} at step {step}, but codes go from 0 to {n_tokens}.")
+        for i, step, at in find_first_steps((codes < 0) | (codes > n_tokens), sequences.offsets):
+            problems.add(i, f"has the code {codes[at]} at step {step}, but codes go from 0 to {n_tokens}.")
         problems.raise_if_any()
         is_integer = self._kind == "integer tokens"
         unknown = (-1 if is_integer else "<unk>") if self.unknown_token is None else self.unknown_token
@@ -277,14 +277,7 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
     def _check_parameters(self):
         check_option("handle_unknown", self.handle_unknown, ("unknown", "error", "ignore"))
         check_count("max_tokens", self.max_tokens, optional=True)
-        if not isinstance(self.min_frequency, numbers.Real) or isinstance(self.min_frequency, bool):
-            raise TypeError(f"min_frequency must be a number, but it is {self.min_frequency!r}.")
-        is_count = isinstance(self.min_frequency, numbers.Integral)
-        if self.min_frequency < 1 if is_count else not 0 < self.min_frequency < 1:
-            raise ValueError(
-                "min_frequency must be an integer of at least 1, or a float between 0 and 1 as a share of "
-                f"the steps, but it is {self.min_frequency!r}."
-            )
+        FREQUENCY.check("min_frequency", self.min_frequency)
 
     def _fit(self, sequences):
         self._check_unknown_token()
@@ -319,19 +312,12 @@ def _read_whole_numbers(sequences, reader):
         )
     values = sequences.values[:, 0]
     problems = Problems("X")
-    for i, step, value in _first_steps(sequences, (values != np.floor(values)) | (abs(values) > _MOST_WHOLE)):
+    is_fraction = (values != np.floor(values)) | (abs(values) > _MOST_WHOLE)
+    for i, step, at in find_first_steps(is_fraction, sequences.offsets):
         problems.add(
             i,
-            f"has {value[0]} at step {step}, but {reader} reads tokens: str, integers, or arrays of whole "
-            "numbers up to 2**24.",
+            f"has {float(values[at])} at step {step}, but {reader} reads tokens: str, integers, or arrays of "
+            "whole numbers up to 2**24.",
         )
     problems.raise_if_any()
     return sequences.with_values(values.astype(np.int64))
-
-
-def _first_steps(sequences, is_marked):
-    """Yield the index of every sequence with marked steps, and step and value of the first of them."""
-    marked = np.flatnonzero(is_marked)
-    rows = np.searchsorted(sequences.offsets, marked, side="right") - 1
-    for k in np.unique(rows, return_index=True)[1]:
-        yield rows[k], marked[k] - sequences.offsets[rows[k]], sequences.values[marked[k] :][:1].tolist()[0]

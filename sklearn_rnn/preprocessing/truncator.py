@@ -6,9 +6,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_rnn.data.parameters import check_count, check_option
 from sklearn_rnn.data.problems import reading
-from sklearn_rnn.data.reading import as_sequences
+from sklearn_rnn.data.reading import read_sequences
 from sklearn_rnn.data.sequences import Sequences, step_positions
-from sklearn_rnn.preprocessing.base import SequenceTransformer, nested_shape, unchanged_on_error
+from sklearn_rnn.preprocessing.base import SequenceTransformer, unchanged_on_error
 
 
 class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
@@ -100,7 +100,7 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
             As from `transform`.
         """
         self._check_parameters()
-        return self._cut(X, *self._read(X, reset=True))
+        return self._cut(*self._read(X, reset=True))
 
     def transform(self, X):
         """Cut every sequence that is too long.
@@ -125,7 +125,7 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         """
         check_is_fitted(self)
         self._check_parameters()
-        return self._cut(X, *self._read(X, reset=False))
+        return self._cut(*self._read(X, reset=False))
 
     @reading("input_features")
     def get_feature_names_out(self, input_features=None):
@@ -153,12 +153,12 @@ class SequenceTruncator(SequenceTransformer, auto_wrap_output_keys=None):
         check_option("side", self.side, ("end", "start"))
 
     def _convert(self, X, *, reset):
-        return as_sequences(X, allow_nan=True, dtype=None)
+        return read_sequences(X, allow_nan=True, dtype=None)
 
-    def _cut(self, X, sequences, shape):
+    def _cut(self, sequences, form):
         cut = truncate(sequences, self.n_steps, self.side)
-        if not cut.is_tokens:  # an array of integer codes would be read as numbers
-            shape = shape or nested_shape(X)
+        # An array of integer codes would be read as numbers.
+        shape = form.shape if cut.is_tokens else form.stacked_shape
         if shape is None:
             return cut
         return cut.values.reshape(shape[0], min(shape[1], self.n_steps), *shape[2:])

@@ -1,6 +1,5 @@
 """Windows of long series, and the targets after them."""
 
-import difflib
 import numbers
 
 import numpy as np
@@ -8,10 +7,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator
 
 from sklearn_rnn.data.hints import warn_of_float32
-from sklearn_rnn.data.parameters import check_count
+from sklearn_rnn.data.parameters import check_count, suggest
 from sklearn_rnn.data.problems import Problems, check_not_masked, reading
-from sklearn_rnn.data.reading import as_sequences
-from sklearn_rnn.data.series import check_dates, is_one_series
+from sklearn_rnn.data.sequences import find_first_steps
+from sklearn_rnn.data.series import check_dates, is_one_series, read_one_or_several
 from sklearn_rnn.data.targets import flatten_steps
 from sklearn_rnn.persistence import Versioned
 from sklearn_rnn.preprocessing.base import unchanged_on_error
@@ -249,12 +248,14 @@ class SlidingWindow(Versioned, BaseEstimator):
 
     def _check_lengths(self, lengths, reach, is_one):
         what = f"of {self.size} steps" + (f" with its targets up to {reach} after it" if reach else "")
-        problems = Problems("X")
+        advice = (
+            "make size or horizon smaller." if is_one else "leave it out, or make size or horizon smaller."
+        )
+        problems = Problems("X", is_one=is_one)
         for i in np.flatnonzero(lengths < self.size + reach):
-            message = f"has {lengths[i]} steps, but a window {what} needs {self.size + reach}"
-            if is_one:
-                raise ValueError(f"X {message}; make size or horizon smaller.")
-            problems.add(i, f"{message}; leave it out, or make size or horizon smaller.")
+            problems.add(
+                i, f"has {lengths[i]} steps, but a window {what} needs {self.size + reach}; {advice}"
+            )
         problems.raise_if_any()
 
     def _cut(self, series, at):
@@ -267,19 +268,9 @@ def _read(X, y=None):
     is_one = not isinstance(X, (list, tuple)) and is_one_series(X)
     if is_one or isinstance(X, (list, tuple)):
         check_dates(X, y if is_one or isinstance(y, (list, tuple)) else None, is_one, ahead="y")
-    if is_one and not hasattr(X, "columns"):
-        with reading("X"):
-            X = np.asanyarray(X)  # a mask is kept, and found
-        X = X if X.ndim == 2 else X[:, np.newaxis]
-    X = [X] if is_one else X
-    try:
-        series = as_sequences(X, allow_nan=True, dtype=None)
-    except (TypeError, ValueError) as error:
-        if not is_one:
-            raise
-        raise type(error)(str(error).replace("X[0]", "X")) from error  # one series is not a list of series
+    series, form = read_one_or_several(X, is_one)
     if series.is_tokens:
-        kind = "integer" if series.values.dtype.kind == "i" else "str"
+        kind = "str" if form.kind == "text tokens" else "integer"
         raise ValueError(
             f"X holds {kind} tokens, but SlidingWindow needs numbers. If integers are measurements, make "
             "them float: X = [np.asarray(x, dtype=float) for x in X]."
@@ -293,15 +284,13 @@ def _refuse_nan(targets, steps, series, is_one):
     is_nan = np.isnan(targets).reshape(*steps.shape, -1).any(axis=2)
     if not is_nan.any():
         return
-    steps = np.unique(steps[is_nan])
-    rows = np.searchsorted(series.offsets, steps, side="right") - 1
-    problems = Problems("X")
-    for k in np.unique(rows, return_index=True)[1]:
-        i, t = rows[k], steps[k] - series.offsets[rows[k]]
-        message = f"has NaN at step {t}, which would be a target; impute the series before, or pass y."
-        if is_one:
-            raise ValueError(f"X {message}")
-        problems.add(i, message)
+    is_marked = np.zeros(len(series.values), dtype=bool)
+    is_marked[steps[is_nan]] = True
+    problems = Problems("X", is_one=is_one)
+    for i, step, _ in find_first_steps(is_marked, series.offsets):
+        problems.add(
+            i, f"has NaN at step {step}, which would be a target; impute the series before, or pass y."
+        )
     problems.raise_if_any()
 
 
@@ -331,8 +320,7 @@ def _find_feature(wanted, n_features, names):
             "have names, all of them str: DataFrames, or what Sequences.from_long makes of one."
         )
     if wanted not in names:
-        near = difflib.get_close_matches(str(wanted), names, n=1)
-        guess = f" Did you mean {near[0]!r}?" if near else f" They are {list(names)}."
+        guess = suggest(wanted, names) or f" They are {list(names)}."
         raise ValueError(f"target={wanted!r} is not a feature of X.{guess}")
     return names.index(wanted)
 

@@ -6,6 +6,7 @@ import io
 import math
 import os
 import shutil
+import sys
 import time
 import warnings
 from contextlib import contextmanager
@@ -51,6 +52,40 @@ _IN_EPOCH |= {f"{part}_loss_best": bool for part in ("train", "valid")}
 _ARRAY = "ndarray"  # marks an array among plain Python
 
 
+def open_checkpoint(path, identity, seed, device, *, takes_seed, epochs, verbose):
+    """Open the checkpoint from which training resumes, if it exists and belongs to this training.
+
+    Parameters
+    ----------
+    path, identity, seed, device, takes_seed
+        See `Checkpoint`.
+    epochs : int
+        Number of epochs to train for.
+    verbose : int
+        Whether to print where training resumes.
+
+    Returns
+    -------
+    Checkpoint
+        The checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If there are as many epochs in the file.
+    """
+    checkpoint = Checkpoint(path, identity, seed, device, takes_seed=takes_seed)
+    epoch, batch = checkpoint.n_epochs + 1, checkpoint.n_batches + 1
+    if epoch > epochs:
+        raise ValueError(
+            f"checkpoint {str(path)!r} is in epoch {epoch}, but max_iter is {epochs}. "
+            "Set a larger max_iter, or delete the file to start from scratch."
+        )
+    if checkpoint.is_resumed and verbose:
+        print(f"going on from {path}: epoch {epoch}, batch {batch}", file=sys.stderr)
+    return checkpoint
+
+
 class Checkpoint:
     """The state of a training run in a file, between two of its batches.
 
@@ -74,7 +109,7 @@ class Checkpoint:
     ----------
     seed : int
         The seed that training uses.
-    goes_on : bool
+    is_resumed : bool
         Whether there was a file.
     n_epochs, n_batches, n_terms : int
         Number of epochs that are done before training resumes; of batches that are done in the epoch after
@@ -93,7 +128,7 @@ class Checkpoint:
     >>> from sklearn_rnn.training.checkpoint import Checkpoint
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     checkpoint = Checkpoint(f"{folder}/run.ckpt", {"hidden_size": 8}, 0, torch.device("cpu"))
-    >>> checkpoint.goes_on, checkpoint.n_epochs, checkpoint.n_batches
+    >>> checkpoint.is_resumed, checkpoint.n_epochs, checkpoint.n_batches
     (False, 0, 0)
     """
 
@@ -101,19 +136,19 @@ class Checkpoint:
         self.path = Path(path)
         self._check_folder()
         state = self._state = self._read(device) if self.path.exists() else None
-        self.goes_on = state is not None
-        self.seed = state["seed"] if self.goes_on and takes_seed else seed
+        self.is_resumed = state is not None
+        self.seed = state["seed"] if self.is_resumed and takes_seed else seed
         self._identity = {name: describe(value) for name, value in identity.items()}
         self._identity["random_state"] = f"one with the seed {self.seed}"
         self.n_epochs = self.n_batches = self.n_terms = 0
-        if self.goes_on:
+        if self.is_resumed:
             self._compare(state["identity"])
             self.n_epochs, self.n_batches = len(state["history"]) - 1, state["n_batches"]
             self.n_terms = int(state["counts"].sum())
-        self._validation = state["validation"] if self.goes_on else None  # what its order is drawn from next
+        self._validation = state["validation"] if self.is_resumed else None  # its order comes from this
         self._n_before = None  # epochs that are not of this training
-        self._is_written = self.goes_on
-        self._due = time.monotonic() + _INTERVAL if self.goes_on else -math.inf
+        self._is_written = self.is_resumed
+        self._due = time.monotonic() + _INTERVAL if self.is_resumed else -math.inf
 
     def _check_folder(self):
         folder = self.path.parent
@@ -179,7 +214,7 @@ class Checkpoint:
         Exception
             The exception to raise.
         """
-        if not self.goes_on or isinstance(error, torch.OutOfMemoryError):
+        if not self.is_resumed or isinstance(error, torch.OutOfMemoryError):
             return error
         return ValueError(
             f"Training that went on from checkpoint {str(self.path)!r} failed: {type(error).__name__}: "
@@ -195,65 +230,61 @@ class Checkpoint:
                     f"now {now}. Pass what that training was passed, or delete the file to start again."
                 )
 
-    def batches(self, net, iterator):
+    def resume(self, batches, net, part, *, training):
         """Yield the batches of an epoch that are not done yet; between them, write the file when it is due.
 
         Parameters
         ----------
+        batches : BatchIterator
+            All batches of the epoch, the same iterator in each.
         net : SequenceNet
             What is trained; an epoch of it has begun. If training resumes from the file, the state is set.
-        iterator : iterable of PackedBatch
-            All batches of the epoch, drawn from the net's stream of random numbers.
+        part : EpochPart
+            The part of the epoch that the batches belong to, which begins.
+        training : bool
+            Whether to train on the batches, or to validate.
 
         Yields
         ------
         PackedBatch
             A batch.
         """
+        yield from self._train(batches, net, part) if training else self._validate(batches)
+
+    def _train(self, batches, net, part):
         state, self._state = self._state, None
         n_done, self.n_batches = self.n_batches, 0
         if self._n_before is None:
             self._n_before = len(net.history) - 1
         if state is not None:
-            _check_way(net, state)
+            _check_layout(net, state)
             with self._refusing():
-                _restore(net, state, self._n_before)
+                _restore(net, part, state, self._n_before)
         order = net.stream.get_state()["order"]  # what the batches of this epoch are drawn from
-        for i, batch in enumerate(iterator):
+        for i, batch in enumerate(batches):
             if i < n_done:
                 continue
             if state is not None and i == n_done:
                 with self._refusing():
-                    _restore_carry(net, state, batch)
+                    _restore_state(net, part, state, batch)
             if time.monotonic() >= self._due:
-                carry = None if batch.carry is None else batch.carry.state
+                carry = part.state if batch.chunk else None
                 position = {"order": order, "n_batches": i, "carry": carry, "validation": self._validation}
-                self._write(net, position)
+                self._write(net, part, position)
             yield batch
 
-    def validation_batches(self, iterator):
-        """Yield the batches of a `BatchIterator` to validate on, in the order of uninterrupted training.
-
-        Parameters
-        ----------
-        iterator : BatchIterator
-            The same one in each epoch.
-
-        Yields
-        ------
-        PackedBatch
-            A batch.
-        """
+    def _validate(self, batches):
+        """Yield batches to validate on, in the order of uninterrupted training."""
         if self._validation is not None:
-            iterator.rng.set_state(self._validation)
-        yield from iterator
-        self._validation = iterator.rng.get_state()
+            batches.rng.set_state(self._validation)
+        yield from batches
+        self._validation = batches.rng.get_state()
 
-    def _write(self, net, position):
+    def _write(self, net, part, position):
         began = time.monotonic()
         head = {"format": _FORMAT, "version": _VERSION, "identity": self._identity, "seed": self.seed}
         try:
-            self._replace(head | _plain(position) | _gather(net, self._n_before))
+            self._replace(head | _plain(position) | _gather(net, part, self._n_before))
             self._is_written = True
         except (OSError, RuntimeError) as error:  # torch turns one into the other
             if not self._is_written:
@@ -339,13 +370,12 @@ def describe(value):
 # What training changes
 
 
-def _gather(net, n_before):
+def _gather(net, part, n_before):
     """Copy all that training changes, as tensors and plain Python."""
     *earlier, epoch = net.history[n_before:]
-    losses, counts = map(np.array, net.of_batches)
     return {
-        "losses": _plain(losses),
-        "counts": _plain(counts),
+        "losses": _plain(np.array(part.losses)),
+        "counts": _plain(np.array(part.n_terms)),
         "weights": _plain(net.module_.state_dict()),
         "optimizer": [
             (
@@ -410,7 +440,7 @@ def _check_type(name, value, kinds):
         raise TypeError(f"{name} is of type {type(value).__name__}")
 
 
-def _check_way(net, state):
+def _check_layout(net, state):
     groups = net.optimizer_.param_groups
     if [len(group["params"]) for group in groups] != [len(states) for _, states in state["optimizer"]]:
         # All weights as one parameter, or each by itself: see `flattened`.
@@ -420,7 +450,7 @@ def _check_way(net, state):
         )
 
 
-def _restore(net, state, n_before):
+def _restore(net, part, state, n_before):
     """Set a net to what `_gather` copied."""
     for name, w in net.module_.state_dict().items():
         if state["weights"][name].dtype != w.dtype:
@@ -438,23 +468,23 @@ def _restore(net, state, n_before):
                 if is_other:
                     raise ValueError(f"{name} of the optimizer has shape {tuple(value.shape)}")
             net.optimizer_.state[w] = of_weight
-    for values, name in zip(net.of_batches, ("losses", "counts"), strict=True):
-        values.extend(state[name].tolist())
+    part.losses.extend(state["losses"].tolist())
+    part.n_terms.extend(state["counts"].tolist())
     net.history[n_before:] = state["history"]
     for name, callback in net.callbacks_:
-        _give_state(callback, state["callbacks"].get(name, {}))
+        _set_state(callback, state["callbacks"].get(name, {}))
     net.stream.set_state({"order": state["order"], "torch": state["torch"]})
 
 
-def _restore_carry(net, state, batch):
-    """Set a batch of a stream to the state that the one before it left."""
-    if batch.carry is None or state["n_batches"] == 0:
+def _restore_state(net, part, state, batch):
+    """Set the state that a batch of a stream begins with."""
+    if not batch.chunk:
         return
     cells = net.module_.recurrence.cells
     expected = [[(s.shape, s.dtype) for s in cell.initial_state(len(batch))] for cell in cells]
-    if [[(s.shape, s.dtype) for s in part] for part in state["carry"]] != expected:
+    if [[(s.shape, s.dtype) for s in layer] for layer in state["carry"]] != expected:
         raise ValueError("carry has other shapes")
-    batch.carry.state = state["carry"]
+    part.state = state["carry"]
 
 
 def _check_like(before, now, name):
@@ -483,7 +513,7 @@ def _state_of(callback):
     }
 
 
-def _give_state(callback, state):
+def _set_state(callback, state):
     for name, value in state.items():
         owner = callback if name == "state_dict" else getattr(callback, name, None)
         if type(owner) in (bool, int, float) and type(value) not in (bool, int, float):

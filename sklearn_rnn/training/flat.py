@@ -16,7 +16,7 @@ _LARGEST = 2**17
 _ALIGNED = 16
 
 
-def join_memory(module):
+def make_contiguous(module):
     """Lay all parameters of a small module side by side in memory, if they have the same type and device.
 
     Parameters
@@ -29,7 +29,7 @@ def join_memory(module):
     if size > _LARGEST or len({(w.dtype, w.device) for w in weights}) > 1:
         return
     memory = weights[0].detach().new_zeros(size)
-    for w, part in zip(weights, _cut(memory, weights), strict=True):
+    for w, part in zip(weights, _view_parts(memory, weights), strict=True):
         w.data = part.copy_(w.detach())
 
 
@@ -42,7 +42,7 @@ def flattened(optimizer, weights):
     optimizer : torch.optim.Optimizer
         One that treats each number alike. Its state is carried over, there and back.
     weights : list of Parameter
-        What the optimizer moves; see `join_memory`.
+        What the optimizer moves; see `make_contiguous`.
 
     Yields
     ------
@@ -53,9 +53,9 @@ def flattened(optimizer, weights):
     Examples
     --------
     >>> import torch
-    >>> from sklearn_rnn.training.flat import flattened, join_memory
+    >>> from sklearn_rnn.training.flat import flattened, make_contiguous
     >>> linear = torch.nn.Linear(2, 3)
-    >>> join_memory(linear)
+    >>> make_contiguous(linear)
     >>> before = linear.bias.tolist()
     >>> optimizer = torch.optim.SGD(linear.parameters(), lr=1.0)
     >>> with flattened(optimizer, list(linear.parameters())) as flat:
@@ -67,19 +67,19 @@ def flattened(optimizer, weights):
     group, *others = optimizer.param_groups
     states = [optimizer.state.get(w, {}) for w in weights]
     has_others = others or [id(w) for w in group["params"]] != [id(w) for w in weights]
-    if has_others or not _are_joined(weights) or not _are_alike(states):
+    if has_others or not _are_contiguous(weights) or not _are_alike(states):
         yield None
         return
     size = _lay_out(weights)[1]
     first = weights[0].detach()
     flat = nn.Parameter(first.as_strided((size,), (1,)))
     flat.grad = torch.zeros_like(flat)
-    for w, part in zip(weights, _cut(flat.grad, weights), strict=True):
+    for w, part in zip(weights, _view_parts(flat.grad, weights), strict=True):
         w.grad = part
 
     def join(parts):
         whole = torch.zeros_like(flat)
-        torch._foreach_copy_(_cut(whole, weights), parts)
+        torch._foreach_copy_(_view_parts(whole, weights), parts)
         return whole
 
     optimizer.state[flat] = {
@@ -95,7 +95,7 @@ def flattened(optimizer, weights):
         for w in weights:
             w.grad, optimizer.state[w] = None, {}
         for name, value in state.items():
-            parts = _cut(value, weights) if _is_shaped(value) else itertools.repeat(value)
+            parts = _view_parts(value, weights) if _is_shaped(value) else itertools.repeat(value)
             for w, part in zip(weights, parts, strict=False):
                 optimizer.state[w][name] = part.clone() if _is_shaped(part) else copy.deepcopy(part)
 
@@ -109,14 +109,14 @@ def _lay_out(weights):
     return starts, size
 
 
-def _cut(memory, weights):
+def _view_parts(memory, weights):
     """Cut memory of all weights into parts with their shapes."""
     starts, _ = _lay_out(weights)
     return [memory[i : i + w.numel()].view_as(w) for i, w in zip(starts, weights, strict=True)]
 
 
-def _are_joined(weights):
-    """Return whether weights still lie as `join_memory` lays them."""
+def _are_contiguous(weights):
+    """Return whether weights still lie as `make_contiguous` lays them."""
     starts, _ = _lay_out(weights)
     first = weights[0]
     storages = {w.untyped_storage().data_ptr() for w in weights}

@@ -116,11 +116,11 @@ def _set_global(generators, states):
             torch.cuda.set_rng_state(state, generator.device)
 
 
-def _forget():
+def _renew_lock():
     """Make the lock again in a forked child, where one held by another thread is never released."""
     global _lending
     _lending = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_renew_lock)

@@ -49,7 +49,7 @@ def make_stream(n_steps=23):
 def make_file(folder):
     path = folder / "text.txt"
     path.write_bytes(b"abcdefgabcdefgabcdefgab")
-    return FileDataset(TextFile(path), np.arange(7), chunk=3)
+    return FileDataset(TextFile(path), np.arange(1, 8), chunk=3)
 
 
 ROWS = {

@@ -13,8 +13,8 @@ from sklearn.utils import indexable, resample, shuffle
 
 from sklearn_rnn import Sequences
 from sklearn_rnn.data import as_sequences
-from sklearn_rnn.data.arrays import trailing_lengths
-from sklearn_rnn.data.sequences import step_positions
+from sklearn_rnn.data.arrays import find_places, trailing_lengths
+from sklearn_rnn.data.sequences import find_first_steps, locate_steps, step_positions
 
 LENGTHS = [3, 1, 4, 0, 2]
 
@@ -677,3 +677,20 @@ def test_step_positions_and_trailing_lengths_against_loops():
     expected = [max((t + 1 for t in range(6) if row[t]), default=0) for row in is_step]
     assert trailing_lengths(is_step).tolist() == expected
     assert trailing_lengths(np.zeros((2, 0), dtype=bool)).tolist() == [0, 0]
+
+
+def test_first_steps():
+    offsets = np.array([0, 3, 3, 5])
+    marked = np.array([False, True, True, True, False])
+    assert find_first_steps(marked, offsets) == [(0, 1, 1), (2, 0, 3)]
+    assert find_first_steps(np.zeros(5, dtype=bool), offsets) == []
+    rows, steps = locate_steps(np.arange(5), offsets)
+    assert rows.tolist() == [0, 0, 0, 2, 2] and steps.tolist() == [0, 1, 2, 0, 1]
+
+
+@pytest.mark.parametrize("among", [np.array([3, 5, 9]), np.array([9, 3, 5]), np.array(["b", "a"])])
+def test_places(among):
+    values = np.concatenate([among, among[:1], [{"i": 7, "U": "c"}[among.dtype.kind]]])
+    order = np.argsort(among)
+    assert find_places(values, among, order).tolist() == [*range(len(among)), 0, -1]
+    assert find_places(values, among[order]).tolist() == [*np.argsort(order), np.argsort(order)[0], -1]

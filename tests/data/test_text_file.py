@@ -137,7 +137,7 @@ def test_batches_are_those_of_the_text(chunk, n_lanes, ahead, tmp_path, monkeypa
         file = TextFile(write(tmp_path, "".join(letters[code] for code in codes)))
         values = np.concatenate([[0], codes[:-1] + 1])
         theirs = StreamDataset(values, codes, chunk)
-        ours = FileDataset(file, np.arange(len(file.characters)), chunk)
+        ours = FileDataset(file, 1 + np.arange(len(file.characters)), chunk)
         assert (len(ours), ours.n_steps) == (len(theirs), theirs.n_steps)
         pairs = [(ours, theirs)]
         if n_steps > 4:
@@ -160,7 +160,7 @@ def test_no_more_is_read_than_asked_for(tmp_path, monkeypatch):
     path, sizes = write(tmp_path, "to be or not " * 1000), []
     map_bytes = TextFile._map
     monkeypatch.setattr(TextFile, "_map", lambda file, a, b: sizes.append(b - a) or map_bytes(file, a, b))
-    dataset = FileDataset(TextFile(path), np.arange(7), 5)
+    dataset = FileDataset(TextFile(path), np.arange(1, 8), 5)
     assert sum(len(batch.values) for batch in dataset.batches(4, None, torch.zeros(1))) == 13_000
     assert max(sizes) <= 128
 

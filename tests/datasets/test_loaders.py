@@ -96,13 +96,15 @@ def test_japanese_vowels_subsets_are_parts_of_all():
 
 @pytest.mark.parametrize(("subset", "nearest"), [("trian", "'train'"), ("tests", "'test'")])
 def test_japanese_vowels_misspelt_subset(subset, nearest):
-    with pytest.raises(ValueError, match=rf"subset='{subset}' .* Did you mean {nearest}\?"):
+    with pytest.raises(
+        ValueError, match=rf"subset must be .* but it is '{subset}'\. Did you mean {nearest}\?"
+    ):
         load_japanese_vowels(subset=subset)
 
 
 @pytest.mark.parametrize("subset", ["xyz", None, 1])
 def test_japanese_vowels_illegal_subset(subset):
-    with pytest.raises(ValueError, match="is not one of 'all', 'train', 'test'.$"):
+    with pytest.raises(ValueError, match=r"must be one of 'all', 'train', 'test', but it is \S+\.$"):
         load_japanese_vowels(subset=subset)
 
 

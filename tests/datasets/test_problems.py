@@ -34,7 +34,7 @@ def test_adding_problem_chance_score():
 
 
 def test_adding_problem_needs_two_steps():
-    with pytest.raises(ValueError, match="n_steps=1 is too small; it must be at least 2"):
+    with pytest.raises(ValueError, match="n_steps must be an int of at least 2, but it is 1"):
         make_adding_problem(5, 1)
 
 
@@ -65,10 +65,10 @@ def test_delayed_copy_delay_too_long(n_steps, delay):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"delay": -1}, ValueError, "delay=-1 is too small; it must be at least 0"),
-        ({"delay": 1.5}, TypeError, "delay must be an integer"),
-        ({"n_symbols": 1}, ValueError, "n_symbols=1 is too small; it must be at least 2"),
-        ({"n_symbols": "8"}, TypeError, "n_symbols must be an integer"),
+        ({"delay": -1}, ValueError, "delay must be an int of at least 0, but it is -1"),
+        ({"delay": 1.5}, TypeError, "delay must be an int of at least 0"),
+        ({"n_symbols": 1}, ValueError, "n_symbols must be an int of at least 2, but it is 1"),
+        ({"n_symbols": "8"}, TypeError, "n_symbols must be an int of at least 2"),
     ],
 )
 def test_delayed_copy_bad_arguments(arguments, error, message):

@@ -72,12 +72,12 @@ def test_bad_y(cls, y, message):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"cell": "ltsm"}, ValueError, "cell='ltsm' is not known; did you mean 'lstm'?"),
+        ({"cell": "ltsm"}, ValueError, r"cell must be .*, but it is 'ltsm'\. Did you mean 'lstm'\?"),
         ({"cell": dict}, ValueError, "cell must be one of 'elman'"),
         ({"cell": torch.nn.LSTM}, ValueError, "subclass of Cell"),
-        ({"pooling": "atention"}, ValueError, "did you mean 'attention'?"),
-        ({"optimizer": "adm"}, ValueError, "did you mean 'adam'?"),
-        ({"nonlinearity": "tahn"}, ValueError, "did you mean 'tanh'?"),
+        ({"pooling": "atention"}, ValueError, "Did you mean 'attention'?"),
+        ({"optimizer": "adm"}, ValueError, "Did you mean 'adam'?"),
+        ({"nonlinearity": "tahn"}, ValueError, "Did you mean 'tanh'?"),
         ({"hidden_size": 0}, ValueError, "hidden_size must be an int of at least 1, but it is 0"),
         (
             {"hidden_size": 2.5},
@@ -88,8 +88,8 @@ def test_bad_y(cls, y, message):
         ({"dropout": 1.0}, ValueError, "dropout must be a number of at least 0 and less than 1"),
         ({"learning_rate": 0}, ValueError, "learning_rate must be a number greater than 0"),
         ({"learning_rate": np.nan}, ValueError, "learning_rate must be"),
-        ({"batch_size": "al"}, ValueError, "did you mean 'all'?"),
-        ({"class_weight": "balance"}, ValueError, "did you mean 'balanced'?"),
+        ({"batch_size": "al"}, ValueError, "Did you mean 'all'?"),
+        ({"class_weight": "balance"}, ValueError, "Did you mean 'balanced'?"),
         (
             {"class_weight": {5: 1.0}},
             ValueError,
@@ -100,7 +100,7 @@ def test_bad_y(cls, y, message):
         ({"device": "cuda:99"}, ValueError, "device='cuda:99' is not available here"),
         ({"device": "gpu"}, ValueError, r"Did you mean 'cuda'\? Use device='auto' or device='cpu'"),
         ({"device": "gpu:0"}, ValueError, r"Did you mean 'cuda'\?"),
-        ({"dtype": "float16"}, ValueError, "did you mean 'bfloat16'"),
+        ({"dtype": "float16"}, ValueError, "Did you mean 'bfloat16'"),
         ({"padding_value": [0]}, TypeError, "padding_value must be a number, or a str for text, or None"),
         ({"padding_value": "no"}, TypeError, "padding_value='no' is a str, but X holds numbers"),
     ],

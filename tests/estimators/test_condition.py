@@ -37,7 +37,7 @@ SMALL = {
 
 
 def make(**parameters):
-    return RNNLanguageModel(**{**SMALL, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **SMALL, **parameters})
 
 
 class Counting(Cell):
@@ -205,7 +205,7 @@ def test_long_texts_are_read_in_chunks(way, fitted, monkeypatch):
     model = fitted[way]
     expected = model.score_samples(TEXTS, condition=LABELS)
     validated = make(condition_as=way).fit(TEXTS, condition=LABELS, X_val=TEXTS, condition_val=LABELS)
-    monkeypatch.setattr("sklearn_rnn.nn.inference._CHUNK", 2)
+    monkeypatch.setattr("sklearn_rnn.nn.long_sequences._CHUNK", 2)
     monkeypatch.setattr("sklearn_rnn.batches.streams._LONGEST", 2)
     np.testing.assert_allclose(model.score_samples(TEXTS, condition=LABELS), expected, rtol=0, atol=1e-5)
     in_chunks = make(condition_as=way).fit(TEXTS, condition=LABELS, X_val=TEXTS, condition_val=LABELS)
@@ -349,10 +349,10 @@ def test_early_stopping_cuts_conditions_with_the_texts(monkeypatch):
     seen = {}
     train = RNNLanguageModel._train
 
-    def look(model, dataset, validation, groups, *others, **more):
-        kept, held, _ = model._split(dataset, groups)
+    def look(model, data, *others, **more):
+        kept, held, _ = model._split(data.dataset, data.groups)
         seen.update(kept=kept, held=held)
-        return train(model, dataset, validation, groups, *others, **more)
+        return train(model, data, *others, **more)
 
     monkeypatch.setattr(RNNLanguageModel, "_train", look)
     model = make(early_stopping=True, max_iter=3).fit(texts, condition=vectors)
@@ -617,7 +617,7 @@ BAD_CALLS = {
     "no such way": (
         lambda m: m.set_params(condition_as="inpt").fit(T, condition=L),
         ValueError,
-        "condition_as='inpt' is not known; did you mean 'input'",
+        r"condition_as must be .*, but it is 'inpt'\. Did you mean 'input'\?",
     ),
 }
 

@@ -26,7 +26,7 @@ from sklearn_rnn import RNNClassifier, RNNForecaster
 from sklearn_rnn.model_selection import backtest
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import SlidingWindow
-from sklearn_rnn.training.net import SequenceNet
+from sklearn_rnn.training.step import TrainingStep
 
 rng = np.random.RandomState(0)
 ONE = rng.randn(60).cumsum()
@@ -179,13 +179,13 @@ def press_ctrl_c():
 
 
 def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
-    step, batches = SequenceNet.train_step_single, []
+    step, batches = TrainingStep.__call__, []
 
     def watched(*arguments, **options):
         batches.append(1)
         return step(*arguments, **options)
 
-    monkeypatch.setattr(SequenceNet, "train_step_single", watched)
+    monkeypatch.setattr(TrainingStep, "__call__", watched)
     make(max_iter=1).fit(ONE)
     n_batches = len(batches)
 
@@ -195,7 +195,7 @@ def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
             press_ctrl_c()
         return step(*arguments, **options)
 
-    monkeypatch.setattr(SequenceNet, "train_step_single", interrupted)
+    monkeypatch.setattr(TrainingStep, "__call__", interrupted)
     model = make(max_iter=50)
     with pytest.warns(UserWarning, match="Training was interrupted in epoch 3; what was learnt so far"):
         model.fit(ONE)
@@ -449,11 +449,19 @@ def test_bad_fits_change_nothing(name, goes_on):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"strategy": "recursiv"}, ValueError, "strategy='recursiv' is not known; did you mean 'recursive'"),
-        ({"output": "quantiles"}, ValueError, "output='quantiles' is not known; did you mean 'quantile'"),
+        (
+            {"strategy": "recursiv"},
+            ValueError,
+            r"strategy must be .*, but it is 'recursiv'\. Did you mean 'recursive'\?",
+        ),
+        (
+            {"output": "quantiles"},
+            ValueError,
+            r"output must be .*, but it is 'quantiles'\. Did you mean 'quantile'\?",
+        ),
         ({"output": None}, TypeError, "output must be one of 'point', 'gaussian', 'quantile'"),
-        ({"loss": "mse"}, ValueError, "loss='mse' is not known"),
-        ({"scaling": "serie"}, ValueError, "did you mean 'series'"),
+        ({"loss": "mse"}, ValueError, "loss must be .*, but it is 'mse'"),
+        ({"scaling": "serie"}, ValueError, "Did you mean 'series'"),
         ({"horizon": 0}, ValueError, "horizon must be an int of at least 1, but it is 0"),
         ({"horizon": 2.5}, TypeError, "horizon must be an int"),
         ({"context_length": 0}, ValueError, "context_length must be an int of at least 1"),

@@ -30,6 +30,7 @@ from sklearn_rnn.nn.kernels.chain_rule import ChainRule
 from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import SequenceFeatures, SequenceTruncator, TokenEncoder
+from sklearn_rnn.training import early_stopping
 from sklearn_rnn.training import net as training
 
 STREAM = "the cat sat on the mat. the dog sat on the log. a hat! " * 3
@@ -52,7 +53,7 @@ every_cell = pytest.mark.parametrize("cell", ["elman", "jordan", "lstm", "gru"])
 
 
 def make(**parameters):
-    return RNNLanguageModel(**{**SMALL, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **SMALL, **parameters})
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +114,7 @@ def test_a_stream_is_read_once_and_in_order(n_lanes, chunk):
             assert len(batch.values) == len(batch.targets) == sum(sizes)
             assert (batch.targets == batch.values + 100).all()
             assert n_here == len(batches[0].packing)  # the state of each lane has a lane to go on to
-            assert batch.carry is batches[0].carry
+            assert batch.chunk == k
             is_last = k == len(batches) - 1
             assert len(sizes) == chunk or (is_last and len(sizes) <= 2 * chunk)
             assert is_last or batch.packing.is_rectangular
@@ -218,13 +219,13 @@ def test_one_epoch_is_that_of_a_slow_loop(cell, num_layers, embedding_size, path
     if path != "torch" and library.load() is None:
         pytest.skip("needs the compiled loops")
     calls, begun = [], []
-    train, differentiate = training.SequenceNet.train, ChainRule.__call__
+    train, differentiate = early_stopping.run_epochs, ChainRule.__call__
 
     def train_and_remember(net, *args, **kwargs):
         begun.append({name: w.clone() for name, w in net.module_.state_dict().items()})
         return train(net, *args, **kwargs)
 
-    monkeypatch.setattr(training.SequenceNet, "train", train_and_remember)
+    monkeypatch.setattr(early_stopping, "run_epochs", train_and_remember)
     monkeypatch.setattr(ChainRule, "__call__", lambda *a: calls.append(1) or differentiate(*a))
     chunk, n_lanes, text = 4, 3, "abacabadcabba" * 3 + "dc"  # 41 steps: lanes of 14, 14 and 13
     options = {"learning_rate": 0.5, "optimizer": torch.optim.SGD, "clip_norm": 0.7}
@@ -327,7 +328,7 @@ def test_scores_do_not_hang_on_chunks(form, chunk, is_native, fitted, monkeypatc
     model, X = fitted[form], DATA[form]
     ask = [model.score_samples, model.surprisal, model.predict_proba]
     expected = [f(X) for f in ask]
-    monkeypatch.setattr("sklearn_rnn.nn.inference._CHUNK", chunk)
+    monkeypatch.setattr("sklearn_rnn.nn.long_sequences._CHUNK", chunk)
     sizes = []
     hook = model.module_.register_forward_pre_hook(
         lambda _, args: sizes.append(len(args[0].packing.batch_sizes))
@@ -472,8 +473,10 @@ def test_early_stopping(form, impatient):
 
 def test_early_stopping_sets_the_end_of_a_stream_aside(monkeypatch):
     seen = []
-    train = training.SequenceNet.train
-    monkeypatch.setattr(training.SequenceNet, "train", lambda net, *a: seen.append(a) or train(net, *a))
+    train = early_stopping.run_epochs
+    monkeypatch.setattr(
+        early_stopping, "run_epochs", lambda net, *a, **more: seen.append(a) or train(net, *a, **more)
+    )
     model = make(early_stopping=True, validation_fraction=0.2).fit(STREAM)
     kept, held, *_ = seen[0]
     n_held = round(0.2 * len(STREAM))
@@ -506,7 +509,7 @@ def test_long_text_to_validate_on_is_read_in_parts(form, monkeypatch):
     monkeypatch.setattr(
         training.SequenceNet,
         "validation_step",
-        lambda net, batch, **kwargs: sizes.append(len(batch.packing.batch_sizes)) or step(net, batch),
+        lambda net, batch, *state: sizes.append(len(batch.packing.batch_sizes)) or step(net, batch, *state),
     )
     X = DATA[form]
     model = make(max_iter=1).fit(X, X_val=X)
@@ -910,12 +913,20 @@ BAD_CALLS = {
     ),
     "top_p 1.1": (lambda m: m.sample(top_p=1.1), ValueError, "top_p must be greater than 0 and at most 1"),
     "top_p nan": (lambda m: m.sample(top_p=float("nan")), ValueError, "top_p must be greater than 0"),
-    "top_k 0": (lambda m: m.sample(top_k=0), ValueError, "top_k must be at least 1, but it is 0"),
-    "top_k 1.5": (lambda m: m.sample(top_k=1.5), TypeError, "top_k must be an integer, but it is 1.5"),
-    "n_samples 0": (lambda m: m.sample(0), ValueError, "n_samples must be at least 1, but it is 0"),
-    "n_samples 2.0": (lambda m: m.sample(2.0), TypeError, "n_samples must be an integer"),
-    "max_length 0": (lambda m: m.sample(max_length=0), ValueError, "max_length must be at least 1"),
-    "max_length None": (lambda m: m.sample(max_length=None), TypeError, "max_length must be an integer"),
+    "top_k 0": (lambda m: m.sample(top_k=0), ValueError, "top_k must be an int of at least 1, but it is 0"),
+    "top_k 1.5": (
+        lambda m: m.sample(top_k=1.5),
+        TypeError,
+        "top_k must be an int of at least 1, but it is 1.5",
+    ),
+    "n_samples 0": (lambda m: m.sample(0), ValueError, "n_samples must be an int of at least 1, but it is 0"),
+    "n_samples 2.0": (lambda m: m.sample(2.0), TypeError, "n_samples must be an int of at least 1"),
+    "max_length 0": (lambda m: m.sample(max_length=0), ValueError, "max_length must be an int of at least 1"),
+    "max_length None": (
+        lambda m: m.sample(max_length=None),
+        TypeError,
+        "max_length must be an int of at least 1",
+    ),
     "stream: temperature": (lambda m: m.stream(temperature=-1), ValueError, "temperature must be at least 0"),
     "stream: top_p": (lambda m: m.stream(top_p=2), ValueError, "top_p must be greater than 0"),
     "two primes": (
@@ -969,7 +980,7 @@ BAD_CALLS = {
         TypeError,
         "bptt_steps must be an int of at least 1",
     ),
-    "a cell": (lambda m: m.set_params(cell="lstn").fit(TEXTS), ValueError, "did you mean 'lstm'"),
+    "a cell": (lambda m: m.set_params(cell="lstn").fit(TEXTS), ValueError, "Did you mean 'lstm'"),
     "another cell": (
         lambda m: m.set_params(cell="gru", warm_start=True).fit(TEXTS),
         ValueError,

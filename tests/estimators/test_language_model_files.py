@@ -17,7 +17,7 @@ from sklearn_rnn.data import text_file
 from sklearn_rnn.nn.kernels.chain_rule import ChainRule
 from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.training import callbacks
-from sklearn_rnn.training import net as training
+from sklearn_rnn.training.step import TrainingStep
 
 TEXT = "the cät sat on the mat.\r\n😀 the dog sat on the log. a hat! \n" * 9
 SMALL = {
@@ -32,7 +32,7 @@ SMALL = {
 
 
 def make(**parameters):
-    return RNNLanguageModel(**{**SMALL, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **SMALL, **parameters})
 
 
 @pytest.fixture(autouse=True)
@@ -232,13 +232,13 @@ def test_chunks_that_make_one_part_are_the_text(n):
 def test_each_part_is_a_stream_of_its_own(monkeypatch):
     monkeypatch.setattr("sklearn_rnn.estimators.language_model._CHUNKS_A_PART", 3)  # 4 lanes of 3 * 7 steps
     seen = []
-    step = training.SequenceNet.train_step
+    step = TrainingStep.__call__
     monkeypatch.setattr(
-        training.SequenceNet, "train_step", lambda net, batch: seen.append(batch) or step(net, batch)
+        TrainingStep, "__call__", lambda self, batch, *state: seen.append(batch) or step(self, batch, *state)
     )
     model = make().partial_fit(cut(TEXT, 10))
     parts = [TEXT[:90], TEXT[90:180], TEXT[180:270], TEXT[270:360], TEXT[360:]]
-    assert len({id(batch.carry) for batch in seen}) == len(parts)
+    assert sum(batch.chunk == 0 for batch in seen) == len(parts)
     assert sum(int((batch.values == 0).sum()) for batch in seen) == len(parts)
     codes = np.concatenate([batch.targets.numpy() for batch in seen])
     np.testing.assert_array_equal(np.bincount(codes), np.unique(list(TEXT), return_counts=True)[1])
@@ -248,9 +248,9 @@ def test_each_part_is_a_stream_of_its_own(monkeypatch):
 def test_no_more_chunks_are_held_than_needed(monkeypatch):
     """Chunks are asked for while training goes on."""
     asked, before = [], []
-    step = training.SequenceNet.train_step
+    step = TrainingStep.__call__
     monkeypatch.setattr(
-        training.SequenceNet, "train_step", lambda net, batch: before.append(len(asked)) or step(net, batch)
+        TrainingStep, "__call__", lambda self, *batch: before.append(len(asked)) or step(self, *batch)
     )
     make().partial_fit(asked.append(k) or TEXT for k in range(10))
     assert before[0] <= 2 < before[-1]
@@ -353,11 +353,11 @@ class Look(Callback):
 
 def spy_on_batches(monkeypatch):
     sizes = []
-    step = training.SequenceNet.train_step
+    step = TrainingStep.__call__
     monkeypatch.setattr(
-        training.SequenceNet,
-        "train_step",
-        lambda net, batch, **kwargs: sizes.append(len(net.history[-1]["batches"])) or step(net, batch),
+        TrainingStep,
+        "__call__",
+        lambda self, *batch: sizes.append(len(self.net.history[-1]["batches"])) or step(self, *batch),
     )
     return sizes
 
@@ -383,10 +383,10 @@ def test_batches_are_recorded_only_for_those_who_look_at_them(given, monkeypatch
 def test_the_batch_that_goes_wrong_is_named(monkeypatch):
     step, losses = ChainRule.__call__, []
 
-    def go_wrong(rule, batch):
-        scores, loss, n_terms = step(rule, batch)
+    def go_wrong(*args):
+        scores, loss, *others = step(*args)
         losses.append(loss)
-        return scores, loss * (np.nan if len(losses) == 5 else 1), n_terms
+        return scores, loss * (np.nan if len(losses) == 5 else 1), *others
 
     monkeypatch.setattr(ChainRule, "__call__", go_wrong)
     with pytest.raises(ValueError, match="Training stopped in epoch 1, batch 5: the loss is nan"):
@@ -413,7 +413,7 @@ def test_the_bar_moves_within_an_epoch(capsys, monkeypatch):
 
 def test_the_bar_shows_the_mean_so_far(monkeypatch):
     shown = []
-    monkeypatch.setattr(callbacks.TokenProgress, "_note", lambda bar, net, *nats: shown.append(nats[0]))
+    monkeypatch.setattr(callbacks.TokenProgress, "_show", lambda bar, net, *nats: shown.append(nats[0]))
     now = {"delay": 0, "mininterval": 0, "miniters": 1, "file": io.StringIO()}
     make_bar = callbacks.tqdm
     monkeypatch.setattr(callbacks, "tqdm", lambda **options: make_bar(**options | now))

@@ -53,7 +53,7 @@ def make(**parameters):
         "random_state": 0,
         "device": "cpu",
     }
-    return RNNLanguageModel(**{**small, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **small, **parameters})
 
 
 def weights_of(model):

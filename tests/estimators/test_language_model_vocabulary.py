@@ -39,7 +39,7 @@ def make(**parameters):
         "random_state": 0,
         "device": "cpu",
     }
-    return RNNLanguageModel(**{**small, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **small, **parameters})
 
 
 def as_list(X):
@@ -172,9 +172,9 @@ BAD = {
         TEXTS,
         {"handle_unknown": "ignore"},
         ValueError,
-        "handle_unknown='ignore' is not known.*'error'",
+        "handle_unknown must be .*'error'.*, but it is 'ignore'",
     ),
-    "misspelt": (TEXTS, {"handle_unknown": "unknwon"}, ValueError, "did you mean 'unknown'"),
+    "misspelt": (TEXTS, {"handle_unknown": "unknwon"}, ValueError, "Did you mean 'unknown'"),
     "frequency 0": (TEXTS, {"min_frequency": 0}, ValueError, "min_frequency must be an int of at least 1"),
     "frequency 1.5": (TEXTS, {"min_frequency": 1.5}, ValueError, "min_frequency must be .* between 0 and 1"),
     "frequency text": (TEXTS, {"min_frequency": "2"}, TypeError, "min_frequency must be"),
@@ -288,20 +288,33 @@ def test_frequent_words_of_one_letter_are_no_text():
     assert all(isinstance(words, list) for words in model.sample(3, prime=["a", "c"], random_state=0))
 
 
-def test_nothing_can_be_learnt_about_unknown_tokens_if_there_are_none():
-    with pytest.warns(UserWarning, match="min_frequency=1 .* set min_frequency=2 or more") as caught:
-        model = make(handle_unknown="unknown").fit(TEXTS)
-    assert caught[0].filename == __file__
-    with pytest.warns(UserWarning, match="min_frequency=1") as caught:
-        make(handle_unknown="unknown").partial_fit(TEXTS)
-    assert caught[0].filename == __file__
-    model.partial_fit(TEXTS)  # has been said
+def test_unknown_tokens_are_read_by_default_with_a_warning_if_none_were_learnt_from():
+    model = RNNLanguageModel(hidden_size=4, max_iter=1, random_state=0).fit(TEXTS)
     assert model.vocabulary_.tolist() == sorted(set(tokens_of(TEXTS)))
-    assert np.isfinite(model.score(["Ω"]))
+    for score in (model.score, model.score_samples, model.surprisal):
+        score(TEXTS)  # without a warning, which would be an error
+        with pytest.warns(UserWarning, match="1 of 3 tokens never .* Set min_frequency=2 or more") as caught:
+            assert np.isfinite(score(["jo", "Ω"])[0] if score != model.score else score(["jo", "Ω"])).all()
+        assert caught[0].filename == __file__
+    assert model.sample(20, prime="Ω", random_state=0)[0][0] == "Ω"
+    assert all("Ω" not in text[1:] for text in model.sample(20, prime="Ω", random_state=0))
+    model.partial_fit([*TEXTS, "Ω"]).score(["jo", "Ω"])  # has been learnt
 
 
-def test_error_is_the_default():
-    model = make().fit(TEXTS)
+def test_the_default_warns_for_files_and_for_conditions(tmp_path):
+    path = tmp_path / "new.txt"
+    path.write_text("the Ω", encoding="utf-8")
+    model = RNNLanguageModel(hidden_size=4, max_iter=1, bptt_steps=7, random_state=0).fit("the cat sat. " * 9)
+    with pytest.warns(UserWarning, match="1 of 5 tokens never"):
+        model.score(path)
+    model = RNNLanguageModel(hidden_size=4, max_iter=1, random_state=0)
+    model.fit(TEXTS, condition=[len(text) > 4 for text in TEXTS])
+    with pytest.warns(UserWarning, match="1 of 1 tokens never"):
+        model.predict_condition(["Ω"])
+
+
+def test_unknown_tokens_can_be_errors():
+    model = make(handle_unknown="error").fit(TEXTS)
     message = (
         r"X\[1\] has 'q' at step 0, a token that training never saw; a fit with handle_unknown='unknown'"
     )

@@ -23,6 +23,7 @@ from sklearn_rnn import (
     Sequences,
 )
 from sklearn_rnn.data import as_sequences
+from sklearn_rnn.data.reading import read_sequences
 from sklearn_rnn.encoding.numbers import NumberEncoder
 from sklearn_rnn.preprocessing import (
     OneHotSequenceEncoder,
@@ -253,8 +254,8 @@ def test_targets_are_cut_as_padded_words_are(form, form_of_y):
 def test_targets_of_padded_numbers_are_cut(form):
     X = form([[0.5, 0.25, 0.0], [0.5, 0.0, 0.0]])
     y = [[1.0, 2.0, 0.0], [1.0, 0.0, 0.0]]
-    sequences = as_sequences(X, padding_value=0)
-    targets, per_step = NumberEncoder().read(y, X, sequences, RNNRegressor(padding_value=0))
+    read = read_sequences(X, padding_value=0)
+    targets, per_step = NumberEncoder().read(y, *read, RNNRegressor(padding_value=0))
     assert per_step
     assert targets.tolist() == [1.0, 2.0, 1.0]
 

@@ -16,6 +16,7 @@ from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.metrics import exact_match_score
 from sklearn_rnn.nn import Attention, Cell
 from sklearn_rnn.preprocessing import OneHotSequenceEncoder, TokenEncoder
+from sklearn_rnn.training.step import compute_loss
 
 # Each letter is doubled, but for c, which is left out.
 SOURCES = ["a", "ab", "bca", "ccab", "abcba", "bb", "ac", "cab"] * 2
@@ -194,13 +195,13 @@ def test_scores_are_those_of_a_loop_over_steps(name, attention, form):
 def test_gradients_are_those_of_finite_differences(attention, form):
     options = {"decoder_cell": "gru", "num_layers": 2, "batch_size": 5, "clip_norm": None}
     model = make(attention=attention, dtype="float64", max_iter=1, **options).fit(FORMS[form], TARGETS)
-    dataset = model._encode_pairs(*model._read_pairs(FORMS[form], TARGETS, reset=False))
-    net, network = model.net_, model.module_.train()
+    dataset = model._encode_pairs(*model._read_pairs(FORMS[form], TARGETS))
+    network = model.module_.train()
     network.has_rare = False
     order = np.argsort(-dataset.sizes, kind="stable")[:9]
     batch = dataset.gather(order, network.like)
     parameters = list(network.parameters())
-    loss = net._loss(batch)["loss"]
+    loss = compute_loss(network, batch)["loss"]
     gradients = torch.autograd.grad(loss, parameters)
     generator = torch.Generator().manual_seed(0)
     for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -209,7 +210,7 @@ def test_gradients_are_those_of_finite_differences(attention, form):
         for size in (1e-5, -2e-5):
             parameter.data.add_(way, alpha=size)
             with torch.no_grad():
-                losses.append(net._loss(batch)["loss"].item())
+                losses.append(compute_loss(network, batch)["loss"].item())
         parameter.data.add_(way, alpha=1e-5)
         expected = (losses[0] - losses[1]) / 2e-5
         assert (gradient * way).sum().item() == pytest.approx(expected, rel=1e-4, abs=1e-8)
@@ -219,7 +220,7 @@ def test_gradients_are_those_of_finite_differences(attention, form):
 @pytest.mark.parametrize("probability", [0.3, 1.0])
 def test_scheduled_sampling_gives_guesses(probability):
     model = make(scheduled_sampling=probability).fit(NUMBERS, TARGETS)
-    dataset = model._encode_pairs(*model._read_pairs(NUMBERS * 20, TARGETS * 20, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(NUMBERS * 20, TARGETS * 20))
     network = model.module_
     batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
     guesses = torch.from_numpy(np.random.RandomState(0).randint(3, size=len(batch.values)))
@@ -564,7 +565,7 @@ def test_attention_weights(attention):
         assert w.shape == (len(y) + 1, len(x))  # and so nothing is behind the end
         np.testing.assert_allclose(w.sum(axis=1), 1, atol=1e-6)
         assert (w >= 0).all()
-    dataset = model._encode_pairs(*model._read_pairs(SOURCES, TARGETS, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(SOURCES, TARGETS))
     batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), model.module_.like)
     with torch.inference_mode():
         whole = model.module_.look_back(batch)[1]

@@ -12,6 +12,7 @@ from skorch.callbacks import EpochScoring
 
 from sklearn_rnn import RNNSeq2Seq
 from sklearn_rnn.persistence import TRUSTED_TYPES
+from sklearn_rnn.training.step import compute_loss
 
 SMALL = {
     "hidden_size": 24,
@@ -119,7 +120,7 @@ def test_probabilities_are_those_of_the_paper(unsure):
     sources, targets = ["axbxcc", "b", "xyz"], ["xaxc", "b", "zay"]
     network = unsure.module_
     proba, looks = unsure.predict_proba(sources, targets), unsure.attention_weights(sources, targets)
-    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets, reset=False))
+    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets))
     total = unsure.score_samples(sources, targets)
     for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
         with torch.inference_mode():
@@ -146,19 +147,19 @@ def test_the_gradient_is_that_of_finite_differences():
     sources, targets = ["ab", "bca", "ccab", "abcba", "ac"], ["ba", "ab", "bac", "aba", "ac"]
     model = make(hidden_size=5, dtype="float64", max_iter=1, clip_norm=None, cell="lstm", num_layers=2)
     model.fit(sources, [t.replace("c", "") for t in targets])
-    dataset = model._encode_pairs(*model._read_pairs(sources, targets, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(sources, targets))
     assert dataset.targets.max() > 2  # some can only be copied
-    net, network = model.net_, model.module_
+    network = model.module_
     batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
     parameters = dict(network.named_parameters())
-    gradients = torch.autograd.grad(net._loss(batch)["loss"], list(parameters.values()))
+    gradients = torch.autograd.grad(compute_loss(network, batch)["loss"], list(parameters.values()))
     for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
         generator = torch.Generator().manual_seed(0)
         way = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
         losses = []
         for size in (1e-5, -2e-5):
             parameter.data.add_(way, alpha=size)
-            losses.append(net._loss(batch)["loss"].item())
+            losses.append(compute_loss(network, batch)["loss"].item())
         parameter.data.add_(way, alpha=1e-5)
         assert (gradient * way).sum().item() == pytest.approx((losses[0] - losses[1]) / 2e-5, rel=1e-4), name
         assert gradient.any(), name
@@ -166,10 +167,10 @@ def test_the_gradient_is_that_of_finite_differences():
 
 def test_the_loss_is_of_what_may_be_copied_too(unsure):
     sources, targets = ["xa", "by"], ["xa", "yy"]
-    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets, reset=False))
+    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets))
     batch = dataset.gather(np.arange(2), unsure.module_.like)
     with torch.inference_mode():
-        loss = unsure.net_._loss(batch)["loss"].item()
+        loss = compute_loss(unsure.module_, batch)["loss"].item()
     assert loss == pytest.approx(-unsure.score_samples(sources, targets).sum() / 6, rel=1e-5)
 
 
@@ -218,7 +219,7 @@ def test_scheduled_sampling_feeds_copies_back(unsure):
     unsure = pickle.loads(pickle.dumps(unsure))
     network = unsure.module_
     network.scheduled_sampling = 0.5
-    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets, reset=False))
+    dataset = unsure._encode_pairs(*unsure._read_pairs(sources, targets))
     batch = dataset.gather(np.arange(60), network.like)
     scores = torch.eye(9)[torch.full(batch.values.shape, 4)]  # the second step of the source
     torch.manual_seed(0)

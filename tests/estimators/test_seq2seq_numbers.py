@@ -68,7 +68,7 @@ def test_what_is_written_is_what_a_plain_loop_writes(kind):
         written = np.empty((0, n_outputs))
         while True:  # the whole beginning anew, each time
             dataset = model._encode_pairs(
-                model.input_encoder_.read(source, model, reset=False),
+                model.input_encoder_.read(source, model, reset=False)[0],
                 Sequences(written.astype(np.float32), np.array([0, len(written)])),
             )
             batch = dataset.gather(np.array([0]), network.like)
@@ -97,7 +97,7 @@ def test_numbers_are_scaled_and_begin_with_a_sign():
     values = np.concatenate(y)
     np.testing.assert_allclose(model.target_mean_, values.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(model.target_scale_, values.std(axis=0), atol=1e-6)
-    dataset = model._encode_pairs(*model._read_pairs(X[:1], y[:1], reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(X[:1], y[:1]))
     scaled = (y[0] - model.target_mean_) / model.target_scale_
     inputs = dataset.written.sequences.values
     np.testing.assert_allclose(inputs[0], [1, 0, 0, 0])
@@ -116,7 +116,7 @@ def test_scheduled_sampling_gives_numbers_of_its_own():
     X, y, _ = KINDS["wide"]
     model = make(scheduled_sampling=1.0).fit(X, y)
     network = model.module_
-    dataset = model._encode_pairs(*model._read_pairs(X, y, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(X, y))
     batch = dataset.gather(np.argsort(-dataset.sizes, kind="stable"), network.like)
     scores = torch.randn(len(batch.values), 4)
     given, packing = network._give_guesses(batch, scores).values, batch.packing

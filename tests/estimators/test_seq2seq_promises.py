@@ -24,7 +24,7 @@ from sklearn_rnn.metrics import edit_distance_rate, exact_match_score, get_score
 from sklearn_rnn.nn import Attention, DotAttention, use_native
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import SequenceFeatures, TokenEncoder
-from sklearn_rnn.training.net import SequenceNet
+from sklearn_rnn.training.step import TrainingStep
 
 SOURCES = ["a", "ab", "bca", "ccab", "abcba", "bb", "ac", "cab"] * 2
 TARGETS = [x.replace("c", "").replace("a", "aa").replace("b", "bb") for x in SOURCES]
@@ -226,7 +226,7 @@ def test_early_stopping(kind, scoring, impatient):
 def test_what_is_set_aside_is_not_trained_on():
     X = np.arange(40.0).reshape(20, 2)
     model = make(early_stopping=True, validation_fraction=0.25).fit(X, ["ab"] * 20)
-    dataset = model._encode_pairs(*model._read_pairs(X, ["ab"] * 20, reset=False))
+    dataset = model._encode_pairs(*model._read_pairs(X, ["ab"] * 20))
     kept, held, rows = model._split(dataset, None)
     assert (len(kept), len(held)) == (15, 5)
     np.testing.assert_array_equal(held.sources, X[rows])
@@ -247,7 +247,7 @@ def press_ctrl_c():
 
 
 def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
-    step, left = SequenceNet.train_step_single, [9]  # there are 4 in an epoch
+    step, left = TrainingStep.__call__, [9]  # there are 4 in an epoch
 
     def watched(*arguments, **options):
         left[0] -= 1
@@ -255,7 +255,7 @@ def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
             press_ctrl_c()
         return step(*arguments, **options)
 
-    monkeypatch.setattr(SequenceNet, "train_step_single", watched)
+    monkeypatch.setattr(TrainingStep, "__call__", watched)
     model = make(max_iter=50)
     with pytest.warns(UserWarning, match="Training was interrupted in epoch 3; what was learnt so far"):
         model.fit(SOURCES, TARGETS)
@@ -457,11 +457,19 @@ def test_bad_fits_change_nothing(name, goes_on):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"attention": "adative"}, ValueError, "attention='adative' is not known; did you mean 'additive'"),
-        ({"attention": "Dot"}, ValueError, "did you mean 'dot'"),
+        (
+            {"attention": "adative"},
+            ValueError,
+            r"attention must be .*, but it is 'adative'\. Did you mean 'additive'\?",
+        ),
+        ({"attention": "Dot"}, ValueError, "Did you mean 'dot'"),
         ({"attention": 3}, ValueError, "attention must be one of 'dot', 'additive', .*Attention, or None"),
         ({"attention": torch.nn.Linear}, ValueError, "attention must be one of"),
-        ({"decoder_cell": "lstn"}, ValueError, "decoder_cell='lstn' is not known; did you mean 'lstm'"),
+        (
+            {"decoder_cell": "lstn"},
+            ValueError,
+            r"decoder_cell must be .*, but it is 'lstn'\. Did you mean 'lstm'\?",
+        ),
         ({"decoder_hidden_size": 0}, ValueError, "decoder_hidden_size must be an int of at least 1, or None"),
         ({"decoder_num_layers": 1.5}, TypeError, "decoder_num_layers"),
         ({"beam_size": 0}, ValueError, "beam_size must be an int of at least 1, but it is 0"),

@@ -1,4 +1,4 @@
-"""What a fit validates on: data that the user gives, or groups that are kept together."""
+"""Validation data that the user gives."""
 
 import copy
 import pickle
@@ -7,15 +7,12 @@ import sys
 import textwrap
 
 import numpy as np
-import pandas as pd
 import pytest
-from sklearn.model_selection import GroupKFold
 from skorch.callbacks import Callback
 
 from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger
 from sklearn_rnn.data import as_sequences
 from sklearn_rnn.datasets import load_japanese_vowels, make_person_sentences
-from sklearn_rnn.estimators.base import _choose_groups
 
 FAST = {"hidden_size": 8, "max_iter": 4, "random_state": 0}
 
@@ -35,18 +32,6 @@ def test_given_data_is_scored_after_each_epoch_and_moves_nothing(vowels):
     assert {"valid_loss", "valid_score"} <= model.history_[0].keys()
 
 
-def test_early_stopping_goes_by_given_data_and_trains_on_all_of_X(vowels, impatient):
-    X, y, X_val, y_val = vowels
-    options = FAST | {"max_iter": 40, "learning_rate": 0.03}
-    model = RNNClassifier(early_stopping=True, n_iter_no_change=2, **options).fit(
-        X, y, X_val=X_val, y_val=y_val
-    )
-    best = int(np.argmax(model.validation_scores_)) + 1
-    assert model.n_iter_ == best + 2 < 40
-    same = RNNClassifier(**options | {"max_iter": best}).fit(X, y)
-    np.testing.assert_array_equal(model.predict_proba(X_val), same.predict_proba(X_val))
-
-
 def test_tagger_and_regressor_validate_on_given_data():
     X, y = make_person_sentences(60, random_state=0)
     tagger = RNNTagger(scoring=None, **FAST).fit(X[:40], y[:40], X_val=X[40:], y_val=y[40:])
@@ -55,53 +40,6 @@ def test_tagger_and_regressor_validate_on_given_data():
     regressor = RNNRegressor(scoring=None, **FAST)
     regressor.fit(X[:40], numbers[:40], X_val=X[40:], y_val=numbers[40:])
     assert regressor.validation_scores_[-1] == pytest.approx(regressor.score(X[40:], numbers[40:]), abs=1e-5)
-
-
-@pytest.mark.parametrize("as_groups", [np.asarray, list, pd.Series])
-def test_groups_are_kept_together(as_groups):
-    rng = np.random.RandomState(0)
-    groups = rng.randint(12, size=100)
-    X = [np.full((1 + i % 3, 1), group, dtype=float) for i, group in enumerate(groups)]
-    held = []
-
-    class Spy(RNNClassifier):
-        def _score_held_out(self, dataset, given, module):
-            held.append(dataset.sequences)
-            return super()._score_held_out(dataset, given, module)
-
-    # Sequences without a weight are left out, and so are their groups.
-    weight = np.where(groups == 3, 0.0, 1.0)
-    Spy(early_stopping=True, validation_fraction=0.3, **FAST).fit(
-        X, np.arange(100) % 2, weight, validation_groups=as_groups(groups)
-    )
-    found = {float(x[0, 0]) for x in held[0]}
-    assert 3 not in found
-    n_left = int((weight > 0).sum())
-    assert abs(len(held[0]) - 0.3 * n_left) <= 5  # half of a group
-    assert len(held[0]) == np.isin(groups, list(found)).sum()
-
-
-@pytest.mark.parametrize("cls", [RNNTagger, RNNRegressor])
-def test_groups_of_tagger_and_regressor(cls):
-    X, y = make_person_sentences(40, random_state=0)
-    y = y if cls is RNNTagger else [np.arange(len(x), dtype=float) for x in X]
-    groups = np.repeat(np.arange(8), 5)
-    model = cls(early_stopping=True, **FAST).fit(X, y, validation_groups=groups)
-    assert len(model.validation_scores_) == 4
-    folds = GroupKFold(4).split(X, y, groups)
-    for train, _ in folds:
-        cls(early_stopping=True, **FAST).fit(
-            [X[i] for i in train], [y[i] for i in train], validation_groups=groups[train]
-        )
-
-
-def test_groups_have_no_effect_without_early_stopping(vowels):
-    X, y, _, _ = vowels
-    plain, grouped = (
-        RNNClassifier(**FAST).fit(X, y, validation_groups=groups) for groups in (None, np.arange(len(X)))
-    )
-    assert plain.loss_curve_ == grouped.loss_curve_
-    assert grouped.validation_scores_ is None
 
 
 @pytest.mark.parametrize(
@@ -194,48 +132,6 @@ def test_codes_that_somebody_made_are_no_measurements():
     with pytest.warns(UserWarning, match="X holds integers, which are read as tokens"):
         model.fit([x for x in codes], np.arange(20) % 2)
     model.fit(codes, np.arange(20) % 2)  # Sequences: no warning, which would be an error here
-
-
-def test_groups_that_are_sequences_leave_enough_for_r2():
-    rng = np.random.default_rng(0)
-    X = [rng.normal(size=(rng.integers(2, 9), 2)) for _ in range(10)]
-    model = RNNRegressor(early_stopping=True, **FAST)
-    model.fit(X, [x.mean() for x in X], validation_groups=np.arange(10))
-    assert np.isfinite(model.validation_scores_).all()
-
-
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize(
-    ("counts", "fraction", "n_held"),
-    [
-        ([11, 2], 0.1, 2),
-        ([10, 10], 0.9, 10),
-        ([1] * 20, 0.1, 2),
-        ([30, 3, 4, 3], 0.1, 4),
-        ([5, 5, 5], 0.1, 5),
-    ],
-)
-def test_groups_come_near_the_share_of_sequences(counts, fraction, n_held, seed):
-    held = _choose_groups(np.repeat(np.arange(len(counts)), counts), fraction, np.random.RandomState(seed))
-    assert abs(held.sum() - n_held) <= 1
-    assert 2 <= held.sum() < len(held)
-
-
-@pytest.mark.parametrize("groups", [None, np.arange(40) // 4])
-def test_a_warm_start_sets_the_same_aside(groups):
-    held = []
-
-    class Spy(RNNClassifier):
-        def _score_held_out(self, dataset, given, module):
-            held.append(float(dataset.sequences.values.sum()))
-            return super()._score_held_out(dataset, given, module)
-
-    X, y = np.random.RandomState(0).rand(40, 3), np.arange(40) % 2
-    parts = Spy(early_stopping=True, warm_start=True, **FAST)
-    for _ in range(3):
-        parts.fit(X, y, validation_groups=groups)
-    assert len(held) == 12
-    assert len(set(held)) == 1
 
 
 def test_a_file_keeps_the_curves_and_what_callbacks_wrote(vowels):

@@ -72,7 +72,7 @@ def test_long_sequences_are_quick():
 @pytest.mark.parametrize(
     ("y_true", "y_pred", "message"),
     [
-        (["a", "b"], ["a"], "y_pred has 1 sequence, but y_true has 2"),
+        (["a", "b"], ["a"], "y_true has 2 sequences, y_pred has 1"),
         (["", ""], ["a", ""], "y_true holds no steps"),
         ([["a", None]], [["a"]], r"y_true\[0\] holds None at step 1"),
         ([["a"]], [3], "y_pred holds one int a sequence, .* metric is one of steps"),
@@ -107,7 +107,7 @@ def test_exact_matches_are_weighted():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((["a", "b"], ["a"]), ValueError, "y_pred has 1 sequence, but y_true has 2"),
+        ((["a", "b"], ["a"]), ValueError, "y_true has 2 sequences, y_pred has 1"),
         (([], []), ValueError, "y_true holds no sequences; at least one is needed"),
         ((["a"], [["a", None]]), ValueError, r"y_pred\[0\] holds None at step 1"),
         (("ab", ["a", "b"]), TypeError, "y_true must hold one entry a sequence"),

@@ -79,7 +79,7 @@ def test_single_precision_is_summed_in_double():
     ("y_true", "y_proba", "options", "message"),
     [
         ([["a", "b"]], [[[0.5, 0.5]]], {}, r"y_proba\[0\] has 1 step, but y_true\[0\] has 2\."),
-        ([["a"]], [[[0.5, 0.5]], [[0.5, 0.5]]], {}, "y_proba has 2 sequences, but y_true has 1"),
+        ([["a"]], [[[0.5, 0.5]], [[0.5, 0.5]]], {}, "y_true has 1 sequence, y_proba has 2"),
         (
             [["a", "a"]],
             [[[0.5, 0.5]] * 2],

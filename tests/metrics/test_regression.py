@@ -87,7 +87,7 @@ def test_integers_do_not_overflow():
     ("y_true", "y_pred", "message"),
     [
         ([[1.0, 2.0]], [[1.0]], r"y_pred\[0\] has 1 step, but y_true\[0\] has 2\."),
-        ([[1.0]], [[1.0], [2.0]], "y_pred has 2 sequences, but y_true has 1"),
+        ([[1.0]], [[1.0], [2.0]], "y_true has 1 sequence, y_pred has 2"),
         ([[[1.0, 2.0]]], [[1.0]], "y_pred has 1 output, but y_true has 2"),
         ([[1.0], [2.0, np.nan]], [[1.0], [2.0, 2.0]], r"y_true\[1\] holds NaN or infinity at step 1"),
         ([[1.0], [2.0]], [[1.0], [np.inf]], r"y_pred\[1\] holds NaN or infinity at step 0"),

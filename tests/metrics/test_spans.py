@@ -388,9 +388,12 @@ def test_other_names_of_schemes(scheme, nearest):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"scheme": "IOB"}, r"scheme='IOB' is not one of 'iob1', .*\. Did you mean 'iob"),
-        ({"scheme": None}, "scheme=None is not one of"),
-        ({"mode": "strickt"}, "mode='strickt' is not one of 'conlleval', 'strict'. Did you mean 'strict'?"),
+        ({"scheme": "IOB"}, r"scheme must be one of 'iob1', .*, but it is 'IOB'\. Did you mean 'iob"),
+        ({"scheme": None}, "scheme must be one of .*, but it is None"),
+        (
+            {"mode": "strickt"},
+            "mode must be one of 'conlleval', 'strict', but it is 'strickt'. Did you mean 'strict'?",
+        ),
     ],
 )
 def test_wrong_options(options, message):
@@ -398,7 +401,7 @@ def test_wrong_options(options, message):
         find_spans([["O"]], **options)
     with pytest.raises(ValueError, match=message):
         span_f1_score([["O"]], [["O"]], **options)
-    with pytest.raises(ValueError, match="average='binary' is not one of"):
+    with pytest.raises(ValueError, match="average must be one of .*, but it is 'binary'"):
         span_f1_score([["O"]], [["O"]], average="binary")
 
 
@@ -442,7 +445,7 @@ def test_report_with_weights():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1], "sample_weight has 1 sequence, but y_true has 2"),
+        ([1], "y_true has 2 sequences, sample_weight has 1"),
         ([1, -1], "not negative"),
         ([[1, 1], [1]], "inhomogeneous|1D"),
         ([0, 0], "zero for every sequence"),

@@ -207,7 +207,7 @@ def test_report_is_that_of_scikit_learn(pair, output_dict):
             r"^y_pred\[0\] has 2 labels, but y_true\[0\] has 1\.\n"
             r"y_pred\[2\] has 0 labels, but y_true\[2\] has 1\.$",
         ),
-        ([["a"], ["b"]], [["a"]], "y_pred has 1 sequence, but y_true has 2"),
+        ([["a"], ["b"]], [["a"]], "y_true has 2 sequences, y_pred has 1"),
         (["a", 3], ["a", "b"], r"y_true\[1\] is a single int, but must hold a label for each step"),
         (np.array([1, 2]), np.array([1, 2]), "y_true holds one int64 a sequence, .* metric is one of steps"),
         ([["a", None]], [["a", "a"]], r"y_true\[0\] holds None at step 1, which is not a label"),
@@ -239,7 +239,7 @@ def test_wrong_types(wrong):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1], "sample_weight has 1 sequence, but y_true has 2"),
+        ([1], "y_true has 2 sequences, sample_weight has 1"),
         ([[1, 1], [1, 1]], r"sample_weight\[1\] has 2 weights, but y_true\[1\] has 1"),
         ([1, -1], "not negative"),
         ([0, 0], "at least one must count"),
@@ -252,7 +252,7 @@ def test_wrong_weights(weights, message):
 
 
 def test_wrong_weights_of_sequences():
-    with pytest.raises(ValueError, match="sample_weight has 1 sequence, but y_true has 2"):
+    with pytest.raises(ValueError, match="y_true has 2 sequences, sample_weight has 1"):
         sequence_accuracy_score([["a"], ["a"]], [["a"], ["a"]], sample_weight=[1])
     with pytest.raises(ValueError, match="must be 1D"):
         sequence_accuracy_score([["a"], ["a"]], [["a"], ["a"]], sample_weight=[[1], [1]])
@@ -263,10 +263,11 @@ def test_wrong_weights_of_sequences():
     [
         (
             "makro",
-            r"average='makro' is not one of 'micro', 'macro', 'weighted', None\. Did you mean 'macro'\?",
+            r"average must be one of 'micro', 'macro', 'weighted', None, but it is 'makro'\. "
+            r"Did you mean 'macro'\?",
         ),
-        ("binary", "average='binary' is not one of"),
-        (3, "average=3 is not one of"),
+        ("binary", "average must be one of .*, but it is 'binary'"),
+        (3, "average must be one of .*, but it is 3"),
     ],
 )
 def test_wrong_average(average, message):

@@ -56,14 +56,14 @@ def step_with_autograd(network, batch):
 
 
 def differentiate(network, batch):
-    scores, loss, n_terms = find_training_step(network)(network)(batch)
+    scores, loss, n_terms, _ = find_training_step(network)(network)(batch)
     return scores, torch.tensor(loss), n_terms
 
 
 def take_step(step, network, batch):
     torch.manual_seed(1)
     network.zero_grad()
-    scores, loss, n_terms = step(network, batch)
+    scores, loss, n_terms, *_ = step(network, batch)
     assert n_terms == len(batch.targets)
     return scores, loss, [w.grad.clone() for w in network.parameters()]
 
@@ -288,7 +288,7 @@ def test_training_is_the_same_either_way(estimator, monkeypatch):
     y = [x[:, 0] > 0 for x in X] if estimator is RNNTagger else np.arange(40) % 3
     model = estimator(num_layers=2, bidirectional=True, dropout=0.3, max_iter=5, random_state=0)
     by_hand = model.fit(X, y).loss_curve_
-    monkeypatch.setattr("sklearn_rnn.training.net.find_training_step", lambda network: None)
+    monkeypatch.setattr("sklearn_rnn.training.step.find_training_step", lambda network: None)
     np.testing.assert_allclose(model.fit(X, y).loss_curve_, by_hand, rtol=1e-4)
 
 
@@ -375,7 +375,7 @@ def test_what_nobody_expects_to_move_weights_may_move_them(hidden_size, how, mon
     with hook:
         found = model.fit(X, y).loss_curve_
         assert 0 < max(w.abs().max().item() for w in model.module_.state_dict().values()) < 0.0501
-        monkeypatch.setattr("sklearn_rnn.training.net.find_training_step", lambda network: None)
+        monkeypatch.setattr("sklearn_rnn.training.step.find_training_step", lambda network: None)
         np.testing.assert_allclose(found, model.fit(X, y).loss_curve_, rtol=1e-5)
     assert found[2] < found[1]  # and are trained
 

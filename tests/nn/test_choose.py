@@ -103,7 +103,7 @@ def differentiate(network, batch):
         (total / n).backward()
         loss = total.item() / n
     else:
-        _, loss, _ = step(network)(batch)
+        _, loss, *_ = step(network)(batch)
     return loss, [w.grad.clone() for w in network.parameters()]
 
 

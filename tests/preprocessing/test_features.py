@@ -223,7 +223,7 @@ def test_estimators_without_hidden_states(arrays, labels, estimator):
     [
         ({"prefit": "yes"}, "prefit must be True or False, but it is 'yes'"),
         ({"prefit": None}, "prefit must be True or False, but it is None"),
-        ({"per_step": 1}, "per_step must be True or False or None, but it is 1"),
+        ({"per_step": 1}, "per_step must be True or False, or None, but it is 1"),
     ],
 )
 def test_wrong_parameters(arrays, labels, parameters, message):

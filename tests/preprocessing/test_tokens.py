@@ -254,12 +254,20 @@ def test_clone_pickle_and_html():
     ("parameters", "error", "message"),
     [
         ({"handle_unknown": "unknwon"}, ValueError, r"handle_unknown must be .* Did you mean 'unknown'\?"),
-        ({"max_tokens": 0}, ValueError, "max_tokens must be at least 1, but it is 0"),
-        ({"max_tokens": 2.5}, TypeError, "max_tokens must be an integer or None, but it is 2.5"),
-        ({"min_frequency": 0}, ValueError, "min_frequency must be an integer of at least 1, or a float"),
+        ({"max_tokens": 0}, ValueError, "max_tokens must be an int of at least 1, or None, but it is 0"),
+        ({"max_tokens": 2.5}, TypeError, "max_tokens must be an int of at least 1, or None, but it is 2.5"),
+        ({"min_frequency": 0}, ValueError, "min_frequency must be an int of at least 1, or a float"),
         ({"min_frequency": 1.0}, ValueError, "min_frequency must be .* but it is 1.0"),
-        ({"min_frequency": None}, TypeError, "min_frequency must be a number, but it is None"),
-        ({"min_frequency": True}, TypeError, "min_frequency must be a number, but it is True"),
+        (
+            {"min_frequency": None},
+            TypeError,
+            "min_frequency must be an int of at least 1, or a float .*, but it is None",
+        ),
+        (
+            {"min_frequency": True},
+            TypeError,
+            "min_frequency must be an int of at least 1, or a float .*, but it is True",
+        ),
         (
             {"min_frequency": 4},
             ValueError,

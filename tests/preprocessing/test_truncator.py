@@ -163,9 +163,9 @@ def test_clone_pickle_and_html(arrays):
 @pytest.mark.parametrize(
     ("parameters", "error", "message"),
     [
-        ({"n_steps": 0}, ValueError, "n_steps must be at least 1, but it is 0"),
-        ({"n_steps": None}, TypeError, "n_steps must be an integer, but it is None"),
-        ({"n_steps": True}, TypeError, "n_steps must be an integer, but it is True"),
+        ({"n_steps": 0}, ValueError, "n_steps must be an int of at least 1, but it is 0"),
+        ({"n_steps": None}, TypeError, "n_steps must be an int of at least 1, but it is None"),
+        ({"n_steps": True}, TypeError, "n_steps must be an int of at least 1, but it is True"),
         ({"n_steps": 2, "side": "ends"}, ValueError, r"side must be one of .* Did you mean 'end'\?"),
     ],
 )

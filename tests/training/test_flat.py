@@ -12,8 +12,8 @@ from sklearn_rnn import RNNClassifier
 from sklearn_rnn.datasets import load_japanese_vowels
 from sklearn_rnn.nn import use_native
 from sklearn_rnn.nn.kernels.native import library
-from sklearn_rnn.training import OPTIMIZERS, flat, net
-from sklearn_rnn.training.flat import flattened, join_memory
+from sklearn_rnn.training import OPTIMIZERS, flat, step
+from sklearn_rnn.training.flat import flattened, make_contiguous
 
 SHAPES = [(5, 3), (5,), (1, 1), (1,)]
 OPTIONS = {
@@ -27,12 +27,12 @@ def make(name, joins=True):
     torch.manual_seed(0)
     weights = nn.ParameterList(nn.Parameter(torch.randn(shape)) for shape in SHAPES)
     if joins:
-        join_memory(weights)
+        make_contiguous(weights)
     weights = list(weights)
     return weights, OPTIMIZERS[name](weights, lr=0.01, weight_decay=0.1, **OPTIONS.get(name, {}))
 
 
-def step(optimizer, weights, gradients):
+def move(optimizer, weights, gradients):
     """Go a step, of all weights or of the one parameter that they are parts of."""
     for w, g in zip(weights, gradients, strict=True):
         if w.grad is None:
@@ -45,7 +45,7 @@ def step(optimizer, weights, gradients):
 def test_joined_weights_are_the_same_objects_with_the_same_values_side_by_side():
     (apart, _), (joined, _) = make("sgd", joins=False), make("sgd")
     module = nn.ParameterList(apart)
-    join_memory(module)
+    make_contiguous(module)
     assert list(module) == apart
     for w, e in zip(apart, joined, strict=True):
         assert torch.equal(w, e)
@@ -58,14 +58,14 @@ def test_steps_are_those_of_the_optimizer_alone(name):
     (expected, alone), (weights, optimizer) = make(name, joins=False), make(name)
     gradients = [[torch.randn(shape) for shape in SHAPES] for _ in range(6)]
     for g in gradients:
-        step(alone, expected, g)
-    step(optimizer, weights, gradients[0])
+        move(alone, expected, g)
+    move(optimizer, weights, gradients[0])
     for first, last in [(1, 3), (4, 5)]:
         with flattened(optimizer, weights) as flat:
             assert optimizer.param_groups[0]["params"] == [flat]
             for g in gradients[first:last]:
-                step(optimizer, weights, g)
-        step(optimizer, weights, gradients[last])
+                move(optimizer, weights, g)
+        move(optimizer, weights, gradients[last])
     for w, e in zip(weights, expected, strict=True):
         torch.testing.assert_close(w, e)
     # And so are its states, which no longer hang together.
@@ -82,9 +82,9 @@ def test_weights_keep_their_memory_and_follow_each_step_also_before_an_error():
     expected, alone = make("sgd", joins=False)
     addresses = [w.data_ptr() for w in weights]
     gradients = [torch.randn(shape) for shape in SHAPES]
-    step(alone, expected, gradients)
+    move(alone, expected, gradients)
     with pytest.raises(KeyboardInterrupt), flattened(optimizer, weights):
-        step(optimizer, weights, gradients)
+        move(optimizer, weights, gradients)
         torch.testing.assert_close(weights, expected)
         raise KeyboardInterrupt
     assert [w.data_ptr() for w in weights] == addresses
@@ -99,7 +99,7 @@ def test_not_where_weights_do_not_lie_side_by_side(how):
     if how == "moved":
         weights[0].data = weights[0].detach().clone()
     elif how == "in another order":
-        join_memory(nn.ParameterList(weights[::-1]))
+        make_contiguous(nn.ParameterList(weights[::-1]))
     elif how == "turned":
         weights[0].data = weights[0].detach().t()
     with flattened(optimizer, weights) as parameter:
@@ -151,7 +151,7 @@ def test_a_fit_comes_to_the_same_with_weights_apart(options, monkeypatch):
             seen.append(parameter)
             yield parameter
 
-    monkeypatch.setattr(net, "flattened", spy)
+    monkeypatch.setattr(step, "flattened", spy)
     X, y = load_japanese_vowels(subset="train", return_X_y=True)
     model = RNNClassifier(hidden_size=8, max_iter=3, random_state=0, **options)
     with use_native(True):

@@ -2,14 +2,17 @@
 
 import copy
 import pickle
+from functools import partial
 
 import pytest
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from sklearn_rnn import RNNClassifier
 from sklearn_rnn.training import OPTIMIZERS
 from sklearn_rnn.training.optimizers import find_step
 
+FAST = {"hidden_size": 8, "max_iter": 4, "random_state": 0}
 TORCH = {cls.__name__.lower(): cls for cls in vars(torch.optim).values() if isinstance(cls, type)}
 
 
@@ -93,3 +96,33 @@ def test_the_bare_step_is_not_for_optimizers_that_somebody_listens_to():
     finally:
         handle.remove()
     assert find_step(everyone) != everyone.step
+
+
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, torch.optim.Adamax])
+def test_every_optimizer_lowers_the_loss(vowels, optimizer):
+    model = RNNClassifier(optimizer=optimizer, learning_rate=0.01, **FAST).fit(*vowels)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+    assert model.best_loss_ == min(model.loss_curve_)
+
+
+def test_weight_decay_keeps_weights_small(vowels):
+    norms = []
+    for weight_decay in (0.0, 1.0):
+        model = RNNClassifier(optimizer="adamw", learning_rate=0.01, weight_decay=weight_decay, **FAST).fit(
+            *vowels
+        )
+        norms.append(sum(p.square().sum() for p in model.module_.parameters()).item())
+    assert norms[1] < 0.95 * norms[0]
+
+
+def test_sgd_has_momentum(vowels):
+    model = RNNClassifier(optimizer="sgd", **FAST).fit(*vowels)
+    (group,) = model.net_.optimizer_.param_groups
+    assert (group["momentum"], group["nesterov"], group["lr"]) == (0.9, True, 0.003)
+
+
+@pytest.mark.parametrize("option", ["foreach", "fused"])
+def test_options_of_an_optimizer_are_kept(data, option):
+    optimizer = partial(torch.optim.Adam, **{option: False})
+    model = RNNClassifier(optimizer=optimizer, **FAST).fit(*data)
+    assert model.net_.optimizer_.defaults[option] is False

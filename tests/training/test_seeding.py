@@ -206,3 +206,12 @@ def test_modules_of_others_draw_from_random_state_also_if_a_callback_puts_them_t
     ]
     np.testing.assert_array_equal(*twins)
     assert (torch.get_rng_state() == before).all()
+
+
+def test_training_after_loading_draws_anew_each_time():
+    model, orders = RNNClassifier(random_state=0, **quick).fit(X, LABELS), []
+    for _ in range(2):
+        model = pickle.loads(pickle.dumps(model))
+        orders.append(pickle.loads(pickle.dumps(model)).net_.stream.order.permutation(50).tolist())
+        model.partial_fit(X, LABELS)
+    assert orders[0] != orders[1]

@@ -50,6 +50,10 @@ class GaussianHead(Head):
         """Return the means, (n, n_outputs)."""
         return gaussian_parameters(scores)[0]
 
+    def predict_with_std(self, scores, packing):
+        """Return means and standard deviations side by side, (n, 2 n_outputs)."""
+        return torch.cat(gaussian_parameters(scores, softplus), dim=1)
+
     def quantile(self, scores, levels):
         """Return quantiles of each output.
 

@@ -199,7 +199,7 @@ class ChainRule:
     >>> sequences = Sequences(np.ones((5, 3), dtype=np.float32), np.array([0, 3, 5]))
     >>> batch = SequenceDataset(sequences, np.array([0, 1])).gather(np.array([0, 1]), network.like)
     >>> if supports(network):
-    ...     scores, loss, n_terms = ChainRule(network)(batch)
+    ...     scores, loss, n_terms, _ = ChainRule(network)(batch)
     """
 
     _output_layer_class = OutputLayer
@@ -218,7 +218,7 @@ class ChainRule:
         token_input, recurrence, head = network.input, network.recurrence, network.head
         workspace, embeds = {}, token_input is not None and token_input.embedding is not None
         self._layers = [
-            _Layer(layer, workspace, depth, needs_input_grad=embeds or depth > 0)
+            _Layer(layer, workspace, needs_input_grad=embeds or depth > 0)
             for depth, layer in enumerate(recurrence.layers)
         ]
         parts = [None if token_input is None else _Lookup(token_input)]
@@ -243,13 +243,15 @@ class ChainRule:
         )
 
     @torch.no_grad()
-    def __call__(self, batch):
+    def __call__(self, batch, state=None):
         """Compute scores, loss and gradients.
 
         Parameters
         ----------
         batch : PackedBatch
             A batch with targets.
+        state : list of tuple of Tensor, optional
+            For a chunk of a stream: the state after the one before.
 
         Returns
         -------
@@ -259,21 +261,24 @@ class ChainRule:
             The weighted sum of the terms' losses, divided by their number.
         n_terms : int
             The number of terms.
+        state : list of tuple of Tensor, or None
+            For a chunk of a stream: the state after it.
         """
         if self._have_moved():
             self._prepare()
+        for depth, layer in enumerate(self._layers):
+            layer.state = None if state is None else state[depth]
         values = batch.values
         for part in self._parts:
             values = part.forward(values, batch)
-        if batch.carry is not None:
-            batch.carry.state = [layer.final_state() for layer in self._layers]
+        after = None if batch.chunk is None else [layer.final_state() for layer in self._layers]
         scores, loss, grad = self._output_layer.run(values, batch)
         for part in reversed(self._parts):
             if grad is None:  # before the first layer
                 break
             grad = part.backward(grad, batch)
         self._output_layer.finish()
-        return scores, loss, len(batch.targets)
+        return scores, loss, len(batch.targets), after
 
 
 class SoftmaxChainRule(ChainRule):
@@ -333,17 +338,16 @@ class _Drop:
 
 
 class _Layer:
-    """The directions of a layer, over the same input."""
+    """The directions of a layer, over the same input; in a stream, one that begins with a `state`."""
 
-    def __init__(self, cells, workspace, depth, *, needs_input_grad):
+    def __init__(self, cells, workspace, *, needs_input_grad):
         self._directions = [TrainedLayer(cell, workspace) for cell in cells]
-        self._depth, self._needs_grad = depth, needs_input_grad
+        self._needs_grad = needs_input_grad
+        self.state = None
 
     def forward(self, values, batch):
-        packing, carry = batch.packing, batch.carry
-        state = None if carry is None or carry.state is None else carry.state[self._depth]  # of one direction
-        ahead, *back = self._directions
-        outputs = ahead.forward(values, packing.batch_sizes, state)
+        packing, (ahead, *back) = batch.packing, self._directions
+        outputs = ahead.forward(values, packing.batch_sizes, self.state)
         if not back:
             return outputs
         mirrored = back[0].forward(values.index_select(0, packing.reverse), packing.batch_sizes)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNTagger
+from sklearn_rnn import RNNClassifier, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
 from sklearn_rnn.nn import CELLS, Cell, use_native
 from sklearn_rnn.nn.kernels.native import library
 
@@ -26,8 +26,8 @@ def in_chunks(model, ask, monkeypatch, chunk=7):
     """Ask with small chunks; check that no more steps were read at once, but where sequences are short."""
     sizes = []
     with monkeypatch.context() as patch:
-        patch.setattr("sklearn_rnn.nn.inference._CHUNK", chunk)
-        patch.setattr("sklearn_rnn.nn.inference._MOST_OUTPUTS", 0)
+        patch.setattr("sklearn_rnn.nn.long_sequences._CHUNK", chunk)
+        patch.setattr("sklearn_rnn.nn.long_sequences._MOST_OUTPUTS", 0)
         network = model.module_
         hook = network.recurrence.register_forward_pre_hook(
             lambda _, args: sizes.append(len(args[1].batch_sizes))
@@ -104,6 +104,18 @@ def test_hidden_states_of_a_language_model(condition_as, monkeypatch):
     parts = in_chunks(model, lambda: model.hidden_states(X["tokens"], condition=Y), monkeypatch)
     for ours, theirs in zip(parts, whole, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@both_ways
+@pytest.mark.parametrize("per_step", [False, True])
+def test_hidden_states_of_sources_that_are_copied(per_step, bidirectional, monkeypatch):
+    model = RNNSeq2Seq(copy=True, bidirectional=bidirectional, **SMALL).fit(X["tokens"], X["tokens"])
+    sources = [x + "new" for x in X["tokens"]]  # with tokens that only copying can write
+    whole = model.hidden_states(sources, per_step=per_step)
+    monkeypatch.setattr("sklearn_rnn.nn.long_sequences._CHUNK", 7)
+    monkeypatch.setattr("sklearn_rnn.nn.long_sequences._MOST_OUTPUTS", 0)
+    for ours, theirs in zip(model.hidden_states(sources, per_step=per_step), whole, strict=True):
+        assert_same(ours, theirs)
 
 
 class Sum(Cell):

@@ -23,7 +23,9 @@ from sklearn_rnn.batches import streams
 from sklearn_rnn.nn import use_native
 from sklearn_rnn.nn.kernels.native import library
 from sklearn_rnn.persistence import TRUSTED_TYPES
-from sklearn_rnn.training import SequenceNet, callbacks, checkpoint
+from sklearn_rnn.training import callbacks, checkpoint
+from sklearn_rnn.training.divergence import Divergence
+from sklearn_rnn.training.step import TrainingStep
 
 STREAM = "the cat sat on the mat. the dog sat on the log. a hat! " * 3
 TEXTS = ["anna", "hanna", "johanna", "marianna", "ann", "jo", "maria", "johann", "a", "mara"] * 2
@@ -67,23 +69,23 @@ def path(tmp_path):
 
 
 def make(**parameters):
-    return RNNLanguageModel(**{**SMALL, **parameters})
+    return RNNLanguageModel(**{"handle_unknown": "error", **SMALL, **parameters})
 
 
 def fit_until(k, model, X, error=Killed, **options):
     """Fit until batch k is to be trained on; give how many there were, if that was all."""
     n = 0
-    train_step = SequenceNet.train_step
+    step = TrainingStep.__call__
 
     def counted(*args, **kwargs):
         nonlocal n
         n += 1
         if n == k:
             raise error
-        return train_step(*args, **kwargs)
+        return step(*args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SequenceNet, "train_step", counted)
+        patch.setattr(TrainingStep, "__call__", counted)
         try:
             model.fit(X, **options)
         except Killed:
@@ -323,7 +325,8 @@ def test_time_and_what_is_shown_are_those_of_a_process(path):
 
 def test_batches_are_counted_on(path, monkeypatch):
     fit_until(8, make(checkpoint=path), TEXTS)  # the third of the second epoch
-    monkeypatch.setattr(SequenceNet, "_clip_gradient", lambda net: net._stop_unless_finite(np.nan, "it"))
+    check = Divergence.check
+    monkeypatch.setattr(Divergence, "check", lambda self, *_: check(self, np.nan, "it"))
     with pytest.raises(ValueError, match="Training stopped in epoch 2, batch 3: it is nan"):
         make(checkpoint=path).fit(TEXTS)
 

@@ -1,4 +1,4 @@
-"""Every callback of skorch: it works as the guide says, or a message says why not."""
+"""Every callback of skorch works as the guide says, or a message says why not; schedules, progress bars."""
 
 import io
 import pickle
@@ -40,12 +40,14 @@ from skorch.callbacks import (
 )
 
 from sklearn_rnn import RNNClassifier, RNNForecaster, RNNLanguageModel, RNNRegressor, RNNSeq2Seq, RNNTagger
+from sklearn_rnn.training import callbacks
 
 rng = np.random.RandomState(0)
 X = [rng.randn(n, 2).astype(np.float32) for n in rng.randint(2, 5, size=12)]
 WORDS = [["a" if step[0] > 0 else "b" for step in x] for x in X]
 LABELS = [0, 1] * 6
 quick = {"hidden_size": 4, "max_iter": 2, "random_state": 0}
+FAST = {"hidden_size": 8, "max_iter": 4, "random_state": 0}
 ESTIMATORS = {
     "classifier": (RNNClassifier(**quick), X, LABELS),
     "tagger": (RNNTagger(**quick), X, WORDS),
@@ -286,5 +288,120 @@ def test_ctrl_c_while_a_callback_runs_is_an_interruption():
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-    assert model.net_.was_interrupted
+    assert model.n_iter_ == 1
     assert [w.filename for w in caught] == [__file__]
+
+
+def test_learning_rate_schedule(vowels):
+    schedule = LRScheduler(torch.optim.lr_scheduler.StepLR, step_size=2, gamma=0.1)
+    model = RNNClassifier(callbacks=[schedule], learning_rate=0.01, **FAST).fit(*vowels)
+    np.testing.assert_allclose([e["event_lr"] for e in model.history_], [0.01, 0.01, 0.001, 0.001], rtol=1e-6)
+
+
+class Counter(Callback):
+    def __init__(self):
+        self.epochs = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.epochs += 1
+
+
+def test_callbacks_are_copied_and_the_copies_can_be_seen(vowels):
+    counter = Counter()
+    model = RNNClassifier(callbacks=[("counter", counter)], **FAST).fit(*vowels)
+    assert counter.epochs == 0
+    assert dict(model.net_.callbacks_)["counter"].epochs == 4
+
+
+def test_a_callback_may_stop_training_without_a_warning(vowels):
+    class Stop(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    assert RNNClassifier(callbacks=[Stop()], **FAST).fit(*vowels).n_iter_ == 1
+
+
+def test_progress_bar_and_log(vowels, capsys):
+    RNNClassifier(verbose=2, **FAST).fit(*vowels)
+    assert "train_loss" in capsys.readouterr().out
+    RNNClassifier(verbose=0, **FAST).fit(*vowels)
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_progress_bar_of_a_long_fit(vowels, capsys, monkeypatch):
+    make_bar = callbacks.tqdm
+    monkeypatch.setattr(callbacks, "tqdm", lambda **options: make_bar(**options | {"delay": 0}))
+    RNNClassifier(verbose=1, **FAST).fit(*vowels)
+    assert "train_loss" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("policy", "options"),
+    [("OneCycleLR", {"max_lr": 0.01, "total_steps": 8}), ("CyclicLR", {"base_lr": 0.001, "max_lr": 0.01})],
+)
+def test_schedules_that_move_momentum_go_on(policy, options):
+    X = np.random.RandomState(0).rand(20, 3)
+    y = np.arange(20) % 2
+    policy = getattr(torch.optim.lr_scheduler, policy)
+    schedule = LRScheduler(policy, cycle_momentum=policy is torch.optim.lr_scheduler.OneCycleLR, **options)
+    common = {"hidden_size": 3, "random_state": 0, "callbacks": [schedule], "warm_start": True}
+    whole = RNNClassifier(max_iter=8, **common).fit(X, y)
+    parts = RNNClassifier(max_iter=4, **common).fit(X, y).fit(X, y)
+    np.testing.assert_allclose(
+        [epoch["event_lr"] for epoch in parts.history_], [epoch["event_lr"] for epoch in whole.history_]
+    )
+    np.testing.assert_array_equal(parts.predict_proba(X), whole.predict_proba(X))
+
+
+@pytest.mark.parametrize("on_train", [True, False])
+def test_epoch_scoring(data, on_train):
+    scoring = EpochScoring("accuracy", on_train=on_train, name="right", lower_is_better=False)
+    model = RNNClassifier(callbacks=[scoring], early_stopping=True, scoring="accuracy", **quick).fit(*data)
+    assert all(0 <= epoch["right"] <= 1 for epoch in model.history_)
+    if not on_train:
+        assert [epoch["right"] for epoch in model.history_] == model.validation_scores_
+
+
+def test_a_callback_may_be_called_early_stopping(data):
+    stop = (
+        "early_stopping",
+        EarlyStopping(monitor="train_loss", patience=1, threshold=1e6, threshold_mode="abs"),
+    )
+    model = RNNClassifier(callbacks=[stop], early_stopping=True, **(quick | {"max_iter": 9})).fit(*data)
+    assert model.n_iter_ < 9
+    assert [
+        name for name, _ in model.net_.callbacks_ if not name.startswith(("epoch", "train", "valid"))
+    ] == ["early_stopping"]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        ("StepLR", {"step_size": 1, "gamma": 0.5}),
+        ("CosineAnnealingLR", {"T_max": 5}),
+        (torch.optim.lr_scheduler.OneCycleLR, {"max_lr": 0.01, "total_steps": 8}),
+        (torch.optim.lr_scheduler.OneCycleLR, {"max_lr": 0.01, "total_steps": 8, "step_every": "batch"}),
+    ],
+)
+@pytest.mark.parametrize("is_pickled", [False, True])
+def test_a_schedule_goes_on_where_it_was(data, policy, is_pickled):
+    schedule = LRScheduler(policy[0], **policy[1])
+    options = quick | {"callbacks": [schedule], "warm_start": True, "learning_rate": 0.004}
+    once = RNNClassifier(**(options | {"max_iter": 4})).fit(*data)
+    twice = RNNClassifier(**options).fit(*data)
+    twice = (pickle.loads(pickle.dumps(twice)) if is_pickled else twice).fit(*data)
+    rates = [
+        [epoch.get("event_lr") or model.net_.optimizer_.param_groups[0]["lr"] for epoch in model.history_]
+        for model in (once, twice)
+    ]
+    np.testing.assert_allclose(rates[1], rates[0], rtol=1e-9)
+    if not is_pickled:
+        np.testing.assert_array_equal(once.predict_proba(data[0]), twice.predict_proba(data[0]))
+
+
+def test_a_callback_whose_name_begins_with_an_underscore_is_kept(data):
+    stop = ("_mine", EarlyStopping(monitor="train_loss"))
+    model = RNNClassifier(callbacks=[stop], verbose=1, **quick).fit(*data)
+    names = [name for name, _ in model.net_.callbacks_]
+    assert "_mine" in names and "_progress" not in names
