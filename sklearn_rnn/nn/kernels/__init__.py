@@ -1,1 +1,1 @@
-"""Every way to run a layer, a step or an output layer."""
+"""Every way to run a layer, a step or an output layer; `choose` decides which."""

@@ -13,7 +13,11 @@ table            what is computed                    for
 ===============  ==================================  ============================
 
 A second way to compute the same thing must make a row of docs/benchmarks.md at least 1.5 times as fast. It is
-removed by deleting its line; those below it take its place.
+removed by deleting its line; those below it take its place. Therefore a condition does not rely on the lines
+above it.
+
+Only the operations on rows (`rows`), of which cells and heads are made, ask for the compiled loops
+themselves: not to be faster, but so that a prediction does not depend on the rest of its batch.
 """
 
 from functools import cached_property
