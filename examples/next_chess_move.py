@@ -53,10 +53,11 @@ def main(arguments=None):
     model = RNNLanguageModel(
         cell="gru", dropout=0.3, learning_rate=0.005, max_iter=options.epochs, random_state=0, verbose=1
     ).fit(train)
+    known = np.array(list(model.vocabulary_))
 
     def best(probabilities):
-        moves = model.vocabulary_[np.argsort(-probabilities[..., :-1])[..., :3]]  # the last column is the end
-        return moves.tolist()
+        of_moves = probabilities[..., : len(known)]  # the last columns are of unknown moves and of the end
+        return known[np.argsort(-of_moves)[..., :3]].tolist()
 
     def most(counter):
         return [move for move, _ in counter.most_common(3)]
@@ -81,7 +82,7 @@ def main(arguments=None):
 
     for begin in (["e4", "c5"], ["d4", "Nf6", "c4", "g6"]):
         chances = model.predict_proba([begin])[0][-1]
-        likely = (f"{move} {chances[:-1][model.vocabulary_ == move].item():.0%}" for move in best(chances))
+        likely = (f"{move} {chances[: len(known)][known == move].item():.0%}" for move in best(chances))
         print(f"\nAfter {' '.join(begin)}: {', '.join(likely)}")
         for line in model.sample(3, prime=begin, temperature=0.5, max_length=8, random_state=0):
             print(f"    {' '.join(line)}")

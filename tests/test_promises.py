@@ -656,6 +656,8 @@ def find_strange(value, path="state"):
         ]
     if type(value) in (list, tuple):
         return [p for k, v in enumerate(value) for p in find_strange(v, f"{path}[{k}]")]
+    if type(value).__module__ == "sklearn_rnn.encoding":  # a plain object, whose state is read as it is
+        return find_strange(vars(value), path)
     return [f"{path}: {type(value)}"]
 
 

@@ -35,7 +35,7 @@ class TextEncoder:
     --------
     >>> from sklearn_rnn import RNNLanguageModel
     >>> from sklearn_rnn.encoding.texts import TextEncoder
-    >>> encoder, model = TextEncoder(), RNNLanguageModel()
+    >>> encoder, model = TextEncoder(), RNNLanguageModel(handle_unknown="error")
     >>> tokens, is_stream = encoder.read(["ab", "b"], model, reset=True)
     >>> inputs, targets = encoder.pair(encoder.encode(tokens, model))
     >>> inputs.values, targets

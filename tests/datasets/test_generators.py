@@ -92,5 +92,7 @@ def test_imports():
             else:
                 continue
             for name in names:
-                is_own = name.startswith(("sklearn_rnn.datasets._", "sklearn_rnn.data."))
+                is_own = name.startswith(
+                    ("sklearn_rnn.datasets._", "sklearn_rnn.data.", "sklearn_rnn._names")
+                )
                 assert name in allowed or is_own, f"{module.name}: {name}"

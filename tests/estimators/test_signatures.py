@@ -19,7 +19,15 @@ CLASSES = [RNNClassifier, RNNForecaster, RNNLanguageModel, RNNRegressor, RNNSeq2
 # What some have their own words or defaults for. The language model reads tokens only, and a stream in
 # chunks; with RNNSeq2Seq these are the encoder's, or of pairs; the forecaster cuts windows.
 OWN = {
-    RNNForecaster: {"batch_size", "dtype", "early_stopping", "scoring", "validation_fraction"},
+    RNNForecaster: {
+        "loss",
+        "quantiles",
+        "batch_size",
+        "dtype",
+        "early_stopping",
+        "scoring",
+        "validation_fraction",
+    },
     RNNLanguageModel: {
         "cell",
         "hidden_size",

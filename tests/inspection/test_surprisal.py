@@ -31,7 +31,8 @@ def close_figures():
 
 
 def make(**options):
-    return RNNLanguageModel(hidden_size=8, max_iter=2, random_state=0).set_params(**options)
+    model = RNNLanguageModel(hidden_size=8, max_iter=2, handle_unknown="error", random_state=0)
+    return model.set_params(**options)
 
 
 @pytest.fixture(scope="module")
