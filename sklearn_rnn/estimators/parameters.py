@@ -112,7 +112,7 @@ RULES = {
     ),
     "weight_decay": real(0),
     "label_smoothing": real(0, below=1),
-    "clip_norm": Optional(real(0, open_below=True)),
+    "max_grad_norm": Optional(real(0, open_below=True)),
     "bptt_steps": Optional(whole(1)),
     "early_stopping": _FLAG,
     "scoring": Scoring(),
@@ -153,7 +153,7 @@ DECODER = {
     "decoder_hidden_size": Optional(whole(1)),
     "decoder_num_layers": Optional(whole(1)),
     "attention": Optional(_ATTENTION),
-    "copy": _FLAG,
+    "copy_mechanism": _FLAG,
     "scheduled_sampling": Rule(numbers.Real, lambda v: 0 <= v <= 1, "a number from 0 to 1"),
     "beam_size": whole(1),
     "length_penalty": real(0),
@@ -162,7 +162,7 @@ DECODER = {
 FORECAST = {
     "horizon": whole(1),
     "strategy": one_of(("recursive", "direct")),
-    "output": one_of(("point", "gaussian", "quantile")),
+    "distribution": one_of(("point", "gaussian", "quantile")),
     "quantiles": Rule(
         (tuple, list, np.ndarray),
         lambda v: are_levels(v) and all(a < b for a, b in zip(v, v[1:], strict=False)),
@@ -178,7 +178,7 @@ FIXED = frozenset(
     [
         *("cell", "hidden_size", "num_layers", "bidirectional", "nonlinearity", "dropout", "embedding_size"),
         *("pooling", "head", "bptt_steps", "tie_weights", "label_smoothing", "condition_as"),
-        *("decoder_cell", "decoder_hidden_size", "decoder_num_layers", "attention", "copy"),
+        *("decoder_cell", "decoder_hidden_size", "decoder_num_layers", "attention", "copy_mechanism"),
         *("scheduled_sampling", "vocabulary", "handle_unknown"),
         *FORECAST,
         *("optimizer", "weight_decay", "dtype", "device"),

@@ -52,7 +52,7 @@ class EncoderDecoder(Network):
         Number of tokens of targets, the end included; or of numbers per step.
     scheduled_sampling : float in [0, 1], default=0.0
         Probability with which, in training, the decoder reads its own guess instead of the true token.
-    copy : bool, default=False
+    copy_mechanism : bool, default=False
         Whether tokens are also copied from sources; see `Pointer`. The decoder reads 0 for copied tokens that
         have no code.
     rare_inputs : ndarray of bool of shape (input_size,), optional
@@ -98,7 +98,7 @@ class EncoderDecoder(Network):
         head,
         n_outputs,
         scheduled_sampling=0.0,
-        copy=False,
+        copy_mechanism=False,
         rare_inputs=None,
     ):
         super().__init__()
@@ -138,7 +138,7 @@ class EncoderDecoder(Network):
         self.attention = ATTENTIONS.get(attention, attention)(size, summary_size) if has_attention else None
         self.dropout = Dropout(dropout)
         self.head = HEADS.get(head, head)(size, n_outputs, per_step=True)
-        self.pointer = Pointer(size, source_size) if copy else None
+        self.pointer = Pointer(size, source_size) if copy_mechanism else None
         self._note_first()
 
     def encode(self, source):

@@ -122,16 +122,21 @@ def test_interrupt_while_the_validation_score_is_computed(data):
 
 def test_a_failed_warm_start_leaves_the_net_as_it_was(data):
     model = RNNClassifier(warm_start=True, **FAST).fit(*data)
-    before = (model.net_.clip_norm, model.net_.batch_size, model.net_.lr, list(model.net_.callbacks_))
-    model.set_params(clip_norm=None, learning_rate=1e38, early_stopping=True, batch_size=2)
+    before = (model.net_.max_grad_norm, model.net_.batch_size, model.net_.lr, list(model.net_.callbacks_))
+    model.set_params(max_grad_norm=None, learning_rate=1e38, early_stopping=True, batch_size=2)
     with pytest.raises(ValueError, match="Training stopped in epoch"):
         model.fit(*data)
-    assert (model.net_.clip_norm, model.net_.batch_size, model.net_.lr, list(model.net_.callbacks_)) == before
+    assert (
+        model.net_.max_grad_norm,
+        model.net_.batch_size,
+        model.net_.lr,
+        list(model.net_.callbacks_),
+    ) == before
 
 
 def test_a_refused_fit_gives_back_what_it_drew(data):
     rng = np.random.RandomState(3)
-    model = RNNClassifier(**(FAST | {"random_state": rng, "learning_rate": 1e38, "clip_norm": None}))
+    model = RNNClassifier(**(FAST | {"random_state": rng, "learning_rate": 1e38, "max_grad_norm": None}))
     expected = np.random.RandomState(3).rand()
     with pytest.raises(ValueError, match="Training stopped"):
         model.fit(*data)
@@ -176,7 +181,9 @@ def test_large_losses_alone_do_not_stop_training(learning_rate):
     assert max(model.loss_curve_) > 1e6
 
 
-@pytest.mark.parametrize("parameters", [{"learning_rate": -1.0}, {"verbose": "auto"}, {"clip_norm": "no"}])
+@pytest.mark.parametrize(
+    "parameters", [{"learning_rate": -1.0}, {"verbose": "auto"}, {"max_grad_norm": "no"}]
+)
 def test_what_was_set_after_fit_does_not_keep_a_pickle_from_loading(data, parameters):
     model = RNNClassifier(**FAST).fit(*data)
     expected = model.predict_proba(data[0])

@@ -185,7 +185,7 @@ def test_warm_start_may_change_how_but_not_what_is_trained(vowels):
     X, y = vowels
     model = RNNClassifier(warm_start=True, **FAST).fit(X, y)
     before = model.predict_proba(X)
-    model.set_params(learning_rate=1e-9, clip_norm=0.1).fit(X, y)
+    model.set_params(learning_rate=1e-9, max_grad_norm=0.1).fit(X, y)
     np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-5)
     assert model.n_iter_ == 8
     with pytest.raises(ValueError, match="hidden_size was 8 when training began and is now 9"):
@@ -204,7 +204,7 @@ def test_fit_without_warm_start_begins_anew(vowels):
     assert model.n_iter_ == 4
 
 
-def test_clip_norm_is_on_by_default(vowels):
+def test_max_grad_norm_is_on_by_default(vowels):
     X, y = vowels
 
     class Largest(Callback):
@@ -215,10 +215,12 @@ def test_clip_norm_is_on_by_default(vowels):
             norm = torch.stack([p.grad.norm() for _, p in named_parameters]).norm().item()
             self.norm_ = max(self.norm_, norm)
 
-    for clip_norm, expected in ((0.01, True), (None, False)):
-        model = RNNClassifier(callbacks=[("largest", Largest())], clip_norm=clip_norm, **FAST).fit(X, y)
+    for max_grad_norm, expected in ((0.01, True), (None, False)):
+        model = RNNClassifier(callbacks=[("largest", Largest())], max_grad_norm=max_grad_norm, **FAST).fit(
+            X, y
+        )
         assert (dict(model.net_.callbacks_)["largest"].norm_ <= 0.0101) is expected
-    assert RNNClassifier().clip_norm == 1.0
+    assert RNNClassifier().max_grad_norm == 1.0
 
 
 def test_training_after_pickling_goes_on(vowels):
