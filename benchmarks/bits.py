@@ -65,10 +65,13 @@ def draw_case(rng):
     )
     if kind == "forecaster":
         series = [rng.standard_normal(n).cumsum() for n in rng.integers(20, 60, size=N)]
-        output, strategy = rng.choice(["point", "gaussian", "quantile"]), rng.choice(["recursive", "direct"])
-        model = RNNForecaster(output=str(output), strategy=str(strategy), horizon=3, **options)
+        distribution, strategy = (
+            rng.choice(["point", "gaussian", "quantile"]),
+            rng.choice(["recursive", "direct"]),
+        )
+        model = RNNForecaster(distribution=str(distribution), strategy=str(strategy), horizon=3, **options)
         ask = [lambda m, X: m.predict(X, 3), lambda m, X: m.hidden_states(X)]
-        if strategy == "recursive" and output != "point":
+        if strategy == "recursive" and distribution != "point":
             ask += [lambda m, X: m.sample_paths(X, 3, n_samples=2, random_state=0)]
         return model, (series,), ask
     X = draw_data(rng)
@@ -104,7 +107,7 @@ def draw_case(rng):
         model, y = RNNLanguageModel(**options), None
         ask += [lambda m, X, *_: m.score_samples(X), lambda m, X, *_: m.predict_proba(X)]
         if are_different:
-            ask += [lambda m, X, *_: m.sample(1, prime=X, max_length=9, random_state=0)]
+            ask += [lambda m, X, *_: m.sample(1, prompt=X, max_new_tokens=9, random_state=0)]
         return model, (X,), ask
     else:
         y = ["".join(rng.choice(list("xyz"), n)) for n in rng.integers(0, 6, size=N)]

@@ -21,10 +21,10 @@ FORECASTERS = {
     "direct, as it comes": {"strategy": "direct"},
     "recursive": TUNED,
     "direct": {**TUNED, "strategy": "direct"},
-    "recursive, Gaussian": {**TUNED, "output": "gaussian"},
-    "direct, Gaussian": {**TUNED, "output": "gaussian", "strategy": "direct"},
-    "recursive, quantiles": {**TUNED, "output": "quantile"},
-    "direct, quantiles": {**TUNED, "output": "quantile", "strategy": "direct"},
+    "recursive, Gaussian": {**TUNED, "distribution": "gaussian"},
+    "direct, Gaussian": {**TUNED, "distribution": "gaussian", "strategy": "direct"},
+    "recursive, quantiles": {**TUNED, "distribution": "quantile"},
+    "direct, quantiles": {**TUNED, "distribution": "quantile", "strategy": "direct"},
 }
 
 
@@ -61,9 +61,9 @@ def measure(forecaster, heat, waves, begin):
     forecaster.fit(heat[:begin], exogenous=waves[:begin])
     seconds = time.perf_counter() - start
     true = sliding_window_view(heat[begin:], N_STEPS)
-    told = forecaster.predict_rolling(heat[begin:], N_STEPS, waves[begin:], start=0)
+    told = forecaster.predict_rolling(heat[begin:], N_STEPS, waves[begin:], after_training=True)
     inside = np.full(N_STEPS, np.nan)
-    if forecaster.output != "point":
+    if forecaster.distribution != "point":
         ends = range(begin, len(heat) - N_STEPS + 1)
         seen, known = ([a[: end + more] for end in ends] for a, more in ((heat, 0), (waves, N_STEPS)))
         quantiles = forecaster.predict_quantiles(seen, exogenous=known, random_state=0)

@@ -113,11 +113,11 @@ def draw_models(inputs, targets):
         model = RNNSeq2Seq(cell=cell, **SMALL | way)
         yield f"seq2seq {way}", model, pairs, ("predict",)
     series = [np.sin(np.arange(40.0 + i) / 3) + i for i in range(4)]
-    for cell, output, strategy in itertools.product(
+    for cell, distribution, strategy in itertools.product(
         cells, ("point", "gaussian", "quantile"), ("recursive", "direct")
     ):
-        model = RNNForecaster(cell=cell, output=output, strategy=strategy, horizon=3, **SMALL)
-        yield f"forecaster {output} {strategy}", model, (series,), ("predict",)
+        model = RNNForecaster(cell=cell, distribution=distribution, strategy=strategy, horizon=3, **SMALL)
+        yield f"forecaster {distribution} {strategy}", model, (series,), ("predict",)
 
 
 def describe(answer):

@@ -140,7 +140,7 @@ def make_model(cell, **options):
         batch_size=LANES,
         bptt_steps=STEPS,
         learning_rate=options.pop("learning_rate", RATE),
-        clip_norm=CLIP,
+        max_grad_norm=CLIP,
         device="cpu",
         random_state=0,
         **options,
@@ -197,7 +197,9 @@ def compare_sampling(text, repeats, clock, n_steps=1000):
         module = Bare(cell, len(characters)).eval()
         module.load_state_dict(give_start(model))
         for n_texts in sizes:
-            ways[cell, n_texts, "ours"] = partial(model.sample, n_texts, max_length=n_steps, random_state=0)
+            ways[cell, n_texts, "ours"] = partial(
+                model.sample, n_texts, max_new_tokens=n_steps, random_state=0
+            )
             ways[cell, n_texts, "torch"] = partial(sample_bare, module, characters, n_texts, n_steps)
     times = time_interleaved(ways, repeats, clock)
     rate = {way: way[1] * n_steps / np.median(seconds) for way, seconds in times.items()}

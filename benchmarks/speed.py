@@ -192,7 +192,7 @@ def compare_fits(sets, repeats, clock):
                 hidden_size=HIDDEN,
                 batch_size=BATCH,
                 learning_rate=RATE,
-                clip_norm=CLIP,
+                max_grad_norm=CLIP,
                 max_iter=epochs,
                 device="cpu",
                 random_state=0,

@@ -278,7 +278,7 @@ def make_plain(**options):
     return RNNSeq2Seq(
         hidden_size=HIDDEN,
         embedding_size=EMBEDDING,
-        clip_norm=CLIP,
+        max_grad_norm=CLIP,
         device="cpu",
         random_state=0,
         **options,

@@ -84,7 +84,7 @@ def main(arguments=None):
         chances = model.predict_proba([begin])[0][-1]
         likely = (f"{move} {chances[: len(known)][known == move].item():.0%}" for move in best(chances))
         print(f"\nAfter {' '.join(begin)}: {', '.join(likely)}")
-        for line in model.sample(3, prime=begin, temperature=0.5, max_length=8, random_state=0):
+        for line in model.sample(3, prompt=begin, temperature=0.5, max_new_tokens=8, random_state=0):
             print(f"    {' '.join(line)}")
     return right
 

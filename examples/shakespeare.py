@@ -65,7 +65,7 @@ def main(arguments=None):
 
     for temperature in (0.3, 0.7, 1.0):
         (sample,) = model.sample(
-            prime=text[:20], max_length=options.length, temperature=temperature, random_state=0
+            prompt=text[:20], max_new_tokens=options.length, temperature=temperature, random_state=0
         )
         print(f"\n--- temperature {temperature}: cautious below 1, the model as it is at 1\n{sample}")
     return bits

@@ -50,7 +50,7 @@ def main(arguments=None):
     print("\nnames that it draws (+: a name of the data)")
     given = set(names)
     for k, language in enumerate(values):
-        drawn = model.sample(5, condition=language, max_length=20, temperature=0.7, random_state=k)
+        drawn = model.sample(5, condition=language, max_new_tokens=20, temperature=0.7, random_state=k)
         print(f"{language:10}{', '.join(name + '+' * (name in given) for name in drawn)}")
     return right
 

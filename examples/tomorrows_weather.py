@@ -59,7 +59,7 @@ def main(arguments=None):
 
     model = RNNForecaster(
         horizon=options.days,
-        output="gaussian",
+        distribution="gaussian",
         context_length=32,
         dropout=0.5,
         max_iter=options.epochs,
@@ -74,7 +74,7 @@ def main(arguments=None):
     told = {
         "as today": last,
         "as every year": sliding_window_view(usual, options.days),
-        "network": model.predict_rolling(heat[begin:], exogenous=calendar[begin:], start=0),
+        "network": model.predict_rolling(heat[begin:], exogenous=calendar[begin:], after_training=True),
     }
     errors = {name: np.abs(forecast - came).mean(axis=0) for name, forecast in told.items()}
     print(f"\n{'mean error, °C; days ahead:':28}" + "".join(f"{k:6}" for k in range(1, options.days + 1)))

@@ -24,7 +24,7 @@ _OPTIONS = {
     **{f"{name}_size": f"--{name}-size" for name in ("hidden", "embedding", "batch")},
     **{"num_layers": "--num-layers", "label_smoothing": "--label-smoothing", "max_iter": "--epochs"},
     **{"bptt_steps": "--bptt-steps", "learning_rate": "--learning-rate", "min_frequency": "--min-frequency"},
-    **{"random_state": "--seed", "max_length": "--length", "top_k": "--top-k", "top_p": "--top-p"},
+    **{"random_state": "--seed", "max_new_tokens": "--length", "top_k": "--top-k", "top_p": "--top-p"},
     "tie_weights": "--tie-weights",
 }
 # Messages of the library name parameters and X; these are their replacements on the command line.
@@ -36,7 +36,7 @@ _WORDS = [
     (r"handle_unknown was 'error' and is now 'unknown'", "--min-frequency was 1 and is now more"),
     (r"handle_unknown was 'unknown' and is now 'error'", "--min-frequency was more than 1 and is now 1"),
     (r"; set handle_unknown='unknown'", ""),
-    (r", a smaller clip_norm \(now [^)]*\), or scale the inputs", ""),
+    (r", a smaller max_grad_norm \(now [^)]*\), or scale the inputs", ""),
     (r"random_state was one with the seed (\d+) and is now one with the seed", r"--seed was \1 and is now"),
     (r"^Seed must", "--seed must"),
     (r",? (a numpy\.random\.RandomState or None|or None|or 'all')(?=, but)", ""),
@@ -44,7 +44,7 @@ _WORDS = [
     (r"tie_weights=True", "--tie-weights"),
     (r"(?m)(?<![\w'])X\[(\d+)\]", lambda match: f"text {int(match[1]) + 1} of the file"),
     (r"(?m)^X(?=[ :])|(?<=another training: )X(?= was)", "the file"),
-    (r"(?m)^(cell|dropout|temperature|prime|checkpoint)(?=[ \[])", r"--\1"),
+    (r"(?m)^(cell|dropout|temperature|prompt|checkpoint)(?=[ \[])", r"--\1"),
     (r"(?<=another training: )(cell|dropout)(?= was)", r"--\1"),
     *((rf"(?<![\w/'.-]){name}=(\w+)", rf"{option} \1") for name, option in _OPTIONS.items()),
     *((rf"(?<![\w/'.-]){name}(?![\w/'-]|\.\w)", option) for name, option in _OPTIONS.items()),
@@ -142,7 +142,7 @@ def _make_parser():
 
     sample = commands.add_parser("sample", help="draw text from a model", formatter_class=shows)
     sample.add_argument("model", type=Path, metavar="MODEL", help="made by train; load only what you trust")
-    sample.add_argument("--prime", default="", help="what the text begins with")
+    sample.add_argument("--prompt", default="", help="what the text begins with")
     sample.add_argument("--length", type=int, default=1000, help="largest number of characters")
     sample.add_argument("--temperature", type=float, default=1.0, help="0 for the most likely text")
     sample.add_argument("--top-k", type=int, default=None, help="only the k most likely characters")
@@ -239,14 +239,14 @@ def _save(model, file, checkpoint):
 def _sample(options):
     model = _load(options.model)
     tokens = model.stream(
-        options.prime,
-        max_length=options.length,
+        options.prompt,
+        max_new_tokens=options.length,
         temperature=options.temperature,
         top_k=options.top_k,
         top_p=options.top_p,
         random_state=options.seed,
     )
-    sys.stdout.write(options.prime)
+    sys.stdout.write(options.prompt)
     for token in tokens:
         sys.stdout.write(token)
         sys.stdout.flush()

@@ -1,5 +1,6 @@
-"""Names of the public classes and functions: the module that each is imported from."""
+"""Public names: the module that each is imported from, and parameters that had another name before."""
 
+from functools import wraps
 from inspect import isclass, isfunction
 
 _WRITTEN_IN = {}  # of published classes and functions: the module of their source
@@ -57,3 +58,44 @@ def written_in(value):
     ('sklearn_rnn', 'sklearn_rnn.data.sequences')
     """
     return _WRITTEN_IN.get(value, value.__module__)
+
+
+def renamed(**names):
+    """Decorate a function or method so that a call with an old name of a parameter names the new one.
+
+    Parameters
+    ----------
+    **names
+        The new name of each parameter, by its old name.
+
+    Returns
+    -------
+    function
+        A decorator.
+
+    Examples
+    --------
+    >>> from sklearn_rnn._names import renamed
+    >>> @renamed(prime="prompt")
+    ... def sample(prompt=None):
+    ...     return prompt
+    >>> sample(prompt="the")
+    'the'
+    >>> sample(prime="the")
+    Traceback (most recent call last):
+        ...
+    TypeError: sample() got 'prime', which is now named 'prompt'.
+    """
+
+    def decorate(function):
+        @wraps(function)
+        def call(*args, **kwargs):
+            for name in kwargs.keys() & names.keys():
+                raise TypeError(
+                    f"{function.__qualname__}() got {name!r}, which is now named {names[name]!r}."
+                )
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate

@@ -47,7 +47,7 @@ TRUSTED_TYPES = (
     "sklearn_rnn.encoding.Vocabulary",
     # The same for transformers.
     "sklearn_rnn.preprocessing.SequenceFeatures",
-    "sklearn_rnn.preprocessing.OneHotSequenceEncoder",
+    "sklearn_rnn.preprocessing.SequenceOneHotEncoder",
     "sklearn_rnn.preprocessing.SequencePadder",
     "sklearn_rnn.preprocessing.StepTransformer",
     "sklearn_rnn.preprocessing.TokenEncoder",

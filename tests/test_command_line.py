@@ -112,9 +112,9 @@ def test_only_line_ends_end_a_line(folder, capsys):
 
 
 def test_sample(folder, capsys):
-    status, out, _ = run(folder, capsys, "lm sample DIR/made/text --prime the --length 12 --temperature 0")
+    status, out, _ = run(folder, capsys, "lm sample DIR/made/text --prompt the --length 12 --temperature 0")
     model = joblib.load(folder / "made" / "text")
-    assert (status, out) == (0, model.sample(prime="the", max_length=12, temperature=0)[0] + "\n")
+    assert (status, out) == (0, model.sample(prompt="the", max_new_tokens=12, temperature=0)[0] + "\n")
 
 
 def test_a_file_is_read_as_it_is_and_in_parts(folder, capsys, monkeypatch):
@@ -160,7 +160,7 @@ def test_unknown_characters(folder, capsys):
     model = joblib.load(folder / "open")
     assert not set("ldm") & set(model.vocabulary_) and "t" in model.vocabulary_
     assert run(folder, capsys, "lm score DIR/open DIR/odd.txt")[0] == 0
-    status, out, _ = run(folder, capsys, "lm sample DIR/open --prime Ω --length 9")
+    status, out, _ = run(folder, capsys, "lm sample DIR/open --prompt Ω --length 9")
     assert status == 0 and out.startswith("Ω") and set(out[1:-1]) <= set(model.vocabulary_)
 
 
@@ -170,7 +170,7 @@ def test_seeds(folder, capsys):
 
 
 def test_lines_are_texts_that_end(folder, capsys):
-    status, out, _ = run(folder, capsys, "lm sample DIR/made/names --prime joh --temperature 0 --length 99")
+    status, out, _ = run(folder, capsys, "lm sample DIR/made/names --prompt joh --temperature 0 --length 99")
     assert (status, out) == (0, "johanna\n")
 
 
@@ -199,7 +199,7 @@ def test_score(folder, capsys):
         ("lm sample DIR/words.joblib", "holds a model of words, of codes"),
         ("lm score DIR/told.joblib DIR/text.txt", "or of texts under a condition"),
         ("lm sample DIR/other.joblib", "holds no language model, but an object of type dict"),
-        ("lm sample DIR/made/text --prime X", "'X' at step 0, a token that training never saw"),
+        ("lm sample DIR/made/text --prompt X", "'X' at step 0, a token that training never saw"),
         ("lm sample DIR/made/text --temperature -1", "--temperature must be at least 0"),
         ("lm sample DIR/made/text --top-p 2", "--top-p must be greater than 0 and at most 1"),
     ],
@@ -376,7 +376,7 @@ PARAMETERS = set(RNNLanguageModel().get_params()) - {"cell", "dropout", "checkpo
         ("lm score DIR/made/text DIR/omega.txt", "the file has"),
         ("lm sample DIR/made/text --length 0", "--length must be"),
         ("lm sample DIR/made/text --top-k 0", "--top-k must be"),
-        ("lm sample DIR/made/text --prime Ω", "--prime has 'Ω' at step 0"),
+        ("lm sample DIR/made/text --prompt Ω", "--prompt has 'Ω' at step 0"),
         ("lm sample DIR/made/text --seed -1", "--seed"),
     ],
 )
@@ -389,14 +389,14 @@ def test_messages_speak_of_options(folder, capsys, command, message):
     assert (status, out) == (2, "")
     assert message in err
     said = err.replace("hidden_size.txt", "")
-    assert not [name for name in (*PARAMETERS, "max_length", "top_k", "top_p", "X[") if name in said]
+    assert not [name for name in (*PARAMETERS, "max_new_tokens", "top_k", "top_p", "X[") if name in said]
 
 
 @pytest.mark.parametrize(
     ("said", "words"),
     [
         (
-            "Try a smaller learning_rate (now 3.0), a smaller clip_norm (now 1.0), or scale the inputs.",
+            "Try a smaller learning_rate (now 3.0), a smaller max_grad_norm (now 1.0), or scale the inputs.",
             "Try a smaller --learning-rate (now 3.0).",
         ),
         (

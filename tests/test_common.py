@@ -140,7 +140,7 @@ SETTINGS = {
     "elman": {"cell": "elman", "nonlinearity": "relu", "learning_rate": 0.01},
     "jordan": {"cell": "jordan", "nonlinearity": "sigmoid"},
     "lstm": {"cell": "lstm"},
-    "gru": {"cell": "gru", "clip_norm": None},
+    "gru": {"cell": "gru", "max_grad_norm": None},
     "deep": {"num_layers": 2, "dropout": 0.1},
     "both directions": {"bidirectional": True, "pooling": "mean"},
     "largest": {"pooling": "max", "weight_decay": 1e-4},
@@ -160,7 +160,9 @@ SETTINGS = {
 }
 # Where an estimator lacks what a setting is about.
 INSTEAD = {
-    ("padding", RNNTagger): {"clip_norm": 0.5},  # answers are object arrays then, which no check can compare
+    ("padding", RNNTagger): {
+        "max_grad_norm": 0.5
+    },  # answers are object arrays then, which no check can compare
     ("attention", RNNTagger): {"cell": "elman", "num_layers": 2},
     ("attention", Speller): {"attention": "additive"},
     ("short gradients", Speller): {"decoder_num_layers": 2},

@@ -481,7 +481,7 @@ SHARED = {
     "learning_rate": [0.003, 10.0],
     "optimizer": ["adam", "sgd", torch.optim.Adam],
     "weight_decay": [0.0, 0.1],
-    "clip_norm": [1.0, None],
+    "max_grad_norm": [1.0, None],
     "bptt_steps": [None, 2],
     "early_stopping": [False, True],
     "validation_fraction": [0.1, 0.5],
@@ -500,7 +500,7 @@ SHARED = {
     "verbose": [0],
     "horizon": [1, 3],
     "strategy": ["recursive", "direct"],
-    "output": ["point", "gaussian", "quantile"],
+    "distribution": ["point", "gaussian", "quantile"],
     "quantiles": [(0.1, 0.5, 0.9), (0.5,)],
     "loss": ["squared_error", "absolute_error"],
     "context_length": [64, 2],
@@ -509,7 +509,7 @@ SHARED = {
     "decoder_hidden_size": [None, 2],
     "decoder_num_layers": [None, 2],
     "attention": ["dot", None],
-    "copy": [False, True],
+    "copy_mechanism": [False, True],
     "scheduled_sampling": [0.0, 0.5],
     "beam_size": [1, 2],
     "length_penalty": [0.0, 0.5],
@@ -614,7 +614,7 @@ def fuzz_language_model(rng):
     if rng.random() < 0.6:
         call(model.fit, X, condition=condition)
     generation = {
-        "prime": [None, X[0]],
+        "prompt": [None, X[0]],
         "condition": [None, condition],
         "temperature": [1.0, 0.5],
         "top_k": [None, 2],
@@ -646,7 +646,7 @@ def fuzz_language_model(rng):
             ),
         )
         if name in ("sample", "stream"):
-            more = choose_options(rng, generation) | {"max_length": pick(rng, [3, 0, -1, "a", 2.5])}
+            more = choose_options(rng, generation) | {"max_new_tokens": pick(rng, [3, 0, -1, "a", 2.5])}
             more |= {"n_samples": pick(rng, [1, 2, 0, "a", 1.5])} if name == "sample" else {}
             function = getattr(model, name)
             call(
@@ -716,13 +716,14 @@ def fuzz_forecaster(rng):
         if name == "predict_quantiles":
             more["quantiles"] = pick(rng, [None, 0.5, [0.1, 0.9], anything(rng)])
         if name == "predict_rolling":
-            more["start"] = pick(rng, [None, 0, 3, odd_scalar(rng)])
+            more["start"] = pick(rng, [None, None, 0, 3, odd_scalar(rng)])
+            more["after_training"] = pick(rng, [False, True, odd_scalar(rng)])
         call(getattr(model, name), spoil(rng, X), **more)
 
 
 def fuzz_transformer(rng):
     options = {
-        "OneHotSequenceEncoder": {
+        "SequenceOneHotEncoder": {
             "categories": ["auto", "abcdefg", ["ab", "c", "def", "g"], [0, 1, 2, 3]],
             "handle_unknown": ["error", "ignore"],
             "dense": [False, True],
@@ -960,7 +961,7 @@ KNOWN = {
     "y of no numbers a step": lambda: RNNRegressor(**TINY).fit(
         X, [np.zeros((2, 0)), np.zeros((1, 0)), np.zeros((3, 0))]
     ),
-    "copied numbers": lambda: RNNSeq2Seq(copy=True, **TINY).fit(X, X),
+    "copied numbers": lambda: RNNSeq2Seq(copy_mechanism=True, **TINY).fit(X, X),
     "a huge number in X": lambda: RNNRegressor(**TINY).fit([[[10**400]], [[1]]], [0, 1]),
     "a huge number in an array": lambda: RNNRegressor(**TINY).fit(np.array([[10**400, 1]] * 3), [0, 1, 2]),
     "a huge number in y": lambda: RNNRegressor(**TINY).fit(X, [0, 1, 10**400]),
@@ -979,7 +980,7 @@ KNOWN = {
     "classes with gradient": lambda: RNNClassifier(**TINY).partial_fit(
         X, [0, 1, 0], classes=with_gradient([0, 1])
     ),
-    "categories with gradient": lambda: preprocessing.OneHotSequenceEncoder(
+    "categories with gradient": lambda: preprocessing.SequenceOneHotEncoder(
         categories=[with_gradient([1])]
     ).fit(["a"]),
     "groups with gradient": lambda: RNNRegressor(**TINY).fit(

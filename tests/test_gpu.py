@@ -254,19 +254,19 @@ OTHERS = {
         lambda m: [m.score_samples(make_words(), make_words()), *m.predict_nbest(make_words(), 2)[1]],
     ),
     "copies": (
-        RNNSeq2Seq(copy=True, attention="additive", scheduled_sampling=0.5),
+        RNNSeq2Seq(copy_mechanism=True, attention="additive", scheduled_sampling=0.5),
         (make_words(), make_words()),
         lambda m: [m.score_samples(["xyz", "ab"], ["zx", "b"]), *m.attention_weights(["xyz"], ["zx"])],
     ),
     "numbers": (RNNSeq2Seq(), (make_numbers(), make_numbers()), lambda m: m.predict(make_numbers())),
     "one to many": (RNNSeq2Seq(), (np.eye(12), make_numbers()), lambda m: m.predict(np.eye(12))),
     "forecast": (
-        RNNForecaster(output="gaussian", context_length=16),
+        RNNForecaster(distribution="gaussian", context_length=16),
         (SERIES,),
-        lambda m: [m.predict(5), *m.sample_paths(5, n_samples=9, random_state=0)],
+        lambda m: [m.predict(n_steps=5), *m.sample_paths(n_steps=5, n_samples=9, random_state=0)],
     ),
     "direct": (
-        RNNForecaster(output="quantile", strategy="direct", horizon=3, context_length=16),
+        RNNForecaster(distribution="quantile", strategy="direct", horizon=3, context_length=16),
         (SERIES,),
         lambda m: [m.predict(), *m.predict_quantiles()],
     ),

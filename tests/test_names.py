@@ -1,6 +1,7 @@
 """Public names: classes are named by the module that they are imported from."""
 
 import copy
+import inspect
 import io
 import pickle
 import subprocess
@@ -9,9 +10,21 @@ import sys
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import sklearn_rnn
-from sklearn_rnn import RNNClassifier, RNNTagger, Sequences, metrics, nn, preprocessing
+from sklearn_rnn import (
+    RNNClassifier,
+    RNNForecaster,
+    RNNLanguageModel,
+    RNNRegressor,
+    RNNSeq2Seq,
+    RNNTagger,
+    Sequences,
+    metrics,
+    nn,
+    preprocessing,
+)
 
 try:
     import cloudpickle
@@ -66,3 +79,36 @@ def test_a_copy_has_the_same_class():
     sequences = Sequences.from_lengths(np.arange(4.0), [1, 3])
     assert type(copy.deepcopy(sequences)) is Sequences
     assert type(pickle.loads(pickle.dumps(sequences))) is sklearn_rnn.data.Sequences
+
+
+RENAMED = {
+    **{(cls, "clip_norm"): "max_grad_norm" for cls in (RNNClassifier, RNNRegressor, RNNTagger)},
+    **{(cls, "clip_norm"): "max_grad_norm" for cls in (RNNForecaster, RNNLanguageModel, RNNSeq2Seq)},
+    (RNNSeq2Seq, "copy"): "copy_mechanism",
+    (RNNForecaster, "output"): "distribution",
+    (RNNLanguageModel.sample, "prime"): "prompt",
+    (RNNLanguageModel.sample, "max_length"): "max_new_tokens",
+    (RNNLanguageModel.stream, "prime"): "prompt",
+    (RNNLanguageModel.stream, "max_length"): "max_new_tokens",
+}
+
+
+@pytest.mark.parametrize(("function", "old"), RENAMED)
+def test_an_old_name_is_an_error_that_names_the_new_one(function, old):
+    new = RENAMED[function, old]
+    parameters = inspect.signature(function).parameters
+    assert new in parameters and old not in parameters
+    with pytest.raises(TypeError, match=rf"\(\) got '{old}', which is now named '{new}'"):
+        function(**{old: 1})
+
+
+def test_a_constructor_with_renamed_parameters_has_its_own_signature():
+    model = RNNClassifier(max_grad_norm=3.0)
+    assert clone(model).get_params() == model.get_params()
+    assert list(inspect.signature(RNNClassifier).parameters) == sorted(
+        model.get_params(), key=list(inspect.signature(RNNClassifier.__init__).parameters).index
+    )
+    with pytest.raises(TypeError, match="unexpected keyword argument 'clip'"):
+        RNNClassifier(clip=1)
+    with pytest.raises(ValueError, match="Invalid parameter 'clip_norm'"):
+        model.set_params(clip_norm=1)

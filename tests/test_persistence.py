@@ -37,8 +37,8 @@ from sklearn_rnn import (
 from sklearn_rnn.nn import Cell, LSTMCell
 from sklearn_rnn.persistence import TRUSTED_TYPES, VersionMismatchWarning
 from sklearn_rnn.preprocessing import (
-    OneHotSequenceEncoder,
     SequenceFeatures,
+    SequenceOneHotEncoder,
     SequencePadder,
     SequenceTruncator,
     SlidingWindow,
@@ -74,7 +74,7 @@ MODELS = {
     "language model": (RNNLanguageModel(embedding_size=5, **quick), WORDS, None),
     "language model of a stream": (RNNLanguageModel(bptt_steps=5, **quick), "the cat sat. " * 3, None),
     "forecaster": (
-        RNNForecaster(output="quantile", scaling="series", **quick),
+        RNNForecaster(distribution="quantile", scaling="series", **quick),
         [x for x in X if len(x) > 1],
         None,
     ),
@@ -91,7 +91,7 @@ MODELS = {
         LABELS,
     ),
     "pipeline of steps": (make_pipeline(step, RNNRegressor(**quick)), X, NUMBERS_A_STEP),
-    "OneHotSequenceEncoder": (OneHotSequenceEncoder(dense=True), WORDS, None),
+    "SequenceOneHotEncoder": (SequenceOneHotEncoder(dense=True), WORDS, None),
     "SequenceFeatures": (SequenceFeatures(RNNRegressor(**quick)), X, NUMBERS),
     "SequencePadder": (SequencePadder(), X, None),
     "SequenceTruncator": (SequenceTruncator(3), X, None),

@@ -957,12 +957,12 @@ def test_huge_inputs_stop_training():
     assert not hasattr(model, "module_")
 
 
-@pytest.mark.parametrize("clip_norm", [1.0, None])
+@pytest.mark.parametrize("max_grad_norm", [1.0, None])
 @pytest.mark.parametrize("is_partial", [False, True])
-def test_weights_that_are_not_finite_stop_training(is_partial, clip_norm):
+def test_weights_that_are_not_finite_stop_training(is_partial, max_grad_norm):
     X, y = make_data("label")
     # The loss of the only batch is finite. The step after it leads to infinity.
-    model = make("label", batch_size="all", max_iter=1, clip_norm=clip_norm).fit(X, y)
+    model = make("label", batch_size="all", max_iter=1, max_grad_norm=max_grad_norm).fit(X, y)
     expected = answers(model, X)
     model.set_params(learning_rate=1e38)
     with pytest.raises(ValueError, match="epoch .*smaller learning_rate"):

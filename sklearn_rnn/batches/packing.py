@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 
-class _KeptProperty:
+class KeptProperty:
     """A property that is computed once for each object.
 
     `functools.cached_property` of Python 3.11 holds one lock for all objects during the computation. A child
@@ -108,27 +108,27 @@ class Packing:
     def _tensor(self, index):
         return torch.from_numpy(index).to(self.device)
 
-    @_KeptProperty
+    @KeptProperty
     def row(self):
         """The sequence that each step belongs to, (S_b,)."""
         return self._tensor(self.row_of)
 
-    @_KeptProperty
+    @KeptProperty
     def last(self):
         """Position of the last step of each sequence, (B,)."""
         return self._tensor(self.place(self.lengths - 1, np.arange(len(self))))
 
-    @_KeptProperty
+    @KeptProperty
     def reverse(self):
         """Position of the step that mirrors each step within its sequence, (S_b,)."""
         return self._tensor(self.place(self.lengths[self.row_of] - 1 - self.step_of, self.row_of))
 
-    @_KeptProperty
+    @KeptProperty
     def dense(self):
         """Position of each step in a dense array of shape (T * B), (S_b,)."""
         return self._tensor(self.step_of * len(self) + self.row_of)
 
-    @_KeptProperty
+    @KeptProperty
     def length(self):
         """Number of steps of each sequence as a tensor, (B,)."""
         return self._tensor(self.lengths)

@@ -226,10 +226,10 @@ class BaseRNN(Versioned, BaseEstimator):
         """Make a network and its skorch net, or prepare the existing ones to be trained further."""
         self._setup = {
             name: getattr(self, name)
-            for name in ("optimizer", "weight_decay", "dtype", "learning_rate", "clip_norm")
+            for name in ("optimizer", "weight_decay", "dtype", "learning_rate", "max_grad_norm")
         }
         if goes_on:
-            self.net_.clip_norm = self.clip_norm
+            self.net_.max_grad_norm = self.max_grad_norm
             self.net_.resume(self.learning_rate)
             return
         self._network = self._describe_network()
@@ -263,7 +263,7 @@ class BaseRNN(Versioned, BaseEstimator):
                 learning_rate=self._setup["learning_rate"],
                 weight_decay=self._setup["weight_decay"],
                 callbacks=None,
-                clip_norm=self._setup["clip_norm"],
+                max_grad_norm=self._setup["max_grad_norm"],
                 stream=stream,
                 title=type(self).__name__,
                 device=str(device),  # as in skorch

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 
+from sklearn_rnn._names import renamed
 from sklearn_rnn.data.problems import reading
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.labels import SequenceLabelEncoder, balance
@@ -62,7 +63,7 @@ class RNNClassifier(ClassifierMixin, SupervisedRNN):
         Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
     weight_decay : float, default=0.0
         Strength of the optimizer's weight decay.
-    clip_norm : float or None, default=1.0
+    max_grad_norm : float or None, default=1.0
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     bptt_steps : int, optional
         Truncated back-propagation through time: gradients flow back over at most this many steps, cut at
@@ -163,6 +164,7 @@ class RNNClassifier(ClassifierMixin, SupervisedRNN):
     _extra_rules = {"head": SEQUENCE_HEAD}
     _target_encoder_class = SequenceLabelEncoder
 
+    @renamed(clip_norm="max_grad_norm")
     def __init__(
         self,
         *,
@@ -183,7 +185,7 @@ class RNNClassifier(ClassifierMixin, SupervisedRNN):
         learning_rate=0.003,
         optimizer="adam",
         weight_decay=0.0,
-        clip_norm=1.0,
+        max_grad_norm=1.0,
         bptt_steps=None,
         early_stopping=False,
         scoring="loss",

@@ -9,11 +9,12 @@ import torch
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._names import renamed
 from sklearn_rnn.batches.datasets import WindowDataset
 from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.data.hints import warn_of_float32, warn_of_scale
-from sklearn_rnn.data.parameters import check_count
+from sklearn_rnn.data.parameters import check_bool, check_count
 from sklearn_rnn.data.problems import Problems, find_caller
 from sklearn_rnn.data.sequences import step_positions
 from sklearn_rnn.data.targets import check_sample_weight
@@ -48,13 +49,13 @@ class RNNForecaster(BaseRNN):
     strategy : {"recursive", "direct"}, default="recursive"
         "recursive" predicts the next step and reads its own prediction to continue, for any number of steps;
         "direct" predicts all `horizon` steps at once.
-    output : {"point", "gaussian", "quantile"}, default="point"
+    distribution : {"point", "gaussian", "quantile"}, default="point"
         What the network predicts for a step: a number; a mean and a standard deviation; or `quantiles`.
     quantiles : sequence of float, default=(0.1, 0.5, 0.9)
-        Levels of the quantiles. Only for ``output="quantile"``.
+        Levels of the quantiles. Only for ``distribution="quantile"``.
     loss : {"squared_error", "absolute_error"}, default="squared_error"
         The loss of a point: the first leads to the mean, the second to the median. Only for
-        ``output="point"``.
+        ``distribution="point"``.
     context_length : int, default=64
         Largest number of steps that are read before a forecast, and of steps of a window in training.
     scaling : {"global", "series"} or None, default="global"
@@ -83,7 +84,7 @@ class RNNForecaster(BaseRNN):
         Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
     weight_decay : float, default=0.0
         Strength of the optimizer's weight decay.
-    clip_norm : float or None, default=1.0
+    max_grad_norm : float or None, default=1.0
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     early_stopping : bool, default=False
         Whether to set the last `validation_fraction` of the steps of each series aside and to stop when
@@ -167,7 +168,7 @@ class RNNForecaster(BaseRNN):
     >>> from sklearn_rnn import RNNForecaster
     >>> series = np.sin(np.arange(300) / 4)
     >>> model = RNNForecaster(hidden_size=16, context_length=32, random_state=0).fit(series)
-    >>> bool(np.abs(model.predict(8) - np.sin(np.arange(300, 308) / 4)).max() < 0.2)
+    >>> bool(np.abs(model.predict(n_steps=8) - np.sin(np.arange(300, 308) / 4)).max() < 0.2)
     True
 
     After another series, and two of them at once:
@@ -180,21 +181,22 @@ class RNNForecaster(BaseRNN):
     >>> days = np.arange(400)
     >>> season = np.column_stack([np.sin(days / 10), np.cos(days / 10)])
     >>> noise = np.random.RandomState(0).randn(400)
-    >>> model = RNNForecaster(output="gaussian", hidden_size=16, max_iter=10, random_state=0)
+    >>> model = RNNForecaster(distribution="gaussian", hidden_size=16, max_iter=10, random_state=0)
     >>> model = model.fit(season[:300, 0] + noise[:300], exogenous=season[:300])
-    >>> model.sample_paths(2, exogenous=season[300:302], n_samples=50, random_state=0).shape
+    >>> model.sample_paths(n_steps=2, exogenous=season[300:302], n_samples=50, random_state=0).shape
     (50, 2)
     """
 
     _extra_rules = FORECAST
     _per_step = True
 
+    @renamed(clip_norm="max_grad_norm", output="distribution")
     def __init__(
         self,
         *,
         horizon=1,
         strategy="recursive",
-        output="point",
+        distribution="point",
         quantiles=(0.1, 0.5, 0.9),
         loss="squared_error",
         context_length=64,
@@ -209,7 +211,7 @@ class RNNForecaster(BaseRNN):
         learning_rate=0.003,
         optimizer="adam",
         weight_decay=0.0,
-        clip_norm=1.0,
+        max_grad_norm=1.0,
         early_stopping=False,
         scoring="loss",
         validation_fraction=0.1,
@@ -410,9 +412,9 @@ class RNNForecaster(BaseRNN):
 
     def _choose_head(self):
         n_outputs = self.n_features_in_ * self._n_ahead
-        if self.output == "quantile":
+        if self.distribution == "quantile":
             return "quantile", (n_outputs, tuple(map(float, self._begun["quantiles"])))
-        if self.output == "gaussian":
+        if self.distribution == "gaussian":
             return "gaussian", n_outputs
         return {"squared_error": "linear", "absolute_error": "absolute_error"}[self.loss], n_outputs
 
@@ -447,10 +449,9 @@ class RNNForecaster(BaseRNN):
 
         Parameters
         ----------
-        X : int, one series, or several, optional
-            Series to forecast; see :meth:`fit`. By default the training series; a number is then `n_steps`:
-            ``predict(7)``. Only the last `context_length` steps are read, and with ``scaling="series"`` all
-            steps for the scale.
+        X : one series, or several, optional
+            Series to forecast; see :meth:`fit`. By default the training series: ``predict(n_steps=7)``. Only
+            the last `context_length` steps are read, and with ``scaling="series"`` all steps for the scale.
         n_steps : int, optional
             Number of steps; by default `horizon`.
         exogenous : like in :meth:`fit`, optional
@@ -462,9 +463,9 @@ class RNNForecaster(BaseRNN):
         -------
         ndarray of shape (n_steps,) or (n_steps, n_features), or (n_series, n_steps[, n_features])
             There is an axis of features if the training series had one, and an axis of series for several.
-            With ``output="gaussian"`` means, with ``output="quantile"`` medians; if all `quantiles` are on
-            one side of 0.5, extrapolated on the line through the nearest two, or the quantile itself if there
-            is only one.
+            With ``distribution="gaussian"`` means, with ``distribution="quantile"`` medians; if all
+            `quantiles` are on one side of 0.5, extrapolated on the line through the nearest two, or the
+            quantile itself if there is only one.
 
         Raises
         ------
@@ -487,7 +488,7 @@ class RNNForecaster(BaseRNN):
         X, n_steps, exogenous
             See :meth:`predict`.
         quantiles : float or sequence of float, optional
-            Levels between 0 and 1; by default those of the forecaster. With ``output="quantile"`` and
+            Levels between 0 and 1; by default those of the forecaster. With ``distribution="quantile"`` and
             ``strategy="direct"`` they must be between the lowest and the highest of these; other levels are
             interpolated.
         n_samples : int, default=200
@@ -517,10 +518,10 @@ class RNNForecaster(BaseRNN):
         else:
             learnt = self._begun["quantiles"]
             is_beyond = min(levels) < learnt[0] or max(levels) > learnt[-1]
-            if self._begun["output"] == "quantile" and is_beyond:
+            if self._begun["distribution"] == "quantile" and is_beyond:
                 raise ValueError(
                     f"quantiles={quantiles!r} lie beyond {learnt}, which is what was learnt; fit with more "
-                    "quantiles, with output='gaussian' or with strategy='recursive'."
+                    "quantiles, with distribution='gaussian' or with strategy='recursive'."
                 )
             windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
             found = np.stack([self._run(windows, n_steps, level)[:, 0] for level in levels], axis=1)
@@ -563,7 +564,7 @@ class RNNForecaster(BaseRNN):
         paths, is_one = self._draw(X, n_steps, exogenous, n_samples, random_state)
         return self._give(paths, is_one)
 
-    def predict_rolling(self, X, n_steps=None, exogenous=None, *, start=None):
+    def predict_rolling(self, X, n_steps=None, exogenous=None, *, start=None, after_training=False):
         """Predict from one step of a series after another, each time without reading the steps after it.
 
         Parameters
@@ -576,20 +577,22 @@ class RNNForecaster(BaseRNN):
         exogenous : like in :meth:`fit`, optional
             A row for each step of `X`.
         start : int, optional
-            Number of steps of X that are known to the first forecast. 0 if X follows immediately after the
-            training series, which are then known. By default `context_length`, or fewer to leave room for one
-            forecast.
+            Number of steps of X that are known to the first forecast, at least 1. By default
+            `context_length`, or fewer to leave room for one forecast.
+        after_training : bool, default=False
+            Whether X follows immediately after the training series. These are known to the first forecast
+            then, which begins at the first step of X; `start` must be left out.
 
         Returns
         -------
         ndarray of shape (n_forecasts, n_steps) or (n_forecasts, n_steps, n_features)
-            Row i is the forecast of ``X[start + i : start + i + n_steps]``. Of several series, an object
-            array of these.
+            Row i is the forecast of ``X[start + i : start + i + n_steps]``, where `start` is 0 with
+            ``after_training=True``. Of several series, an object array of these.
 
         Raises
         ------
         ValueError, TypeError
-            As in `predict`; and if a series is too short.
+            As in `predict`; and if a series is too short, or both `start` and `after_training` are passed.
 
         Examples
         --------
@@ -597,12 +600,12 @@ class RNNForecaster(BaseRNN):
         >>> from sklearn_rnn import RNNForecaster
         >>> series = np.sin(np.arange(120) / 4)
         >>> model = RNNForecaster(hidden_size=8, max_iter=5, random_state=0).fit(series[:100])
-        >>> model.predict_rolling(series[100:], 3, start=0).shape
+        >>> model.predict_rolling(series[100:], 3, after_training=True).shape
         (18, 3)
         >>> model.predict_rolling(series, 3, start=100).shape
         (18, 3)
         """
-        windows, n_steps, is_one, counts = self._plan_rolling(X, n_steps, exogenous, start)
+        windows, n_steps, is_one, counts = self._plan_rolling(X, n_steps, exogenous, start, after_training)
         forecasts = self._run(windows, n_steps)[:, 0]
         forecasts = forecasts[..., 0] if self.input_encoder_.is_flat else forecasts
         return forecasts if is_one else object_array(np.split(forecasts, np.cumsum(counts)[:-1]))
@@ -630,12 +633,12 @@ class RNNForecaster(BaseRNN):
             ``strategy="direct"`` with `exogenous` requires `horizon` steps.
         """
         check_is_fitted(self, "module_")
-        n_steps, start = self._begun["horizon"], None
-        encoder = self.input_encoder_
+        n_steps, encoder = self._begun["horizon"], self.input_encoder_
         series, is_one = encoder.read(X, None, self)
-        if is_one and encoder.is_one:
-            n_steps, start = min(n_steps, len(series.values)), 0
-        windows, n_steps, _, _ = self._plan_rolling(X, n_steps, exogenous, start)
+        is_after = is_one and encoder.is_one
+        if is_after:
+            n_steps = min(n_steps, len(series.values))
+        windows, n_steps, _, _ = self._plan_rolling(X, n_steps, exogenous, after_training=is_after)
         forecasts = self._run(windows, n_steps)[:, 0]
         ends = windows.starts + windows.lengths
         return -float(np.abs(forecasts - windows.values[ends[:, np.newaxis] + np.arange(n_steps)]).mean())
@@ -685,13 +688,9 @@ class RNNForecaster(BaseRNN):
             names = [f"x{k}" for k in range(self.n_features_in_)]
         return np.array(names, dtype=object)
 
-    def _count_steps(self, X, n_steps):
-        """Return the series of X, or None, and the number of steps."""
+    def _count_steps(self, n_steps):
+        """Return the number of steps of a forecast."""
         check_is_fitted(self, "module_")
-        if isinstance(X, numbers.Integral):
-            if n_steps is not None:
-                raise TypeError(f"X must be a series if n_steps is passed, but it is the number {X!r}.")
-            X, n_steps = None, X
         horizon = self._begun["horizon"]
         n_steps = horizon if n_steps is None else n_steps
         check_count("n_steps", n_steps)
@@ -700,20 +699,24 @@ class RNNForecaster(BaseRNN):
                 f"strategy='direct' with horizon={horizon} predicts {horizon} step(s) at most, but n_steps "
                 f"is {n_steps}; fit with a larger horizon, or with strategy='recursive'."
             )
-        return X, int(n_steps)
+        return int(n_steps)
 
     def _check_has_spread(self, what):
         check_is_fitted(self, "module_")
-        output = self._begun["output"]
-        if output == "point":
+        distribution = self._begun["distribution"]
+        if distribution == "point":
             raise ValueError(
-                f"output='point' predicts a number and not how certain it is: there are no {what}. Fit "
-                "with output='gaussian' or output='quantile'."
+                f"distribution='point' predicts a number and not how certain it is: there are no {what}. Fit "
+                "with distribution='gaussian' or distribution='quantile'."
             )
 
     def _read_histories(self, X, n_steps, exogenous):
         """Return a window at the end of each series, the number of steps, and whether X is one series."""
-        X, n_steps = self._count_steps(X, n_steps)
+        if isinstance(X, numbers.Integral):
+            raise TypeError(
+                f"X must be a series, but it is the number {X}; pass a number of steps as n_steps={X}."
+            )
+        n_steps = self._count_steps(n_steps)
         encoder = self.input_encoder_
         reach = max(n_steps, encoder.n_ahead)
         if X is None:
@@ -728,19 +731,26 @@ class RNNForecaster(BaseRNN):
         stops = series.lengths[:, np.newaxis]
         return self._make_windows(series, known, stops, means, scales), n_steps, is_one
 
-    def _plan_rolling(self, X, n_steps, exogenous, start):
+    def _plan_rolling(self, X, n_steps, exogenous, start=None, after_training=False):
         """Return windows for `predict_rolling`, n_steps, whether X is one series, and the window counts."""
-        _, n_steps = self._count_steps(None, n_steps)
-        check_count("start", start, minimum=0, optional=True)
+        n_steps = self._count_steps(n_steps)
+        check_bool("after_training", after_training)
+        check_count("start", start, optional=True)
+        if after_training and start is not None:
+            raise ValueError(
+                f"start={start} is a number of steps of X that are known, but with after_training=True the "
+                "training series are known, and none of X; leave one of them out."
+            )
         encoder = self.input_encoder_
         series, is_one = encoder.read(X, exogenous, self)
         known = encoder.read_known(exogenous, series.lengths, is_one)
         reach = n_steps if known is None else max(n_steps, self._n_ahead)
-        if start == 0:
+        if after_training:
             recent = encoder.recent
             if is_one != encoder.is_one or len(series) != len(recent):
                 raise ValueError(
-                    "With start=0, X must be what came after the series of training, in the same form."
+                    "With after_training=True, X must be what came after the series of training, in the same "
+                    "form."
                 )
             first, series = recent.lengths, append_steps(recent, series)
             known = None if known is None else append_steps(encoder.recent_known, known)
@@ -749,18 +759,18 @@ class RNNForecaster(BaseRNN):
             fits = np.maximum(1, np.minimum(size, series.lengths - reach))
             first = fits if start is None else np.full(len(series), start)
         problems = Problems("X")
-        n_given = series.lengths - first * (start == 0)
+        n_given = series.lengths - first * after_training
         for i in np.flatnonzero(series.lengths < first + reach):
             problems.add(
                 None if is_one else i,
                 f"has {n_given[i]} step(s), too few for a forecast of {reach} after {first[i]} "
-                f"known step(s){' of training' * (start == 0)}; pass more of the series, or forecast fewer "
-                "steps (horizon, n_steps) or from earlier on (start).",
+                f"known step(s){' of training' if after_training else ''}; pass more of the series, or "
+                "forecast fewer steps (horizon, n_steps) or from earlier on (start).",
             )
         problems.raise_if_any()
         stops = [np.arange(a, b + 1) for a, b in zip(first, series.lengths - reach, strict=True)]
         counts = list(map(len, stops))
-        if start == 0:  # the scale is still that of training
+        if after_training:  # the scale is still that of training
             means, scales = (np.repeat(a, counts, axis=0) for a in (encoder.means, encoder.scales))
         else:
             means, scales = encoder.find_scales(series, stops)
@@ -826,7 +836,7 @@ class RNNForecaster(BaseRNN):
         With `alike` equal series have the same paths.
         """
         check_count("n_samples", n_samples)
-        if self._begun["output"] == "quantile" and len(self._begun["quantiles"]) == 1:
+        if self._begun["distribution"] == "quantile" and len(self._begun["quantiles"]) == 1:
             raise ValueError("A single quantile has no spread to draw from; fit with at least 2 quantiles.")
         windows, n_steps, is_one = self._read_histories(X, n_steps, exogenous)
         spans = zip(windows.starts, windows.lengths, strict=True)

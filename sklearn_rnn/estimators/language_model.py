@@ -10,6 +10,7 @@ import torch
 from sklearn.utils.extmath import softmax
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._names import renamed
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.batches.packing import PackedBatch, Packing
 from sklearn_rnn.batches.streams import FileDataset, HeldOutDataset, PartsDataset, StreamDataset
@@ -106,7 +107,7 @@ class RNNLanguageModel(BaseRNN):
         Share of the target that is spread equally over all tokens in training (Szegedy et al., 2016).
         `loss_curve_` holds the smoothed loss; scores, also those of a validation set, are computed from
         log-probabilities.
-    clip_norm : float or None, default=1.0
+    max_grad_norm : float or None, default=1.0
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     bptt_steps : int, default=64
         Truncated back-propagation through time in a stream: the number of steps of a chunk. Each text of a
@@ -194,7 +195,7 @@ class RNNLanguageModel(BaseRNN):
     >>> from sklearn_rnn import RNNLanguageModel
     >>> text = "the cat sat on the mat. the dog sat on the log. " * 20
     >>> model = RNNLanguageModel(hidden_size=32, bptt_steps=16, batch_size=4, random_state=0).fit(text)
-    >>> model.sample(prime="the cat", max_length=8, temperature=0)
+    >>> model.sample(prompt="the cat", max_new_tokens=8, temperature=0)
     ['the cat sat on ']
     >>> bool(model.perplexity("the dog sat on the mat. ") < 3)
     True
@@ -204,7 +205,7 @@ class RNNLanguageModel(BaseRNN):
     >>> texts, kinds = ["tick", "tack", "tock", "moo", "mooo"] * 20, ["clock"] * 3 + ["cow"] * 2
     >>> model = RNNLanguageModel(hidden_size=32, max_iter=50, random_state=0)
     >>> model = model.fit(texts, condition=kinds * 20)
-    >>> model.sample(condition=["cow", "clock"], max_length=1, temperature=0)
+    >>> model.sample(condition=["cow", "clock"], max_new_tokens=1, temperature=0)
     ['m', 't']
     >>> model.predict_condition(["tack", "mooo"])
     array(['clock', 'cow'], dtype='<U5')
@@ -227,6 +228,7 @@ class RNNLanguageModel(BaseRNN):
     _trains_on_all = False
     _per_step = True
 
+    @renamed(clip_norm="max_grad_norm")
     def __init__(
         self,
         *,
@@ -247,7 +249,7 @@ class RNNLanguageModel(BaseRNN):
         optimizer="adam",
         weight_decay=0.0,
         label_smoothing=0.0,
-        clip_norm=1.0,
+        max_grad_norm=1.0,
         bptt_steps=64,
         early_stopping=False,
         scoring="loss",
@@ -786,13 +788,14 @@ class RNNLanguageModel(BaseRNN):
 
     # Sampling
 
+    @renamed(prime="prompt", max_length="max_new_tokens")
     @fair_threads()
     def sample(
         self,
         n_samples=1,
         *,
-        max_length=200,
-        prime=None,
+        max_new_tokens=200,
+        prompt=None,
         condition=None,
         temperature=1.0,
         top_k=None,
@@ -808,14 +811,14 @@ class RNNLanguageModel(BaseRNN):
         Parameters
         ----------
         n_samples : int, default=1
-            Number of texts; with several primes or conditions, for each of them.
-        max_length : int, default=200
+            Number of texts; with several prompts or conditions, for each of them.
+        max_new_tokens : int, default=200
             Largest number of tokens to draw.
-        prime : str, sequence of tokens, or list of these, optional
+        prompt : str, sequence of tokens, or list of these, optional
             Beginning of the text. A list holds several, of any lengths.
         condition : label, vector, or array-like of these, optional
             Condition, if the model was fitted with one. A single one applies to all texts; several apply to
-            one prime each, or, with one prime or none, `n_samples` texts are drawn for each.
+            one prompt each, or, with one prompt or none, `n_samples` texts are drawn for each.
         temperature : float, default=1.0
             Divisor of the scores: below 1 likely tokens become more likely; 0 takes the most likely.
         top_k : int, optional
@@ -826,24 +829,24 @@ class RNNLanguageModel(BaseRNN):
             A token at which a text ends, and which is its last token. A model of texts also learns where they
             end.
         random_state : int, RandomState instance or None, default=None
-            Seed of the draw. The draws for a prime do not depend on the others, except equal ones, which have
-            different draws.
+            Seed of the draw. The draws for a prompt do not depend on the others, except equal ones, which
+            have different draws.
         return_log_proba : bool, default=False
             Whether to return the log-probabilities as well.
 
         Returns
         -------
         samples : list
-            Texts as str if the model was fitted on texts, else lists of tokens; they include the prime, and
-            those of the first prime or condition come first.
+            Texts as str if the model was fitted on texts, else lists of tokens; they include the prompt, and
+            those of the first prompt or condition come first.
         log_proba : ndarray of shape (n_texts,)
             Only with `return_log_proba`: the log-probability of the drawn tokens, the end included, given the
-            prime; computed at temperature 1 and with all tokens.
+            prompt; computed at temperature 1 and with all tokens.
 
         Raises
         ------
         ValueError, TypeError
-            If an option is not valid, or a prime has an unknown token and `handle_unknown` is "error".
+            If an option is not valid, or a prompt has an unknown token and `handle_unknown` is "error".
 
         References
         ----------
@@ -854,16 +857,16 @@ class RNNLanguageModel(BaseRNN):
         >>> from sklearn_rnn import RNNLanguageModel
         >>> names = RNNLanguageModel(hidden_size=32, max_iter=100, random_state=0)
         >>> names = names.fit(["anna", "hanna", "johanna", "marianna"] * 4)
-        >>> names.sample(2, prime="jo", temperature=0)
+        >>> names.sample(2, prompt="jo", temperature=0)
         ['johanna', 'johanna']
         """
         check_count("n_samples", n_samples)
-        check_count("max_length", max_length)
-        primes, condition = self._pair(self._read_primes(prime), condition)
-        primes = [prime for prime in primes for _ in range(n_samples)]
+        check_count("max_new_tokens", max_new_tokens)
+        prompts, condition = self._pair(self._read_prompts(prompt), condition)
+        prompts = [prompt for prompt in prompts for _ in range(n_samples)]
         condition = None if condition is None else condition.repeat(n_samples, axis=0)
-        starts = [codes for codes, _ in primes]
-        steps = self._draw(starts, condition, max_length, temperature, top_k, top_p, stop, random_state)
+        starts = [codes for codes, _ in prompts]
+        steps = self._draw(starts, condition, max_new_tokens, temperature, top_k, top_p, stop, random_state)
         with threads_for(self.module_):
             drawn, logs, goes_on = (np.stack(parts, axis=1) for parts in zip(*steps, strict=True))
         n_drawn = 1 + goes_on[:, :-1].sum(axis=1)  # including what ends a text
@@ -872,17 +875,18 @@ class RNNLanguageModel(BaseRNN):
         )
         samples, vocabulary = [], self.input_encoder_.vocabulary
         end = None if vocabulary.end_id is None else to_outputs(vocabulary.end_id)
-        for (_, begin), codes, n in zip(primes, drawn, n_drawn, strict=True):
+        for (_, begin), codes, n in zip(prompts, drawn, n_drawn, strict=True):
             n -= codes[n - 1] == end
             samples.append(begin + vocabulary.spell(vocabulary.decode(from_outputs(codes[:n]))))
         return (samples, log_proba) if return_log_proba else samples
 
+    @renamed(prime="prompt", max_length="max_new_tokens")
     def stream(
         self,
-        prime=None,
+        prompt=None,
         *,
         condition=None,
-        max_length=None,
+        max_new_tokens=None,
         temperature=1.0,
         top_k=None,
         top_p=None,
@@ -893,11 +897,11 @@ class RNNLanguageModel(BaseRNN):
 
         Parameters
         ----------
-        prime : str or sequence of tokens, optional
+        prompt : str or sequence of tokens, optional
             Beginning of the text, which is not part of the output.
         condition : label or vector, optional
             Condition, if the model was fitted with one.
-        max_length : int, optional
+        max_new_tokens : int, optional
             Largest number of tokens to draw; by default there is no limit.
         temperature, top_k, top_p, stop, random_state
             See :meth:`sample`.
@@ -920,68 +924,70 @@ class RNNLanguageModel(BaseRNN):
         >>> "".join(islice(model.stream("la", temperature=0), 7))
         ' li lu '
         """
-        primes = self._read_primes(prime)
-        if len(primes) > 1:
-            raise ValueError(f"stream draws one text, but {len(primes)} primes are passed; see sample.")
-        primes, condition = self._pair(primes, condition)
-        if len(primes) > 1:
-            raise ValueError(f"stream draws one text, but {len(primes)} conditions are passed; see sample.")
-        starts = [codes for codes, _ in primes]
-        steps = self._draw(starts, condition, max_length, temperature, top_k, top_p, stop, random_state)
+        prompts = self._read_prompts(prompt)
+        if len(prompts) > 1:
+            raise ValueError(f"stream draws one text, but {len(prompts)} prompts are passed; see sample.")
+        prompts, condition = self._pair(prompts, condition)
+        if len(prompts) > 1:
+            raise ValueError(f"stream draws one text, but {len(prompts)} conditions are passed; see sample.")
+        starts = [codes for codes, _ in prompts]
+        steps = self._draw(starts, condition, max_new_tokens, temperature, top_k, top_p, stop, random_state)
         tokens = self.vocabulary_.tolist()
         return (tokens[codes[0]] for codes, _, _ in steps if codes[0] < len(tokens))
 
-    def _read_primes(self, prime):
-        """Return the codes of each prime, and each prime in the form of a sample."""
+    def _read_prompts(self, prompt):
+        """Return the codes of each prompt, and each prompt in the form of a sample."""
         check_is_fitted(self, "module_")
         encoder = self.input_encoder_
         spell = encoder.vocabulary.spell
         nothing = np.zeros(0, dtype=np.int64), spell(encoder.vocabulary.tokens[:0])
-        if prime is None:
+        if prompt is None:
             return [nothing]
-        is_list = hasattr(prime, "__len__") and hasattr(prime, "__getitem__") and not isinstance(prime, dict)
-        if not is_list or has_no_axis(prime):
+        is_list = (
+            hasattr(prompt, "__len__") and hasattr(prompt, "__getitem__") and not isinstance(prompt, dict)
+        )
+        if not is_list or has_no_axis(prompt):
             raise TypeError(
-                f"prime must be a text, a sequence of tokens, or a list of these, but it is {prime!r}."
+                f"prompt must be a text, a sequence of tokens, or a list of these, but it is {prompt!r}."
             )
-        with reading("prime"):
-            primes = [prime] if self._is_one(prime) else list(prime)
-        is_filled = [not hasattr(p, "__len__") or len(p) > 0 for p in primes]  # an empty prime is valid
-        filled = [p for p, is_any in zip(primes, is_filled, strict=True) if is_any]
-        given = prime if is_one_text(prime) else filled  # messages about one text have no index
+        with reading("prompt"):
+            prompts = [prompt] if self._is_one(prompt) else list(prompt)
+        is_filled = [not hasattr(p, "__len__") or len(p) > 0 for p in prompts]  # an empty prompt is valid
+        filled = [p for p, is_any in zip(prompts, is_filled, strict=True) if is_any]
+        given = prompt if is_one_text(prompt) else filled  # messages about one text have no index
         found = iter(())
         if filled:
-            tokens, is_stream = encoder.read(given, self, reset=False, name="prime")
-            ids = encoder.encode(tokens, self, "prime", is_stream=is_stream)
+            tokens, is_stream = encoder.read(given, self, reset=False, name="prompt")
+            ids = encoder.encode(tokens, self, "prompt", is_stream=is_stream)
             found = zip(ids, map(spell, tokens), strict=True)  # unknown tokens as they were passed
         return [next(found) if is_any else nothing for is_any in is_filled]
 
-    def _pair(self, primes, condition):
-        """Return as many primes as conditions, (k, p); a single one of either is repeated."""
+    def _pair(self, prompts, condition):
+        """Return as many prompts as conditions, (k, p); a single one of either is repeated."""
         condition = self._encode_condition(condition)
         if condition is None:
-            return primes, None
-        n_primes, k = len(primes), len(condition)
-        if n_primes > 1 and k > 1 and n_primes != k:
+            return prompts, None
+        n_prompts, k = len(prompts), len(condition)
+        if n_prompts > 1 and k > 1 and n_prompts != k:
             raise ValueError(
-                f"condition has {k} entries, but there are {n_primes} primes; pass one for all, or one "
+                f"condition has {k} entries, but there are {n_prompts} prompts; pass one for all, or one "
                 "for each."
             )
-        n = max(n_primes, k)
+        n = max(n_prompts, k)
         return (
-            primes * n if n_primes == 1 else primes,
+            prompts * n if n_prompts == 1 else prompts,
             condition.repeat(n, axis=0) if k == 1 else condition,
         )
 
-    def _is_one(self, prime):
-        """Return whether a prime is one sequence of tokens, and not a list of several."""
-        if isinstance(prime, (str, bytes)) or len(prime) == 0:
+    def _is_one(self, prompt):
+        """Return whether a prompt is one sequence of tokens, and not a list of several."""
+        if isinstance(prompt, (str, bytes)) or len(prompt) == 0:
             return True
-        first = next(iter(prime))
+        first = next(iter(prompt))
         # A list of str: words, or texts that are read character by character.
         return np.ndim(first) == 0 and not (isinstance(first, str) and self.input_encoder_.vocabulary.joins)
 
-    def _draw(self, starts, condition, max_length, temperature, top_k, top_p, stop, random_state):
+    def _draw(self, starts, condition, max_new_tokens, temperature, top_k, top_p, stop, random_state):
         """Yield tokens drawn for all texts at once, step by step.
 
         Yields
@@ -994,8 +1000,8 @@ class RNNLanguageModel(BaseRNN):
             Which texts continue.
         """
         check_sampling(temperature, top_k, top_p)
-        if max_length is not None:
-            check_count("max_length", max_length)
+        if max_new_tokens is not None:
+            check_count("max_new_tokens", max_new_tokens)
         stop_code, vocabulary = None, self.input_encoder_.vocabulary
         if stop is not None:
             is_text = isinstance(stop, str) and vocabulary.joins
@@ -1009,9 +1015,9 @@ class RNNLanguageModel(BaseRNN):
         if condition is not None:
             keys = [key + make_key(row) for key, row in zip(keys, condition, strict=True)]
         streams = Streams(random_state, keys)
-        return self._go(starts, condition, max_length, temperature, top_k, top_p, stop_code, streams)
+        return self._go(starts, condition, max_new_tokens, temperature, top_k, top_p, stop_code, streams)
 
-    def _go(self, starts, condition, max_length, temperature, top_k, top_p, stop_code, streams):
+    def _go(self, starts, condition, max_new_tokens, temperature, top_k, top_p, stop_code, streams):
         network, vocabulary = self.module_, self.input_encoder_.vocabulary
         like = network.like
         if condition is not None:
@@ -1032,7 +1038,7 @@ class RNNLanguageModel(BaseRNN):
                     alive &= codes != stop_code
             yield codes, logs[rows, codes], alive
             n_drawn += 1
-            if n_drawn == max_length or (can_end and not alive.any()):
+            if n_drawn == max_new_tokens or (can_end and not alive.any()):
                 return
             # The end is not an input; what comes after it is ignored.
             inputs = torch.from_numpy(from_outputs(codes) % vocabulary.n_inputs).to(like.device)
@@ -1042,7 +1048,7 @@ class RNNLanguageModel(BaseRNN):
             logs = _log_softmax(read_out(outputs))
 
     def _read_starts(self, starts, condition):
-        """Read the primes; return the log-probabilities of the next tokens and the state, in their order."""
+        """Read the prompts; return the log-probabilities of the next tokens and the state, in their order."""
         network = self.module_
         begin = self.input_encoder_.vocabulary.begin_id
         lengths = np.array([len(start) + 1 for start in starts])

@@ -5,6 +5,7 @@ from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._names import renamed
 from sklearn_rnn.batches.datasets import SequenceDataset
 from sklearn_rnn.data.targets import check_sample_weight
 from sklearn_rnn.encoding.numbers import NumberEncoder
@@ -71,7 +72,7 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
         Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
     weight_decay : float, default=0.0
         Strength of the optimizer's weight decay.
-    clip_norm : float or None, default=1.0
+    max_grad_norm : float or None, default=1.0
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     bptt_steps : int, optional
         Truncated back-propagation through time: gradients flow back over at most this many steps, cut at
@@ -175,6 +176,7 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
     _extra_rules = NUMBERS
     _target_encoder_class = NumberEncoder
 
+    @renamed(clip_norm="max_grad_norm")
     def __init__(
         self,
         *,
@@ -197,7 +199,7 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
         learning_rate=0.003,
         optimizer="adam",
         weight_decay=0.0,
-        clip_norm=1.0,
+        max_grad_norm=1.0,
         bptt_steps=None,
         early_stopping=False,
         scoring="loss",

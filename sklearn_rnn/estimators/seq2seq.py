@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_rnn._names import renamed
 from sklearn_rnn.batches.datasets import PairDataset, gather_sources
 from sklearn_rnn.batches.planning import plan_prediction
 from sklearn_rnn.data.arrays import object_array
@@ -33,7 +34,7 @@ _ROWS = 512  # sources, or hypotheses of the beam search, that are decoded at on
 
 # Parameters of the estimator that are those of its network.
 _OF_NETWORK = (
-    *("cell", "hidden_size", "num_layers", "bidirectional", "attention", "copy", "nonlinearity"),
+    *("cell", "hidden_size", "num_layers", "bidirectional", "attention", "copy_mechanism", "nonlinearity"),
     *("dropout", "embedding_size", "scheduled_sampling"),
 )
 
@@ -66,7 +67,7 @@ class RNNSeq2Seq(BaseRNN):
         (Luong et al., 2015), by a small network (Bahdanau et al., 2015), or by your own class, see
         `sklearn_rnn.nn.Attention`. Without attention (None) the decoder reads only the last state of the
         encoder. No effect on vectors, which have no steps.
-    copy : bool, default=False
+    copy_mechanism : bool, default=False
         Whether the decoder can copy tokens of the source to the target, in addition to those of
         `target_vocabulary_`, also tokens that did not occur in training: attention selects them
         (pointer-generator, See et al., 2017). Source and target must hold tokens of one kind: both
@@ -114,7 +115,7 @@ class RNNSeq2Seq(BaseRNN):
         Nesterov momentum of 0.9, as in `sklearn.neural_network.MLPClassifier`.
     weight_decay : float, default=0.0
         Strength of the optimizer's weight decay.
-    clip_norm : float or None, default=1.0
+    max_grad_norm : float or None, default=1.0
         Gradients with a larger Euclidean norm are scaled down to it. None for no limit.
     early_stopping : bool, default=False
         Whether to set `validation_fraction` of the pairs aside and to stop when `scoring` on them has not
@@ -184,7 +185,7 @@ class RNNSeq2Seq(BaseRNN):
     -----
     A token of a source that did not occur in training is read as unknown, which is learnt from tokens that
     occur once: these are sometimes read as unknown in training (Lample et al., 2016). A target cannot hold a
-    token that did not occur in training, unless ``copy=True`` and its source holds it.
+    token that did not occur in training, unless ``copy_mechanism=True`` and its source holds it.
 
     References
     ----------
@@ -228,6 +229,7 @@ class RNNSeq2Seq(BaseRNN):
     _network_class = EncoderDecoder
     _extra_rules = DECODER
 
+    @renamed(clip_norm="max_grad_norm", copy="copy_mechanism")
     def __init__(
         self,
         *,
@@ -239,7 +241,7 @@ class RNNSeq2Seq(BaseRNN):
         decoder_hidden_size=None,
         decoder_num_layers=None,
         attention="dot",
-        copy=False,
+        copy_mechanism=False,
         nonlinearity="tanh",
         dropout=0.0,
         embedding_size=64,
@@ -255,7 +257,7 @@ class RNNSeq2Seq(BaseRNN):
         learning_rate=0.003,
         optimizer="adam",
         weight_decay=0.0,
-        clip_norm=1.0,
+        max_grad_norm=1.0,
         early_stopping=False,
         scoring="loss",
         validation_fraction=0.1,
@@ -328,7 +330,7 @@ class RNNSeq2Seq(BaseRNN):
             rows = np.flatnonzero(weights)
             sources, targets, weights = sources[rows], targets[rows], weights[rows]
         if reset:
-            if self.copy:
+            if self.copy_mechanism:
                 self._check_copies(sources, targets)
             warn_of_padding(targets, "y")
             self.target_encoder_.learn(targets, target_form, weights)
@@ -359,17 +361,17 @@ class RNNSeq2Seq(BaseRNN):
                 raise ValueError(f"{names[1]} holds empty targets only; at least one needs a step.")
             if not targets.is_tokens and self.scoring == "exact_match":
                 raise ValueError(f"scoring='exact_match' is for tokens, but {names[1]} holds numbers.")
-            self.target_encoder_ = make_target_encoder(form, y, copies=bool(self.copy))
+            self.target_encoder_ = make_target_encoder(form, y, copies=bool(self.copy_mechanism))
         elif len(targets.values):
             self.target_encoder_.check(targets, form, self.input_encoder_, self, names[1])
         return (sources, source_form), (targets, form)
 
     def _check_copies(self, sources, targets):
-        """Raise an error for copy=True if nothing can be copied."""
+        """Raise an error for copy_mechanism=True if nothing can be copied."""
         if self.attention is None:
             raise ValueError(
-                "copy=True needs attention, which says what is copied, but attention=None. Choose another, "
-                "or copy=False."
+                "copy_mechanism=True needs attention, which says what is copied, but attention=None. Choose "
+                "another, or copy_mechanism=False."
             )
         names = {"U": "characters", "O": "words", "i": "integers", "f": "numbers"}
         of_X = names[sources.values.dtype.kind] if self.input_encoder_.is_sequence else "no sequences"
@@ -379,8 +381,8 @@ class RNNSeq2Seq(BaseRNN):
             differ = max(map(len, [*sources.values, *targets.values])) > 1
         if differ:
             raise TypeError(
-                f"copy=True copies tokens of X to y, which requires tokens of one kind, but X holds {of_X} "
-                f"and y holds {of_y}. Bring both into one form, or set copy=False."
+                "copy_mechanism=True copies tokens of X to y, which requires tokens of one kind, but X holds "
+                f"{of_X} and y holds {of_y}. Bring both into one form, or set copy_mechanism=False."
             )
 
     def _encode_pairs(self, sources, targets, weights=None, name="y"):
@@ -460,7 +462,7 @@ class RNNSeq2Seq(BaseRNN):
             num_layers=parts["decoder_num_layers"],
             **shared,
         )
-        same = ("source_size", "head", "n_outputs", "attention", "scheduled_sampling", "copy")
+        same = ("source_size", "head", "n_outputs", "attention", "scheduled_sampling", "copy_mechanism")
         return EncoderDecoderSpec(encoder=encoder, decoder=decoder, **{name: parts[name] for name in same})
 
     @property
@@ -761,9 +763,9 @@ class RNNSeq2Seq(BaseRNN):
         -------
         object array of ndarray of shape (n_steps_i + 1, n_tokens + 1)
             Before each token of the target, and after the last; columns in the order of `target_vocabulary_`,
-            the last one is the probability that the target ends. With ``copy=True`` there is one more for
-            each step of the source: the probability of its token, if it is not in the vocabulary, at the step
-            of its first occurrence; otherwise 0.
+            the last one is the probability that the target ends. With ``copy_mechanism=True`` there is one
+            more for each step of the source: the probability of its token, if it is not in the vocabulary, at
+            the step of its first occurrence; otherwise 0.
         """
         self._check_tokens("predict_proba")
 

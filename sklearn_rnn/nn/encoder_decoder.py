@@ -38,7 +38,7 @@ class EncoderDecoderSpec:
         See `Attention`.
     scheduled_sampling : float in [0, 1], default=0.0
         Probability with which, in training, the decoder reads its own guess instead of the true token.
-    copy : bool, default=False
+    copy_mechanism : bool, default=False
         Whether tokens are also copied from sources; see `Pointer`. The decoder reads 0 for copied tokens that
         have no code.
 
@@ -59,7 +59,7 @@ class EncoderDecoderSpec:
     head: object = "softmax"
     attention: object = "dot"
     scheduled_sampling: float = 0.0
-    copy: bool = False
+    copy_mechanism: bool = False
 
 
 class EncoderDecoder(Network):
@@ -112,7 +112,7 @@ class EncoderDecoder(Network):
             self.attention = ATTENTIONS.get(spec.attention, spec.attention)(size, summary_size)
         self.dropout = Dropout(spec.decoder.dropout)
         self.head = HEADS.get(spec.head, spec.head)(size, spec.n_outputs, per_step=True)
-        self.pointer = Pointer(size, spec.encoder.input_size) if spec.copy else None
+        self.pointer = Pointer(size, spec.encoder.input_size) if spec.copy_mechanism else None
         self._note_first()
 
     def encode(self, source):

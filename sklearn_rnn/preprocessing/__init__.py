@@ -2,7 +2,7 @@
 
 from sklearn_rnn._names import publish
 from sklearn_rnn.preprocessing.features import SequenceFeatures as SequenceFeatures
-from sklearn_rnn.preprocessing.onehot import OneHotSequenceEncoder as OneHotSequenceEncoder
+from sklearn_rnn.preprocessing.onehot import SequenceOneHotEncoder as SequenceOneHotEncoder
 from sklearn_rnn.preprocessing.padder import SequencePadder as SequencePadder
 from sklearn_rnn.preprocessing.steps import StepTransformer as StepTransformer
 from sklearn_rnn.preprocessing.tokens import TokenEncoder as TokenEncoder
@@ -10,7 +10,7 @@ from sklearn_rnn.preprocessing.truncator import SequenceTruncator as SequenceTru
 from sklearn_rnn.preprocessing.windows import SlidingWindow as SlidingWindow
 
 __all__ = [
-    "OneHotSequenceEncoder",
+    "SequenceOneHotEncoder",
     "SequenceFeatures",
     "SequencePadder",
     "SequenceTruncator",

@@ -13,7 +13,7 @@ from sklearn_rnn.preprocessing.base import unchanged_on_error
 from sklearn_rnn.preprocessing.tokens import TokenTransformer
 
 
-class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
+class SequenceOneHotEncoder(TokenTransformer, auto_wrap_output_keys=None):
     """Turn tokens into one-hot vectors, held as codes unless `dense`.
 
     A one-hot vector has a number for every category, 1 for that of the step and 0 for all others. For an
@@ -60,9 +60,9 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
 
     Examples
     --------
-    >>> from sklearn_rnn.preprocessing import OneHotSequenceEncoder
+    >>> from sklearn_rnn.preprocessing import SequenceOneHotEncoder
     >>> X = ["hello", "hole"]
-    >>> encoder = OneHotSequenceEncoder().fit(X)
+    >>> encoder = SequenceOneHotEncoder().fit(X)
     >>> encoder.get_feature_names_out().tolist()
     ['x0_e', 'x0_h', 'x0_l', 'x0_o']
     >>> encoder.transform(X)[1]
@@ -96,7 +96,7 @@ class OneHotSequenceEncoder(TokenTransformer, auto_wrap_output_keys=None):
 
         Returns
         -------
-        self : OneHotSequenceEncoder
+        self : SequenceOneHotEncoder
             The fitted transformer.
 
         Raises

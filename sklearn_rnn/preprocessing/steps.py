@@ -61,7 +61,7 @@ class StepTransformer(SequenceTransformer, auto_wrap_output_keys=None):
     See Also
     --------
     SequencePadder : Make one array of sequences of different lengths.
-    OneHotSequenceEncoder : Tokens as one-hot vectors, also without holding these in memory.
+    SequenceOneHotEncoder : Tokens as one-hot vectors, also without holding these in memory.
     sklearn.compose.ColumnTransformer : Use as `transformer` if features need different treatment.
         It can select them by name if X has names: `Sequences` of a table, or a list of DataFrames.
 

@@ -127,7 +127,7 @@ class TokenEncoder(TokenTransformer, auto_wrap_output_keys=None):
 
     See Also
     --------
-    OneHotSequenceEncoder : Every token seen in `fit`, as a code or as a one-hot vector.
+    SequenceOneHotEncoder : Every token seen in `fit`, as a code or as a one-hot vector.
 
     Notes
     -----

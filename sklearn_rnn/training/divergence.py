@@ -109,5 +109,5 @@ class Divergence:
         raise ValueError(
             f"Training stopped in epoch {len(self._net.history)}, batch {self.n_batches}: "
             f"{why}. Try a smaller learning_rate (now {self._net.lr}), "
-            f"a smaller clip_norm (now {self._net.clip_norm}), or scale the inputs."
+            f"a smaller max_grad_norm (now {self._net.max_grad_norm}), or scale the inputs."
         )

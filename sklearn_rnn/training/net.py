@@ -51,7 +51,7 @@ class SequenceNet(NeuralNet):
         The network, made beforehand.
     stream : RandomStream
         Source of all random numbers.
-    clip_norm : float or None
+    max_grad_norm : float or None
         Largest norm of the gradient; None for no limit.
     title : str
         The title of the progress bar.
@@ -64,10 +64,10 @@ class SequenceNet(NeuralNet):
         Where the schedules of the learning rate were at the end of the last training.
     """
 
-    def __init__(self, module, *, stream, clip_norm, title, **kwargs):
+    def __init__(self, module, *, stream, max_grad_norm, title, **kwargs):
         super().__init__(module, criterion=nn.Identity, train_split=None, **kwargs)
         self.stream = stream
-        self.clip_norm = clip_norm
+        self.max_grad_norm = max_grad_norm
         self.title = title
         self.schedules = {}
 
@@ -155,7 +155,7 @@ class SequenceNet(NeuralNet):
         learnt = copy.deepcopy(
             (self.module_.state_dict(), self.optimizer_.state_dict(), self.stream.get_state())
         )
-        names = ("lr", "schedules", "clip_norm", "batch_size", "callbacks", "callbacks_")
+        names = ("lr", "schedules", "max_grad_norm", "batch_size", "callbacks", "callbacks_")
         settings = {name: getattr(self, name) for name in names}
         return *learnt, len(self.history), self.criterion_.training, settings
 

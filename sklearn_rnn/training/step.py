@@ -178,13 +178,13 @@ class TrainingStep:
             if not step["loss"].requires_grad:
                 raise ValueError("No weight is left to train: callbacks have frozen all of them.")
             step["loss"].backward()
-        if self.net.clip_norm is not None:
+        if self.net.max_grad_norm is not None:
             self._clip_gradient()
         return step
 
     def _clip_gradient(self):
-        """Scale the gradient down to `clip_norm`, with fewer calls than torch's function needs."""
-        clip_norm = self.net.clip_norm
+        """Scale the gradient down to `max_grad_norm`, with fewer calls than torch's function needs."""
+        max_grad_norm = self.net.max_grad_norm
         if self._flat is not None:
             gradients = [self._flat.grad]
             norm = torch.linalg.vector_norm(*gradients).item()
@@ -192,8 +192,8 @@ class TrainingStep:
             gradients = [w.grad for w in self._weights if w.grad is not None]
             norm = math.hypot(*torch.stack(torch._foreach_norm(gradients)).tolist())
         self._divergence.check(norm, "the gradient")
-        if norm > clip_norm:
-            torch._foreach_mul_(gradients, clip_norm / norm)
+        if norm > max_grad_norm:
+            torch._foreach_mul_(gradients, max_grad_norm / norm)
 
     def _clear_gradients(self):
         """Clear the last gradient, without the bookkeeping of the optimizer's own method."""

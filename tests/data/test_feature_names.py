@@ -23,7 +23,7 @@ from sklearn_rnn import RNNClassifier, RNNRegressor, RNNTagger, Sequences
 from sklearn_rnn.data import as_sequences
 from sklearn_rnn.persistence import TRUSTED_TYPES
 from sklearn_rnn.preprocessing import (
-    OneHotSequenceEncoder,
+    SequenceOneHotEncoder,
     SequencePadder,
     SequenceTruncator,
     SlidingWindow,
@@ -374,7 +374,7 @@ def test_names_that_go_out():
     assert StepTransformer(PCA(1)).fit(named()).get_feature_names_out().tolist() == ["pca0"]
     assert SequenceTruncator(2).fit(named()).get_feature_names_out().tolist() == list(NAMES)
     codes = Sequences([[1.0], [2.0]], [0, 2], feature_names=["state"])
-    assert OneHotSequenceEncoder().fit(codes).get_feature_names_out().tolist() == ["x0_1", "x0_2"]
+    assert SequenceOneHotEncoder().fit(codes).get_feature_names_out().tolist() == ["x0_1", "x0_2"]
     letters = StepTransformer(CountVectorizer(analyzer="char")).fit([["ab"]])
     assert letters.get_feature_names_out().tolist() == ["a", "b"]
 

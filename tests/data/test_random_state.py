@@ -19,7 +19,7 @@ def go_on(seed):
 
 
 def make_forecaster():
-    return RNNForecaster(output="gaussian", random_state=0, **quick).fit(SERIES)
+    return RNNForecaster(distribution="gaussian", random_state=0, **quick).fit(SERIES)
 
 
 def make_language_model():

@@ -146,7 +146,7 @@ def test_scores_are_those_of_a_loop_over_steps(cell, num_layers, embedding_size,
         assert model.perplexity([text], **one) == pytest.approx(np.exp(-logs.mean()), rel=1e-4)
         assert model.bits_per_token([text], **one) == pytest.approx(-logs.mean() / np.log(2), abs=1e-5)
         drawn, log_proba = model.sample(
-            3, prime=text, condition=condition, random_state=0, max_length=4, return_log_proba=True
+            3, prompt=text, condition=condition, random_state=0, max_new_tokens=4, return_log_proba=True
         )
         for i, whole in enumerate(drawn):
             more = log_probabilities_step_by_step(model, whole, condition)
@@ -226,7 +226,7 @@ def test_what_is_drawn_depends_on_the_condition(cell, way):
     texts = [begin + "".join(rng.choice(list("ab" if label == "low" else "cd"), 2)) for label in labels]
     model = make(cell=cell, condition_as=way, hidden_size=16, max_iter=25, batch_size=16)
     model.fit(texts, condition=labels)
-    drawn = model.sample(200, condition=["low", "high"], max_length=10, random_state=0)
+    drawn = model.sample(200, condition=["low", "high"], max_new_tokens=10, random_state=0)
     assert np.mean([set(text) <= set("xab") for text in drawn[:200]]) > 0.9
     assert np.mean([set(text) <= set("xcd") for text in drawn[200:]]) > 0.9
     assert (model.predict_condition(texts) == labels).mean() > 0.98
@@ -241,7 +241,7 @@ def test_a_number_says_how_often():
     texts = ["".join(rng.choice(["a", "b"], 10, p=[1 - p, p])) for p in share]
     model = make(hidden_size=16, max_iter=10, batch_size=32, learning_rate=0.01).fit(texts, condition=share)
     assert model.condition_classes_ is None and model.condition_prior_ is None
-    drawn = model.sample(300, condition=[0.1, 0.5, 0.9], max_length=10, random_state=0)
+    drawn = model.sample(300, condition=[0.1, 0.5, 0.9], max_new_tokens=10, random_state=0)
     shares = [np.mean(list("".join(drawn[i : i + 300])) == np.array("b")) for i in (0, 300, 600)]
     np.testing.assert_allclose(shares, [0.1, 0.5, 0.9], atol=0.1)
 
@@ -392,26 +392,26 @@ def test_conditions_and_primes(way, fitted):
     model = fitted[way]
 
     def draw(*args, **kwargs):
-        return model.sample(*args, max_length=6, temperature=0, **kwargs)
+        return model.sample(*args, max_new_tokens=6, temperature=0, **kwargs)
 
     clock, cow = draw(condition="clock")[0], draw(condition="cow")[0]
     assert clock != cow
     assert draw(2, condition=["clock", "cow"]) == [clock, clock, cow, cow]
     assert draw(2, condition="cow") == draw(2, condition=["cow"]) == [cow, cow]
-    primes = ["", "t", "moo"]
+    prompts = ["", "t", "moo"]
     for label in ("clock", "cow"):
-        alone = [draw(prime=prime, condition=label)[0] for prime in primes]
-        assert draw(prime=primes, condition=label) == alone
-        assert draw(2, prime=primes, condition=[label]) == [text for text in alone for _ in range(2)]
+        alone = [draw(prompt=prompt, condition=label)[0] for prompt in prompts]
+        assert draw(prompt=prompts, condition=label) == alone
+        assert draw(2, prompt=prompts, condition=[label]) == [text for text in alone for _ in range(2)]
     labels = ["cow", "clock", "cow"]
-    paired = [draw(prime=prime, condition=c)[0] for prime, c in zip(primes, labels, strict=True)]
-    assert draw(prime=primes, condition=labels) == paired
-    assert draw(prime="t", condition=labels) == [draw(prime="t", condition=c)[0] for c in labels]
+    paired = [draw(prompt=prompt, condition=c)[0] for prompt, c in zip(prompts, labels, strict=True)]
+    assert draw(prompt=prompts, condition=labels) == paired
+    assert draw(prompt="t", condition=labels) == [draw(prompt="t", condition=c)[0] for c in labels]
     for label, text in (("clock", clock), ("cow", cow)):
-        streamed = "".join(model.stream(condition=label, max_length=6, temperature=0))
+        streamed = "".join(model.stream(condition=label, max_new_tokens=6, temperature=0))
         assert streamed == text
-    assert "".join(model.stream("t", condition="cow", max_length=6, temperature=0)) == draw(
-        prime="t", condition="cow"
+    assert "".join(model.stream("t", condition="cow", max_new_tokens=6, temperature=0)) == draw(
+        prompt="t", condition="cow"
     )[0].removeprefix("t")
 
 
@@ -419,7 +419,7 @@ def test_conditions_and_primes(way, fitted):
 def test_log_probabilities_of_samples_are_scores(way, fitted):
     labels = ["cow", "clock", "cow"]
     drawn, logs = fitted[way].sample(
-        4, condition=labels, max_length=200, random_state=0, return_log_proba=True
+        4, condition=labels, max_new_tokens=200, random_state=0, return_log_proba=True
     )
     drawn, logs = zip(*((text, log) for text, log in zip(drawn, logs, strict=True)), strict=True)
     repeated = np.repeat(labels, 4)
@@ -591,10 +591,10 @@ BAD_CALLS = {
         ValueError,
         r"condition holds an entry for each text of a list, but X is one stream. Pass a list of texts",
     ),
-    "conditions and primes": (
-        lambda m: m.sample(prime=["", "t", "m"], condition=["cow", "clock"]),
+    "conditions and prompts": (
+        lambda m: m.sample(prompt=["", "t", "m"], condition=["cow", "clock"]),
         ValueError,
-        "condition has 2 entries, but there are 3 primes; pass one for all, or one for each",
+        "condition has 2 entries, but there are 3 prompts; pass one for all, or one for each",
     ),
     "conditions to stream": (
         lambda m: m.stream(condition=["cow", "clock"]),

@@ -38,12 +38,17 @@ def make(**parameters):
 
 
 @pytest.mark.parametrize("strategy", ["recursive", "direct"])
-@pytest.mark.parametrize("output", ["point", "gaussian", "quantile"])
-def test_a_sine_goes_on(strategy, output):
+@pytest.mark.parametrize("distribution", ["point", "gaussian", "quantile"])
+def test_a_sine_goes_on(strategy, distribution):
     t = np.arange(420)
     series = 50 + 10 * np.sin(t / 4)
     model = RNNForecaster(
-        horizon=12, strategy=strategy, output=output, hidden_size=32, context_length=32, random_state=0
+        horizon=12,
+        strategy=strategy,
+        distribution=distribution,
+        hidden_size=32,
+        context_length=32,
+        random_state=0,
     )
     model.fit(series[:400])
     assert np.abs(model.predict() - series[400:412]).max() < 2
@@ -59,7 +64,7 @@ def test_what_is_known_ahead_is_read_at_its_step(strategy):
         horizon=3, strategy=strategy, context_length=8, hidden_size=16, max_iter=60, random_state=0
     )
     model.fit(series[:500], exogenous=known[:500])
-    ahead = model.predict(3, exogenous=known[500:503])
+    ahead = model.predict(n_steps=3, exogenous=known[500:503])
     np.testing.assert_allclose(ahead, series[500:503], atol=0.5)
     after = model.predict(series[:520], 3, exogenous=known[:523])
     np.testing.assert_allclose(after, series[520:523], atol=0.5)
@@ -67,19 +72,19 @@ def test_what_is_known_ahead_is_read_at_its_step(strategy):
 
 
 @pytest.mark.parametrize("strategy", ["recursive", "direct"])
-@pytest.mark.parametrize("output", ["gaussian", "quantile"])
-def test_the_spread_is_that_of_the_noise(strategy, output):
+@pytest.mark.parametrize("distribution", ["gaussian", "quantile"])
+def test_the_spread_is_that_of_the_noise(strategy, distribution):
     series = 3 + 2 * np.random.RandomState(0).randn(1500)
     model = RNNForecaster(
         horizon=2,
         strategy=strategy,
-        output=output,
+        distribution=distribution,
         context_length=8,
         max_iter=8,
         hidden_size=8,
         random_state=0,
     )
-    low, median, high = model.fit(series).predict_quantiles(2, n_samples=2000, random_state=0)
+    low, median, high = model.fit(series).predict_quantiles(n_steps=2, n_samples=2000, random_state=0)
     np.testing.assert_allclose(low, 3 - 1.2816 * 2, atol=0.5)
     np.testing.assert_allclose(median, 3, atol=0.4)
     np.testing.assert_allclose(high, 3 + 1.2816 * 2, atol=0.5)
@@ -87,8 +92,10 @@ def test_the_spread_is_that_of_the_noise(strategy, output):
 
 def test_spread_grows_along_a_random_walk():
     walk = np.random.RandomState(0).randn(1000).cumsum()
-    model = RNNForecaster(output="gaussian", max_iter=20, hidden_size=16, context_length=16, random_state=0)
-    paths = model.fit(walk).sample_paths(16, n_samples=300, random_state=0)
+    model = RNNForecaster(
+        distribution="gaussian", max_iter=20, hidden_size=16, context_length=16, random_state=0
+    )
+    paths = model.fit(walk).sample_paths(n_steps=16, n_samples=300, random_state=0)
     spread = paths.std(axis=0)
     assert 0.7 < spread[0] < 1.4  # the steps of the walk have 1
     assert spread[15] > 2 * spread[0]
@@ -110,7 +117,7 @@ def test_own_scales_serve_series_of_other_levels():
     errors = {}
     for scaling in ("series", "global"):
         model = RNNForecaster(scaling=scaling, **options).fit([w[:190] for w in waves])
-        errors[scaling] = np.abs(model.predict(10)[0] - waves[0][190:]).max()
+        errors[scaling] = np.abs(model.predict(n_steps=10)[0] - waves[0][190:]).max()
     assert errors["series"] < 0.5 < errors["global"]
 
 
@@ -123,9 +130,9 @@ def test_own_scales_serve_series_of_other_levels():
     ids=["list", "pandas", "polars", "torch", "object", "a column"],
 )
 def test_forms_of_one_series(form):
-    expected = make().fit(ONE).predict(4)
+    expected = make().fit(ONE).predict(n_steps=4)
     model = make().fit(form(ONE))
-    got = model.predict(4)
+    got = model.predict(n_steps=4)
     assert got.shape == ((4, 1) if np.ndim(form(ONE)) == 2 else (4,))
     np.testing.assert_array_equal(got.reshape(-1), expected)
     np.testing.assert_array_equal(model.predict(form(ONE), 4).reshape(-1), expected)
@@ -141,14 +148,14 @@ def test_integers_are_numbers():
 @pytest.mark.parametrize("scaling", ["global", "series", None])
 def test_forms_of_several_series(scaling):
     model = make(scaling=scaling).fit(MANY)
-    expected = model.predict(3)
+    expected = model.predict(n_steps=3)
     assert expected.shape == (3, 3)
     lists = [list(x) for x in MANY]
-    np.testing.assert_array_equal(make(scaling=scaling).fit(lists).predict(3), expected)
+    np.testing.assert_array_equal(make(scaling=scaling).fit(lists).predict(n_steps=3), expected)
     columns = [x[:, np.newaxis] for x in MANY]
     held = Sequences.from_lengths(np.concatenate(columns), [len(x) for x in MANY])
     for form in (columns, held, [pd.DataFrame(x) for x in columns]):
-        got = make(scaling=scaling).fit(form).predict(3)
+        got = make(scaling=scaling).fit(form).predict(n_steps=3)
         np.testing.assert_array_equal(got[..., 0], expected)
     stack = np.stack([x[:12] for x in columns])
     cut = [x[:12] for x in columns]
@@ -162,11 +169,11 @@ def test_names():
     assert model.feature_names_in_.tolist() == ["heat", "wind"] == model.get_feature_names_out().tolist()
     assert model.exogenous_names_in_.tolist() == ["sine", "cosine"]
     assert (model.n_features_in_, model.n_exogenous_in_) == (2, 2)
-    assert model.predict(len(known) - 40, exogenous=known[40:]).shape == (len(known) - 40, 2)
+    assert model.predict(n_steps=len(known) - 40, exogenous=known[40:]).shape == (len(known) - 40, 2)
     with pytest.raises(ValueError, match="feature names must be in the same order|Feature names must be in"):
         model.predict(table[["wind", "heat"]], exogenous=known)
     with pytest.raises(ValueError, match="Feature names unseen at fit time:\n- day"):
-        model.predict(3, exogenous=known.rename(columns={"sine": "day"})[40:])
+        model.predict(n_steps=3, exogenous=known.rename(columns={"sine": "day"})[40:])
     model.fit(TWO)
     assert not hasattr(model, "feature_names_in_") and not hasattr(model, "exogenous_names_in_")
     assert model.get_feature_names_out().tolist() == ["x0", "x1"] and model.n_exogenous_in_ == 0
@@ -226,12 +233,12 @@ def test_shapes(is_one, features):
     series = [rng.randn(*((n,) if features is None else (n, features))) for n in (30, 20)]
     X, first = (series[0], ()) if is_one else (series, (2,))
     last = () if features is None else (features,)
-    model = make(output="gaussian", horizon=4).fit(X)
+    model = make(distribution="gaussian", horizon=4).fit(X)
     assert model.predict().shape == (*first, 4, *last)
-    assert model.predict(6).shape == model.predict(X, 6).shape == (*first, 6, *last)
-    assert model.sample_paths(5, n_samples=7).shape == (*first, 7, 5, *last)
-    assert model.predict_quantiles(5).shape == (*first, 3, 5, *last)
-    assert model.predict_quantiles(5, quantiles=0.3).shape == (*first, 5, *last)
+    assert model.predict(n_steps=6).shape == model.predict(X, 6).shape == (*first, 6, *last)
+    assert model.sample_paths(n_steps=5, n_samples=7).shape == (*first, 7, 5, *last)
+    assert model.predict_quantiles(n_steps=5).shape == (*first, 3, 5, *last)
+    assert model.predict_quantiles(n_steps=5, quantiles=0.3).shape == (*first, 5, *last)
     rolling = model.predict_rolling(X, 3)
     states = model.hidden_states(X)
     if is_one:
@@ -247,12 +254,17 @@ def test_shapes(is_one, features):
 SETTINGS = {
     "recursive": {},
     "direct": {"strategy": "direct", "horizon": 4},
-    "gaussian": {"output": "gaussian", "cell": "lstm"},
-    "direct quantiles": {"strategy": "direct", "horizon": 4, "output": "quantile", "quantiles": (0.2, 0.7)},
+    "gaussian": {"distribution": "gaussian", "cell": "lstm"},
+    "direct quantiles": {
+        "strategy": "direct",
+        "horizon": 4,
+        "distribution": "quantile",
+        "quantiles": (0.2, 0.7),
+    },
     "absolute": {"loss": "absolute_error", "cell": "elman", "num_layers": 2},
     "jordan": {"cell": "jordan"},
     "own scales": {"scaling": "series"},
-    "no scale": {"scaling": None, "cell": "jordan", "output": "gaussian"},
+    "no scale": {"scaling": None, "cell": "jordan", "distribution": "gaussian"},
 }
 every_setting = pytest.mark.parametrize("name", SETTINGS)
 with_and_without = pytest.mark.parametrize("has_known", [False, True])
@@ -274,7 +286,7 @@ def test_training_series_are_gone_on_from(name, has_known):
     model, known = fit_many(name, has_known)
     ahead = None if known is None else [k[len(x) :] for k, x in zip(known, MANY, strict=True)]
     np.testing.assert_allclose(
-        model.predict(4, exogenous=ahead), model.predict(MANY, 4, known), atol=1e-5, rtol=1e-6
+        model.predict(n_steps=4, exogenous=ahead), model.predict(MANY, 4, known), atol=1e-5, rtol=1e-6
     )
 
 
@@ -324,13 +336,13 @@ def test_answers_are_read_as_if_they_had_come():
         history = np.vstack([history, step])
 
 
-@pytest.mark.parametrize("output", ["point", "quantile"])
-def test_fewer_steps_are_the_first(output):
+@pytest.mark.parametrize("distribution", ["point", "quantile"])
+def test_fewer_steps_are_the_first(distribution):
     for strategy in ("direct", "recursive"):
-        model = make(strategy=strategy, horizon=4, output=output).fit(TWO)
-        np.testing.assert_array_equal(model.predict(2), model.predict(4)[:2])
-    direct = make(strategy="direct", horizon=4, output="quantile").fit(TWO)
-    np.testing.assert_array_equal(direct.predict_quantiles(3), direct.predict_quantiles()[:, :3])
+        model = make(strategy=strategy, horizon=4, distribution=distribution).fit(TWO)
+        np.testing.assert_array_equal(model.predict(n_steps=2), model.predict(n_steps=4)[:2])
+    direct = make(strategy="direct", horizon=4, distribution="quantile").fit(TWO)
+    np.testing.assert_array_equal(direct.predict_quantiles(n_steps=3), direct.predict_quantiles()[:, :3])
 
 
 def test_no_more_than_the_context_is_read():
@@ -345,7 +357,7 @@ def test_units_do_not_matter(scaling):
     X = [x.astype(np.float32) for x in MANY]
     model = make(scaling=scaling, dtype="float64").fit(X)
     other = make(scaling=scaling, dtype="float64").fit([4 * x - 64 for x in X])
-    np.testing.assert_allclose(other.predict(5), 4 * model.predict(5) - 64, rtol=1e-4)
+    np.testing.assert_allclose(other.predict(n_steps=5), 4 * model.predict(n_steps=5) - 64, rtol=1e-4)
     assert other.score([4 * x - 64 for x in X]) == pytest.approx(4 * model.score(X), rel=1e-3)
 
 
@@ -357,7 +369,7 @@ def test_the_scale_of_one_series_is_that_of_training():
 
 def test_a_constant_series():
     model = make(max_iter=20).fit(np.full(50, 7.0))
-    np.testing.assert_allclose(model.predict(3), 7, atol=0.1)
+    np.testing.assert_allclose(model.predict(n_steps=3), 7, atol=0.1)
 
 
 @pytest.mark.parametrize("scaling", ["global", "series"])
@@ -380,9 +392,11 @@ class Fading(Cell):
 
 
 @pytest.mark.parametrize("cell", [*CELLS, Fading])
-@pytest.mark.parametrize("output", ["point", "gaussian", "quantile"])
-def test_every_cell_and_output(cell, output):
-    model = make(cell=cell, output=output, num_layers=2, dropout=0.1).fit(TWO, exogenous=KNOWN[:40])
+@pytest.mark.parametrize("distribution", ["point", "gaussian", "quantile"])
+def test_every_cell_and_output(cell, distribution):
+    model = make(cell=cell, distribution=distribution, num_layers=2, dropout=0.1).fit(
+        TWO, exogenous=KNOWN[:40]
+    )
     path = model.predict(TWO, 4, KNOWN[:44])
     assert path.shape == (4, 2) and np.isfinite(path).all()
     assert model.loss_curve_[-1] < model.loss_curve_[0]
@@ -391,40 +405,44 @@ def test_every_cell_and_output(cell, output):
 # Draws
 
 
-@pytest.mark.parametrize("output", ["gaussian", "quantile"])
-def test_draws(output):
-    model = make(output=output).fit(TWO)
-    paths = model.sample_paths(3, n_samples=2000, random_state=0)
-    np.testing.assert_array_equal(paths, model.sample_paths(3, n_samples=2000, random_state=0))
-    assert (paths != model.sample_paths(3, n_samples=2000, random_state=1)).all()
+@pytest.mark.parametrize("distribution", ["gaussian", "quantile"])
+def test_draws(distribution):
+    model = make(distribution=distribution).fit(TWO)
+    paths = model.sample_paths(n_steps=3, n_samples=2000, random_state=0)
+    np.testing.assert_array_equal(paths, model.sample_paths(n_steps=3, n_samples=2000, random_state=0))
+    assert (paths != model.sample_paths(n_steps=3, n_samples=2000, random_state=1)).all()
     assert (paths[:, 1] != paths[:, 0]).all()
     # The first step of a path is drawn from what the network tells of it, of which the median is the point.
     np.testing.assert_allclose(
-        np.median(paths[:, 0], axis=0), model.predict(1)[0], atol=0.2 * model.scale_.max()
+        np.median(paths[:, 0], axis=0), model.predict(n_steps=1)[0], atol=0.2 * model.scale_.max()
     )
     state = np.random.RandomState(3)
     assert (
-        model.sample_paths(2, n_samples=4, random_state=state)
-        != model.sample_paths(2, n_samples=4, random_state=state)
+        model.sample_paths(n_steps=2, n_samples=4, random_state=state)
+        != model.sample_paths(n_steps=2, n_samples=4, random_state=state)
     ).all()
-    assert (model.sample_paths(2) != model.sample_paths(2)).any()
-    levels = model.predict_quantiles(3, quantiles=[0.1, 0.5, 0.8], n_samples=500, random_state=0)
-    expected = np.quantile(model.sample_paths(3, n_samples=500, random_state=0), [0.1, 0.5, 0.8], axis=0)
+    assert (model.sample_paths(n_steps=2) != model.sample_paths(n_steps=2)).any()
+    levels = model.predict_quantiles(n_steps=3, quantiles=[0.1, 0.5, 0.8], n_samples=500, random_state=0)
+    expected = np.quantile(
+        model.sample_paths(n_steps=3, n_samples=500, random_state=0), [0.1, 0.5, 0.8], axis=0
+    )
     np.testing.assert_array_equal(levels, expected)
 
 
 def test_paths_read_what_is_known_of_their_own_series():
     known = [np.random.RandomState(i).randn(204, 1) for i in range(3)]
     series = [3 * k[:200, 0] for k in known]
-    model = RNNForecaster(output="gaussian", context_length=8, hidden_size=16, max_iter=40, random_state=0)
+    model = RNNForecaster(
+        distribution="gaussian", context_length=8, hidden_size=16, max_iter=40, random_state=0
+    )
     model.fit(series, exogenous=[k[:200] for k in known])
     ahead = [k[200:] for k in known]
-    paths = model.sample_paths(4, exogenous=ahead, n_samples=50, random_state=0)
+    paths = model.sample_paths(n_steps=4, exogenous=ahead, n_samples=50, random_state=0)
     np.testing.assert_allclose(np.median(paths, axis=1), 3 * np.array(ahead)[:, :, 0], atol=0.6)
 
 
 def test_draws_do_not_hang_on_batches(monkeypatch):
-    model = make(output="gaussian").fit(MANY)
+    model = make(distribution="gaussian").fit(MANY)
     X = [ONE[:3], ONE[:9], ONE[:6]]  # not in the order of their lengths, in which they are read
     paths = model.sample_paths(X, 3, n_samples=9, random_state=0)
     monkeypatch.setattr("sklearn_rnn.batches.planning._PREDICTION_STEPS", 7)
@@ -435,25 +453,25 @@ def test_draws_do_not_hang_on_batches(monkeypatch):
 @pytest.mark.parametrize("number", [0.0, 1 - 2.0**-53])
 def test_the_rarest_draw_is_a_number(number, monkeypatch):
     monkeypatch.setattr("sklearn_rnn.estimators.sampling._draw", lambda name, n: np.full(n, number))
-    assert np.isfinite(make(output="gaussian").fit(ONE).sample_paths(3, random_state=0)).all()
+    assert np.isfinite(make(distribution="gaussian").fit(ONE).sample_paths(n_steps=3, random_state=0)).all()
 
 
 def test_draws_follow_the_learnt_quantiles():
     levels = (0.1, 0.25, 0.5, 0.9)
-    model = make(output="quantile", quantiles=levels).fit(ONE)
-    draws = model.sample_paths(1, n_samples=20_000, random_state=0)[:, 0]
-    direct = make(output="quantile", quantiles=levels, strategy="direct").fit(ONE)
-    told = direct.predict_quantiles(1)[:, 0]  # the same network: a horizon of 1
+    model = make(distribution="quantile", quantiles=levels).fit(ONE)
+    draws = model.sample_paths(n_steps=1, n_samples=20_000, random_state=0)[:, 0]
+    direct = make(distribution="quantile", quantiles=levels, strategy="direct").fit(ONE)
+    told = direct.predict_quantiles(n_steps=1)[:, 0]  # the same network: a horizon of 1
     np.testing.assert_allclose([(draws < q).mean() for q in told], levels, atol=0.01)
-    assert direct.predict(1)[0] == pytest.approx(told[2])
-    between = direct.predict_quantiles(1, quantiles=0.7)[0]
+    assert direct.predict(n_steps=1)[0] == pytest.approx(told[2])
+    between = direct.predict_quantiles(n_steps=1, quantiles=0.7)[0]
     assert between == pytest.approx((told[2] + told[3]) / 2)
 
 
 def test_gaussian_quantiles_side_by_side():
-    model = make(output="gaussian", strategy="direct", horizon=3).fit(TWO)
-    low, middle, high = model.predict_quantiles(3, quantiles=[0.1587, 0.5, 0.8413])
-    np.testing.assert_allclose(middle, model.predict(3), rtol=1e-6)
+    model = make(distribution="gaussian", strategy="direct", horizon=3).fit(TWO)
+    low, middle, high = model.predict_quantiles(n_steps=3, quantiles=[0.1587, 0.5, 0.8413])
+    np.testing.assert_allclose(middle, model.predict(n_steps=3), rtol=1e-6)
     np.testing.assert_allclose(high - middle, middle - low, rtol=1e-3)
 
 
@@ -568,17 +586,17 @@ def test_the_score_to_stop_by_is_the_loss_of_what_was_set_aside():
 
 def test_rolling_goes_on_from_training():
     model = make(horizon=3).fit(ONE[:30], exogenous=KNOWN[:30])
-    after = model.predict_rolling(ONE[30:], 3, KNOWN[30:40], start=0)
+    after = model.predict_rolling(ONE[30:], 3, KNOWN[30:40], after_training=True)
     within = model.predict_rolling(ONE, 3, KNOWN[:40], start=30)
     assert after.shape == (8, 3)
     np.testing.assert_array_equal(after, within)
-    np.testing.assert_allclose(after[0], model.predict(3, exogenous=KNOWN[30:33]), atol=1e-5)
+    np.testing.assert_allclose(after[0], model.predict(n_steps=3, exogenous=KNOWN[30:33]), atol=1e-5)
     true = sliding_window_view(ONE[30:], 3)
     assert model.score(ONE[30:], exogenous=KNOWN[30:40]) == pytest.approx(
         -np.abs(after - true).mean(), rel=1e-5
     )
     # Shorter than the horizon: as far as it goes.
-    short = np.abs(model.predict(2, exogenous=KNOWN[30:32]) - ONE[30:32]).mean()
+    short = np.abs(model.predict(n_steps=2, exogenous=KNOWN[30:32]) - ONE[30:32]).mean()
     assert model.score(ONE[30:32], exogenous=KNOWN[30:32]) == pytest.approx(-short, rel=1e-5)
 
 
@@ -596,9 +614,9 @@ def test_the_score_of_other_series():
 def test_rolling_on_from_several_series():
     later = [x[-6:] for x in MANY]
     model = make(scaling="series").fit([x[:-6] for x in MANY])
-    rolling = model.predict_rolling(later, 2, start=0)
+    rolling = model.predict_rolling(later, 2, after_training=True)
     assert [len(r) for r in rolling] == [5, 5, 5]
-    np.testing.assert_allclose([r[0] for r in rolling], model.predict(2), rtol=1e-6, atol=1e-5)
+    np.testing.assert_allclose([r[0] for r in rolling], model.predict(n_steps=2), rtol=1e-6, atol=1e-5)
 
 
 # Hidden states

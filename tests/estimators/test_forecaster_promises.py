@@ -44,10 +44,10 @@ SMALL = {
 }
 KINDS = {
     "one": ({}, ONE, None),
-    "one with what is known": ({"output": "gaussian", "cell": "jordan"}, TWO, KNOWN[:60]),
+    "one with what is known": ({"distribution": "gaussian", "cell": "jordan"}, TWO, KNOWN[:60]),
     "several": ({"scaling": "series", "dropout": 0.2, "num_layers": 2}, MANY, None),
     "direct": (
-        {"strategy": "direct", "horizon": 3, "output": "quantile", "cell": "lstm"},
+        {"strategy": "direct", "horizon": 3, "distribution": "quantile", "cell": "lstm"},
         MANY,
         [KNOWN[: len(x)] for x in MANY],
     ),
@@ -81,9 +81,9 @@ def answers(model, X, known):
     if known is not None:
         ahead = KNOWN[60:63] if isinstance(known, np.ndarray) else [KNOWN[n : n + 3] for n in map(len, X)]
     rolling = model.predict_rolling(X, 2, known)
-    said = [model.predict(3, exogenous=ahead), *(rolling if isinstance(X, list) else [rolling])]
-    if model.output != "point":
-        said.append(model.predict_quantiles(3, exogenous=ahead, random_state=0))
+    said = [model.predict(n_steps=3, exogenous=ahead), *(rolling if isinstance(X, list) else [rolling])]
+    if model.distribution != "point":
+        said.append(model.predict_quantiles(n_steps=3, exogenous=ahead, random_state=0))
     return said
 
 
@@ -131,14 +131,14 @@ def test_what_comes_later_is_gone_on_from_with_the_scale_of_before():
     mean = model.mean_.copy()
     model.partial_fit(ONE[40:] + 100)
     assert (model.mean_ == mean).all()
-    assert_close([model.predict(3)], [model.predict(ONE[40:] + 100, 3)])
+    assert_close([model.predict(n_steps=3)], [model.predict(ONE[40:] + 100, 3)])
 
 
 @pytest.mark.parametrize("kind", ["several", "direct"])
 @pytest.mark.parametrize("scaling", ["series", "global"])
 def test_weights_of_series(kind, scaling):
     model, X, known = make_kind(
-        kind, scaling=scaling, batch_size="all", dtype="float64", dropout=0.0, clip_norm=0.5
+        kind, scaling=scaling, batch_size="all", dtype="float64", dropout=0.0, max_grad_norm=0.5
     )
     plain = clone(model).fit(X, exogenous=known)
     for ones in (np.ones(4), [3.0] * 4):
@@ -153,7 +153,7 @@ def test_weights_of_series(kind, scaling):
     np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-6)
     for name, w in weights_of(weighted).items():
         np.testing.assert_allclose(w, weights_of(repeated)[name], atol=1e-6, err_msg=name)
-    assert len(weighted.predict(3, exogenous=None if known is None else [KNOWN[:3]] * 4)) == 4
+    assert len(weighted.predict(n_steps=3, exogenous=None if known is None else [KNOWN[:3]] * 4)) == 4
 
 
 @pytest.mark.parametrize("scaling", ["series", "global"])
@@ -199,14 +199,16 @@ def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
     model = make(max_iter=50)
     with pytest.warns(UserWarning, match="Training was interrupted in epoch 3; what was learnt so far"):
         model.fit(ONE)
-    assert model.n_iter_ == 2 and np.isfinite(model.predict(4)).all()
+    assert model.n_iter_ == 2 and np.isfinite(model.predict(n_steps=4)).all()
     assert model.partial_fit(ONE).n_iter_ == 3
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
 @every_kind
 def test_a_loss_that_is_not_finite_changes_nothing(kind, goes_on):
-    model, X, known = make_kind(kind, cell="elman", nonlinearity="relu", clip_norm=None, warm_start=goes_on)
+    model, X, known = make_kind(
+        kind, cell="elman", nonlinearity="relu", max_grad_norm=None, warm_start=goes_on
+    )
     if goes_on:
         model.fit(X, exogenous=known)
         before = answers(model, X, known)
@@ -355,7 +357,7 @@ def test_search():
     wave = np.sin(np.arange(200) / 3)
     search = GridSearchCV(make(horizon=3), grid, cv=TimeSeriesSplit(3), error_score="raise").fit(wave)
     assert search.best_params_["max_iter"] == 30 and search.best_score_ > -0.5
-    assert search.predict(3).shape == search.predict(wave).shape == (3,)
+    assert search.best_estimator_.predict(n_steps=3).shape == search.predict(wave).shape == (3,)
     assert search.score(np.sin(np.arange(200, 220) / 3)) > -0.5
 
 
@@ -432,7 +434,7 @@ def test_bad_fits_change_nothing(name, goes_on):
     goes_on = goes_on and name != "too short"  # of several series
     if goes_on and (len(arguments) == 1 or arguments[2] is None):  # the others have what training had not
         model.fit(arguments[0] if len(arguments) > 1 else ONE)
-        before = model.predict(3)
+        before = model.predict(n_steps=3)
         if name in ("other widths", "NaN in a table", "four axes"):
             message = message + "|features|3D"
     else:
@@ -443,7 +445,7 @@ def test_bad_fits_change_nothing(name, goes_on):
     assert vars(model).keys() == state.keys()
     assert all(vars(model)[key] is value for key, value in state.items())
     if goes_on:
-        np.testing.assert_array_equal(model.predict(3), before)
+        np.testing.assert_array_equal(model.predict(n_steps=3), before)
 
 
 @pytest.mark.parametrize(
@@ -455,11 +457,11 @@ def test_bad_fits_change_nothing(name, goes_on):
             r"strategy must be .*, but it is 'recursiv'\. Did you mean 'recursive'\?",
         ),
         (
-            {"output": "quantiles"},
+            {"distribution": "quantiles"},
             ValueError,
-            r"output must be .*, but it is 'quantiles'\. Did you mean 'quantile'\?",
+            r"distribution must be .*, but it is 'quantiles'\. Did you mean 'quantile'\?",
         ),
-        ({"output": None}, TypeError, "output must be one of 'point', 'gaussian', 'quantile'"),
+        ({"distribution": None}, TypeError, "distribution must be one of 'point', 'gaussian', 'quantile'"),
         ({"loss": "mse"}, ValueError, "loss must be .*, but it is 'mse'"),
         ({"scaling": "serie"}, ValueError, "Did you mean 'series'"),
         ({"horizon": 0}, ValueError, "horizon must be an int of at least 1, but it is 0"),
@@ -495,18 +497,34 @@ def test_nothing_to_stop_by_in_the_series_that_count():
     assert model.fit([ONE, [1.0, 2.0]]).validation_scores_ is not None
 
 
-POINT, DIRECT = {}, {"strategy": "direct", "horizon": 3, "output": "quantile"}
+POINT, DIRECT = {}, {"strategy": "direct", "horizon": 3, "distribution": "quantile"}
 BAD_CALLS = {
-    "0 steps": (POINT, lambda m: m.predict(0), ValueError, "n_steps must be"),
+    "0 steps": (POINT, lambda m: m.predict(n_steps=0), ValueError, "n_steps must be"),
     "half a step": (POINT, lambda m: m.predict(2.5), TypeError, "X must be a series, or .* but it is 2.5"),
-    "two numbers": (POINT, lambda m: m.predict(2, 3), TypeError, "X must be a series if n_steps is passed"),
-    "too far": (DIRECT, lambda m: m.predict(4), ValueError, "horizon=3 predicts 3 .* most, but n_steps is 4"),
+    "a number": (
+        POINT,
+        lambda m: m.predict(7),
+        TypeError,
+        "X must be a series, but it is the number 7; pass a number of steps as n_steps=7",
+    ),
+    "two numbers": (
+        POINT,
+        lambda m: m.predict(2, 3),
+        TypeError,
+        "X must be a series, but it is the number 2",
+    ),
+    "too far": (
+        DIRECT,
+        lambda m: m.predict(n_steps=4),
+        ValueError,
+        "horizon=3 predicts 3 .* most, but n_steps is 4",
+    ),
     "other features": (POINT, lambda m: m.predict(TWO), ValueError, "X has 2 features, but RNNForecaster is"),
     "NaN": (POINT, lambda m: m.predict(NAN), ValueError, "^X has NaN at step 7"),
     "NaN in one": (POINT, lambda m: m.predict([ONE, NAN]), ValueError, r"^X\[1\] has NaN at step 7"),
     "known after all": (
         POINT,
-        lambda m: m.predict(2, exogenous=KNOWN),
+        lambda m: m.predict(n_steps=2, exogenous=KNOWN),
         ValueError,
         "^exogenous is passed, but training had none",
     ),
@@ -514,13 +532,13 @@ BAD_CALLS = {
         POINT,
         lambda m: m.sample_paths(),
         ValueError,
-        "output='point' predicts .* are no paths",
+        "distribution='point' predicts .* are no paths",
     ),
     "quantiles of points": (
         POINT,
         lambda m: m.predict_quantiles(),
         ValueError,
-        "are no quantiles. Fit with output='gaussian' or output='quantile'",
+        "are no quantiles. Fit with distribution='gaussian' or distribution='quantile'",
     ),
     "paths side by side": (
         DIRECT,
@@ -537,13 +555,13 @@ BAD_CALLS = {
     "a quantile of 1": (DIRECT, lambda m: m.predict_quantiles(quantiles=1.0), ValueError, "between 0 and 1"),
     "no quantiles": (DIRECT, lambda m: m.predict_quantiles(quantiles=[]), ValueError, "between 0 and 1"),
     "no samples": (
-        {"output": "gaussian"},
+        {"distribution": "gaussian"},
         lambda m: m.sample_paths(n_samples=0),
         ValueError,
         "n_samples must be",
     ),
     "one quantile": (
-        {"output": "quantile", "quantiles": (0.5,)},
+        {"distribution": "quantile", "quantiles": (0.5,)},
         lambda m: m.sample_paths(),
         ValueError,
         "A single quantile has no spread",
@@ -556,17 +574,30 @@ BAD_CALLS = {
     ),
     "rolling on by too little": (
         POINT,
-        lambda m: m.predict_rolling(ONE[:2], 3, start=0),
+        lambda m: m.predict_rolling(ONE[:2], 3, after_training=True),
         ValueError,
         r"^X has 2 step\(s\), too few for a forecast of 3 after 10 known step\(s\) of training",
     ),
     "rolling on in another form": (
         POINT,
-        lambda m: m.predict_rolling([ONE], 3, start=0),
+        lambda m: m.predict_rolling([ONE], 3, after_training=True),
         ValueError,
-        "With start=0, X must be what came after the series of training, in the same form",
+        "With after_training=True, X must be what came after the series of training, in the same form",
     ),
     "a negative start": (POINT, lambda m: m.predict_rolling(ONE, start=-1), ValueError, "start must be"),
+    "a start of 0": (POINT, lambda m: m.predict_rolling(ONE, start=0), ValueError, "start must be"),
+    "two starts": (
+        POINT,
+        lambda m: m.predict_rolling(ONE, start=3, after_training=True),
+        ValueError,
+        "start=3 is a number of steps of X .* leave one of them out",
+    ),
+    "no answer to after_training": (
+        POINT,
+        lambda m: m.predict_rolling(ONE, after_training=1),
+        TypeError,
+        "after_training must be True or False",
+    ),
     "odd per_step": (POINT, lambda m: m.hidden_states(ONE, per_step=2), TypeError, "per_step must be"),
 }
 
@@ -585,19 +616,22 @@ def test_what_is_known_has_to_reach():
     model = make().fit(ONE, exogenous=KNOWN[:60])
     for ask, message in [
         (
-            lambda: model.predict(3),
+            lambda: model.predict(n_steps=3),
             r"^exogenous is missing: training had 2 feature\(s\) that are known ahead",
         ),
         (
-            lambda: model.predict(3, exogenous=KNOWN[:2]),
+            lambda: model.predict(n_steps=3, exogenous=KNOWN[:2]),
             "^exogenous has 2 steps, but there must be 3 to come",
         ),
         (
             lambda: model.predict(ONE, 3, KNOWN[:61]),
             "^exogenous has 61 steps, but there must be 60 of the series and 3 to come",
         ),
-        (lambda: model.predict(3, exogenous=KNOWN[:, :1]), "^exogenous has 1 features, but training had 2"),
-        (lambda: model.predict(3, exogenous=[KNOWN]), "^exogenous must be one array or DataFrame"),
+        (
+            lambda: model.predict(n_steps=3, exogenous=KNOWN[:, :1]),
+            "^exogenous has 1 features, but training had 2",
+        ),
+        (lambda: model.predict(n_steps=3, exogenous=[KNOWN]), "^exogenous must be one array or DataFrame"),
         (
             lambda: model.score(ONE[:9], exogenous=KNOWN),
             "^exogenous has 70 steps, but there must be 9 of the series",
@@ -607,7 +641,7 @@ def test_what_is_known_has_to_reach():
         with pytest.raises(ValueError, match=message):
             ask()
     with pytest.raises(ValueError, match="^exogenous has 70 steps, but there must be 3 to come"):
-        model.predict(3, exogenous=KNOWN)  # which 3 of them is not said
+        model.predict(n_steps=3, exogenous=KNOWN)  # which 3 of them is not said
     with pytest.raises(
         ValueError, match="^exogenous has 70 steps, but there must be 60 of the series and 3 to"
     ):
@@ -616,7 +650,7 @@ def test_what_is_known_has_to_reach():
     with pytest.raises(
         ValueError, match=r"^exogenous has 2 steps, but .* 4 to come \(strategy='direct' looks"
     ):
-        direct.predict(2, exogenous=KNOWN[60:62])
+        direct.predict(n_steps=2, exogenous=KNOWN[60:62])
 
 
 @pytest.mark.parametrize(
@@ -624,7 +658,7 @@ def test_what_is_known_has_to_reach():
 )
 def test_not_fitted(method):
     with pytest.raises(NotFittedError):
-        getattr(make(output="gaussian"), method)(ONE)
+        getattr(make(distribution="gaussian"), method)(ONE)
     with pytest.raises(NotFittedError):
         make().get_feature_names_out()
 
@@ -634,7 +668,7 @@ def test_not_fitted(method):
     [
         ("horizon", 2),
         ("strategy", "direct"),
-        ("output", "gaussian"),
+        ("distribution", "gaussian"),
         ("loss", "absolute_error"),
         ("quantiles", (0.3, 0.6)),
         ("scaling", None),
@@ -646,7 +680,7 @@ def test_what_cannot_change_when_training_goes_on(name, value):
     model = make(warm_start=True).fit(ONE).set_params(**{name: value})
     with pytest.raises(ValueError, match=f"{name} was .* when training began and is now "):
         model.fit(ONE)
-    assert model.predict(3).shape == (3,)  # as it was fitted
+    assert model.predict(n_steps=3).shape == (3,)  # as it was fitted
 
 
 def test_another_form_when_training_goes_on():
@@ -829,13 +863,15 @@ def test_frames_of_polars():
     model = RNNForecaster(**QUICK).fit(X, exogenous=exogenous[:120])
     same = RNNForecaster(**QUICK).fit(values, exogenous=known[:120])
     np.testing.assert_array_equal(
-        model.predict(5, exogenous=exogenous[120:]), same.predict(5, exogenous=known[120:])
+        model.predict(n_steps=5, exogenous=exogenous[120:]), same.predict(n_steps=5, exogenous=known[120:])
     )
     assert model.feature_names_in_.tolist() == ["v", "w"]
     model = RNNForecaster(**QUICK).fit([X, X[:50]])
     assert model.predict([X, X[:50]], 3).shape == (2, 3, 2)
     series = RNNForecaster(**QUICK).fit(X["v"])
-    np.testing.assert_array_equal(series.predict(3), RNNForecaster(**QUICK).fit(values[:, 0]).predict(3))
+    np.testing.assert_array_equal(
+        series.predict(n_steps=3), RNNForecaster(**QUICK).fit(values[:, 0]).predict(n_steps=3)
+    )
     errors = backtest(RNNForecaster(**QUICK), X, exogenous[:120], cv=2).mean_absolute_error
     expected = backtest(RNNForecaster(**QUICK), values, known[:120], cv=2).mean_absolute_error
     np.testing.assert_array_equal(errors, expected)

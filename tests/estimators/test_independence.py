@@ -41,7 +41,7 @@ def assert_independent(ask, *data):
         (TEXTS, TARGETS, {}),
         (TEXTS, TARGETS, {"attention": "additive", "cell": "gru", "decoder_cell": "elman"}),
         (NUMBERS, TARGETS, {"attention": None, "cell": "jordan", "num_layers": 2}),
-        (TEXTS, TARGETS, {"attention": "additive", "copy": True}),
+        (TEXTS, TARGETS, {"attention": "additive", "copy_mechanism": True}),
         (VECTORS, TARGETS, {"decoder_num_layers": 2}),
         (TEXTS, NUMBERS, {}),
     ],
@@ -61,14 +61,16 @@ def test_sequences_from_sequences(X, y, options):
 
 
 @pytest.mark.parametrize("strategy", ["recursive", "direct"])
-@pytest.mark.parametrize("output", ["point", "gaussian", "quantile"])
-def test_forecasts(output, strategy):
-    model = RNNForecaster(hidden_size=9, output=output, strategy=strategy, horizon=4, **SMALL).fit(SERIES)
+@pytest.mark.parametrize("distribution", ["point", "gaussian", "quantile"])
+def test_forecasts(distribution, strategy):
+    model = RNNForecaster(
+        hidden_size=9, distribution=distribution, strategy=strategy, horizon=4, **SMALL
+    ).fit(SERIES)
     assert_independent(lambda X: model.predict(X, 4), SERIES)
     assert_independent(model.hidden_states, SERIES)
-    if output != "point":
+    if distribution != "point":
         assert_independent(lambda X: model.predict_quantiles(X, 4, random_state=0), SERIES)
-    if output != "point" and strategy == "recursive":
+    if distribution != "point" and strategy == "recursive":
         assert_independent(lambda X: model.sample_paths(X, 4, n_samples=3, random_state=0), SERIES)
 
 

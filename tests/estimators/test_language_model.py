@@ -181,7 +181,7 @@ def scores_of(cell, w, token, states):
     return x if cell == "jordan" else w["head.output.weight"] @ x + w["head.output.bias"]
 
 
-def train_slowly(cell, w, n_layers, inputs, targets, *, n_lanes, chunk, learning_rate, clip_norm):
+def train_slowly(cell, w, n_layers, inputs, targets, *, n_lanes, chunk, learning_rate, max_grad_norm):
     """One epoch of truncated back-propagation, lane by lane and step by step; return the losses."""
     learnt = {name: v for name, v in w.items() if v.is_floating_point()}
     lanes = [list(zip(*lane, strict=True)) for lane in zip(inputs, targets, strict=True)]
@@ -200,7 +200,7 @@ def train_slowly(cell, w, n_layers, inputs, targets, *, n_lanes, chunk, learning
         norm = torch.cat([g.flatten() for g in grads]).norm()
         with torch.no_grad():
             for v, g in zip(learnt.values(), grads, strict=True):
-                v -= learning_rate * g * min(1.0, clip_norm / float(norm))
+                v -= learning_rate * g * min(1.0, max_grad_norm / float(norm))
         losses.append((loss.item(), len(terms)))
     return losses
 
@@ -228,7 +228,7 @@ def test_one_epoch_is_that_of_a_slow_loop(cell, num_layers, embedding_size, path
     monkeypatch.setattr(early_stopping, "run_epochs", train_and_remember)
     monkeypatch.setattr(ChainRule, "__call__", lambda *a: calls.append(1) or differentiate(*a))
     chunk, n_lanes, text = 4, 3, "abacabadcabba" * 3 + "dc"  # 41 steps: lanes of 14, 14 and 13
-    options = {"learning_rate": 0.5, "optimizer": torch.optim.SGD, "clip_norm": 0.7}
+    options = {"learning_rate": 0.5, "optimizer": torch.optim.SGD, "max_grad_norm": 0.7}
     with use_native(path != "torch"):
         model = make(
             cell=cell,
@@ -253,7 +253,7 @@ def test_one_epoch_is_that_of_a_slow_loop(cell, num_layers, embedding_size, path
         n_lanes=n_lanes,
         chunk=chunk,
         learning_rate=0.5,
-        clip_norm=0.7,
+        max_grad_norm=0.7,
     )
     assert len(losses) == 3
     mean = np.average([loss for loss, _ in losses], weights=[n for _, n in losses])
@@ -397,21 +397,21 @@ def test_ends_of_texts_are_learnt():
     (p,) = model.predict_proba(["abc"])
     assert p.shape == (3, 4) and list(model.vocabulary_) == ["a", "b", "c"]
     assert p[0, -1] < 0.05 and p[1, -1] == pytest.approx(1 / 2, abs=0.05) and p[2, -1] > 0.95
-    drawn = model.sample(200, max_length=50, random_state=0)
+    drawn = model.sample(200, max_new_tokens=50, random_state=0)
     assert drawn.count("ab") + drawn.count("abc") > 170 and drawn.count("ab") > 60
 
 
 def test_a_stream_has_no_end(fitted):
     model = fitted["stream"]
     assert model.module_.head.n_outputs == len(model.vocabulary_)
-    assert [len(text) for text in model.sample(3, max_length=40, random_state=0)] == [40] * 3
+    assert [len(text) for text in model.sample(3, max_new_tokens=40, random_state=0)] == [40] * 3
 
 
 @pytest.mark.parametrize("text", ["a", "ab", "aaaaaa"])
 def test_texts_of_a_single_chunk(text):
     model = make(batch_size=32, bptt_steps=len(text)).fit(text)
     assert np.isfinite(model.score(text)) and len(model.surprisal(text)) == len(text)
-    assert model.sample(max_length=3, random_state=0)[0].strip("ab") == ""
+    assert model.sample(max_new_tokens=3, random_state=0)[0].strip("ab") == ""
     model.fit([text])
     assert np.isfinite(model.score([text]))
 
@@ -520,26 +520,26 @@ def test_long_text_to_validate_on_is_read_in_parts(form, monkeypatch):
 # Samples
 
 
-@pytest.mark.parametrize(("form", "prime"), [("stream", "the c"), ("texts", "jo"), ("words", ["the"])])
-def test_temperature_0_takes_the_most_likely(form, prime, fitted):
+@pytest.mark.parametrize(("form", "prompt"), [("stream", "the c"), ("texts", "jo"), ("words", ["the"])])
+def test_temperature_0_takes_the_most_likely(form, prompt, fitted):
     model = fitted[form]
-    (drawn,) = model.sample(prime=prime, max_length=6, temperature=0)
-    x = list(prime)
+    (drawn,) = model.sample(prompt=prompt, max_new_tokens=6, temperature=0)
+    x = list(prompt)
     for _ in range(6):
         best = model.predict_proba([x if form == "words" else "".join(x)])[0][-1].argmax()
         if best == len(model.vocabulary_):
             break
         x.append(model.vocabulary_[best])
     assert list(drawn) == x
-    assert model.sample(prime=prime, max_length=6, top_k=1, random_state=0) == [drawn]
-    assert model.sample(prime=prime, max_length=6, top_p=1e-9, random_state=0) == [drawn]
+    assert model.sample(prompt=prompt, max_new_tokens=6, top_k=1, random_state=0) == [drawn]
+    assert model.sample(prompt=prompt, max_new_tokens=6, top_p=1e-9, random_state=0) == [drawn]
     for cold in (1e-6, 1e-300, 5e-324):
-        assert model.sample(prime=prime, max_length=6, temperature=cold, random_state=0) == [drawn]
+        assert model.sample(prompt=prompt, max_new_tokens=6, temperature=cold, random_state=0) == [drawn]
 
 
-def next_probabilities(model, prime, temperature=1.0, top_k=None, top_p=None):
+def next_probabilities(model, prompt, temperature=1.0, top_k=None, top_p=None):
     """What `sample` should draw from, by another road."""
-    p = model.predict_proba(prime)[-1].astype(np.float64) ** (1 / temperature)
+    p = model.predict_proba(prompt)[-1].astype(np.float64) ** (1 / temperature)
     order = np.argsort(-p)
     if top_k is not None:
         p[order[top_k:]] = 0
@@ -564,13 +564,13 @@ def next_probabilities(model, prime, temperature=1.0, top_k=None, top_p=None):
     ],
     ids=str,
 )
-@pytest.mark.parametrize(("form", "prime"), [("stream", "the "), ("texts", "ann")])
-def test_frequencies_are_those_of_the_softmax(form, prime, options, fitted):
+@pytest.mark.parametrize(("form", "prompt"), [("stream", "the "), ("texts", "ann")])
+def test_frequencies_are_those_of_the_softmax(form, prompt, options, fitted):
     model = fitted[form]
-    expected = next_probabilities(model, prime, **options)
+    expected = next_probabilities(model, prompt, **options)
     n = 4000
-    drawn = model.sample(n, prime=prime, max_length=1, random_state=0, **options)
-    tokens = [text[len(prime) :] or "end" for text in drawn]
+    drawn = model.sample(n, prompt=prompt, max_new_tokens=1, random_state=0, **options)
+    tokens = [text[len(prompt) :] or "end" for text in drawn]
     names = [*model.vocabulary_, "end"][: len(expected)]
     counts = np.array([tokens.count(name) for name in names])
     assert counts.sum() == n
@@ -616,30 +616,34 @@ def test_choose_at_the_edges():
 @every_cell
 @pytest.mark.parametrize("is_native", [True, False])
 def test_several_primes_at_once_are_one_at_a_time(cell, is_native):
-    primes = ["the c", "a", "", "the dog sat on the log. a", "dog", "a"]
+    prompts = ["the c", "a", "", "the dog sat on the log. a", "dog", "a"]
     with use_native(is_native):
         model = make(cell=cell, num_layers=2, embedding_size=4, max_iter=10).fit(STREAM)
-        together, logs = model.sample(2, prime=primes, max_length=12, temperature=0, return_log_proba=True)
+        together, logs = model.sample(
+            2, prompt=prompts, max_new_tokens=12, temperature=0, return_log_proba=True
+        )
         assert len(together) == 12
-        for i, prime in enumerate(primes):
-            (alone,), log = model.sample(prime=prime, max_length=12, temperature=0, return_log_proba=True)
+        for i, prompt in enumerate(prompts):
+            (alone,), log = model.sample(
+                prompt=prompt, max_new_tokens=12, temperature=0, return_log_proba=True
+            )
             assert together[2 * i] == together[2 * i + 1] == alone
-            assert alone.startswith(prime) and len(alone) == len(prime) + 12
+            assert alone.startswith(prompt) and len(alone) == len(prompt) + 12
             np.testing.assert_allclose(logs[2 * i : 2 * i + 2], log[0], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("form", "prime"), [("stream", "dog"), ("texts", "ma"), ("words", ["the"]), ("codes", [7])]
+    ("form", "prompt"), [("stream", "dog"), ("texts", "ma"), ("words", ["the"]), ("codes", [7])]
 )
 @pytest.mark.parametrize("options", [{}, {"temperature": 0.6, "top_k": 4, "top_p": 0.9}])
-def test_log_probabilities_of_samples_are_their_scores(form, prime, options, fitted):
+def test_log_probabilities_of_samples_are_their_scores(form, prompt, options, fitted):
     model = fitted[form]
-    for start in (None, prime):
+    for start in (None, prompt):
         drawn, logs = model.sample(
-            20, prime=start, max_length=100, random_state=0, return_log_proba=True, **options
+            20, prompt=start, max_new_tokens=100, random_state=0, return_log_proba=True, **options
         )
         assert len(set(map(str, drawn))) > 3
-        before = 0 if start is None else -model.surprisal([prime])[0].sum()
+        before = 0 if start is None else -model.surprisal([prompt])[0].sum()
         for text, log in zip(drawn, logs, strict=True):
             if len(text) == 0:  # it ended at once
                 assert form != "stream"
@@ -649,7 +653,7 @@ def test_log_probabilities_of_samples_are_their_scores(form, prime, options, fit
 
 def test_texts_that_are_cut_short_have_no_end(fitted):
     model = fitted["texts"]
-    drawn, logs = model.sample(50, max_length=3, random_state=0, return_log_proba=True)
+    drawn, logs = model.sample(50, max_new_tokens=3, random_state=0, return_log_proba=True)
     full = [(text, log) for text, log in zip(drawn, logs, strict=True) if len(text) == 3]
     assert len(full) > 5
     for text, log in full:
@@ -659,22 +663,22 @@ def test_texts_that_are_cut_short_have_no_end(fitted):
 @pytest.mark.parametrize("form", ["stream", "texts", "words", "codes", "code stream"])
 def test_one_seed_gives_one_text(form, fitted):
     model = fitted[form]
-    first, second = (model.sample(5, max_length=20, random_state=3) for _ in range(2))
+    first, second = (model.sample(5, max_new_tokens=20, random_state=3) for _ in range(2))
     assert first == second
-    assert first != model.sample(5, max_length=20, random_state=4)
+    assert first != model.sample(5, max_new_tokens=20, random_state=4)
     rng = np.random.RandomState(3)
-    assert model.sample(5, max_length=20, random_state=rng) == first
-    assert model.sample(5, max_length=20, random_state=rng) != first
-    unseeded = {str(model.sample(5, max_length=20)) for _ in range(3)}
+    assert model.sample(5, max_new_tokens=20, random_state=rng) == first
+    assert model.sample(5, max_new_tokens=20, random_state=rng) != first
+    unseeded = {str(model.sample(5, max_new_tokens=20)) for _ in range(3)}
     assert len(unseeded) == 3
     np.random.seed(0)
     before = np.random.get_state()[1].copy()
-    model.sample(2, max_length=5)
+    model.sample(2, max_new_tokens=5)
     assert (np.random.get_state()[1] == before).all()
 
 
 @pytest.mark.parametrize(
-    ("form", "prime"),
+    ("form", "prompt"),
     [
         ("stream", "the"),
         ("stream", None),
@@ -684,25 +688,25 @@ def test_one_seed_gives_one_text(form, fitted):
         ("codes", [12, 7]),
     ],
 )
-def test_a_stream_of_tokens_is_a_sample(form, prime, fitted):
+def test_a_stream_of_tokens_is_a_sample(form, prompt, fitted):
     model = fitted[form]
     for options in ({"temperature": 0}, {}, {"temperature": 1.5, "top_k": 3}, {"top_p": 0.7}):
-        tokens = list(model.stream(prime, max_length=15, random_state=5, **options))
-        (text,) = model.sample(prime=prime, max_length=15, random_state=5, **options)
-        assert tokens == list(text)[len(prime or "") :]
+        tokens = list(model.stream(prompt, max_new_tokens=15, random_state=5, **options))
+        (text,) = model.sample(prompt=prompt, max_new_tokens=15, random_state=5, **options)
+        assert tokens == list(text)[len(prompt or "") :]
         assert {type(token) for token in tokens} <= {int if form == "codes" else str}
     assert len(list(islice(fitted["stream"].stream(), 300))) == 300  # without a limit
 
 
 def test_the_forms_of_what_is_drawn(fitted):
     assert all(isinstance(text, str) for text in fitted["texts"].sample(3, random_state=0))
-    (words,) = fitted["words"].sample(prime=["the", "dog"], random_state=0)
+    (words,) = fitted["words"].sample(prompt=["the", "dog"], random_state=0)
     assert words[:2] == ["the", "dog"] and all(type(word) is str for word in words)
-    (codes,) = fitted["codes"].sample(prime=[7, 12], random_state=0)
+    (codes,) = fitted["codes"].sample(prompt=[7, 12], random_state=0)
     assert codes[:2] == [7, 12] and all(type(code) is int for code in codes)
     letters = make().fit([["a", "b"], ["b"]])  # tokens of one letter are no text
-    assert letters.sample(prime=["b"], max_length=1, temperature=0)[0][0] == "b"
-    assert all(isinstance(tokens, list) for tokens in letters.sample(3, max_length=2, random_state=0))
+    assert letters.sample(prompt=["b"], max_new_tokens=1, temperature=0)[0][0] == "b"
+    assert all(isinstance(tokens, list) for tokens in letters.sample(3, max_new_tokens=2, random_state=0))
 
 
 @pytest.mark.parametrize(
@@ -719,13 +723,13 @@ def test_the_forms_of_what_is_drawn(fitted):
 )
 def test_forms_of_primes(form, one, several, fitted):
     model = fitted[form]
-    drawn = model.sample(prime=several, max_length=5, temperature=0)
+    drawn = model.sample(prompt=several, max_new_tokens=5, temperature=0)
     assert len(drawn) == len(several)
-    for prime, text in zip(several, drawn, strict=True):
-        assert list(text)[: len(prime)] == list(prime)
-    assert model.sample(prime=one, max_length=5, temperature=0)[0] == drawn[0]
+    for prompt, text in zip(several, drawn, strict=True):
+        assert list(text)[: len(prompt)] == list(prompt)
+    assert model.sample(prompt=one, max_new_tokens=5, temperature=0)[0] == drawn[0]
     assert (
-        model.sample(prime=[one] if form == "texts" else [list(one)], max_length=5, temperature=0)
+        model.sample(prompt=[one] if form == "texts" else [list(one)], max_new_tokens=5, temperature=0)
         == drawn[:1]
     )
 
@@ -739,21 +743,23 @@ def test_nothing_to_begin_with(fitted):
         ("codes", np.array([], int)),
     ]:
         model = fitted[form]
-        expected = model.sample(3, max_length=9, random_state=0)
-        assert model.sample(3, prime=empty, max_length=9, random_state=0) == expected
-    assert len(fitted["texts"].sample(prime=["", ""], random_state=0)) == 2
+        expected = model.sample(3, max_new_tokens=9, random_state=0)
+        assert model.sample(3, prompt=empty, max_new_tokens=9, random_state=0) == expected
+    assert len(fitted["texts"].sample(prompt=["", ""], random_state=0)) == 2
 
 
 def test_stop(fitted):
-    drawn, logs = fitted["stream"].sample(30, stop=".", max_length=60, random_state=0, return_log_proba=True)
+    drawn, logs = fitted["stream"].sample(
+        30, stop=".", max_new_tokens=60, random_state=0, return_log_proba=True
+    )
     stopped = [text for text in drawn if "." in text]
     assert len(stopped) > 10 and all(text.index(".") == len(text) - 1 for text in stopped)
     assert all(len(text) == 60 for text in drawn if "." not in text)
-    free = fitted["stream"].sample(30, max_length=60, random_state=0)
+    free = fitted["stream"].sample(30, max_new_tokens=60, random_state=0)
     assert drawn == [text.split(".")[0] + "." if "." in text else text for text in free]
     np.testing.assert_allclose(logs, [fitted["stream"].score_samples(text)[0] for text in drawn], rtol=1e-4)
-    primed = fitted["stream"].sample(5, prime="mat. ", stop=".", max_length=60, random_state=0)
-    assert all(len(text) > 5 for text in primed)  # one in the prime stops nothing
+    prompted = fitted["stream"].sample(5, prompt="mat. ", stop=".", max_new_tokens=60, random_state=0)
+    assert all(len(text) > 5 for text in prompted)  # one in the prompt stops nothing
     words = fitted["words"].sample(20, stop="dog", random_state=0)
     assert any("dog" in text for text in words) and not any("dog" in text[:-1] for text in words)
     codes = fitted["codes"].sample(20, stop=7, random_state=0)
@@ -762,10 +768,10 @@ def test_stop(fitted):
 
 def test_texts_that_have_ended_never_change(fitted):
     model = fitted["texts"]
-    long = model.sample(200, max_length=30, random_state=0)
+    long = model.sample(200, max_new_tokens=30, random_state=0)
     assert len({len(text) for text in long}) > 5
     for n in (1, 2, 4, 9):
-        cut = model.sample(200, max_length=n, random_state=0)
+        cut = model.sample(200, max_new_tokens=n, random_state=0)
         assert cut == [text[:n] for text in long]
 
 
@@ -797,7 +803,9 @@ def test_copies(form, make_copy, fitted):
     twin = make_copy(model)
     np.testing.assert_array_equal(ask(twin, X), ask(model, X))
     assert twin.score(X) == model.score(X)
-    assert twin.sample(3, max_length=9, random_state=0) == model.sample(3, max_length=9, random_state=0)
+    assert twin.sample(3, max_new_tokens=9, random_state=0) == model.sample(
+        3, max_new_tokens=9, random_state=0
+    )
     assert repr(twin) == repr(model) and vars(twin).keys() == vars(model).keys()
     unfitted = make_copy(make())
     assert repr(unfitted) == repr(make()) and not hasattr(unfitted, "module_")
@@ -864,17 +872,17 @@ BAD_CALLS = {
         ValueError,
         "X has 'z' at step 2, a token that training",
     ),
-    "unseen in prime": (
-        lambda m: m.sample(prime="jox"),
+    "unseen in prompt": (
+        lambda m: m.sample(prompt="jox"),
         ValueError,
-        "prime has 'x' at step 2, a token that tr",
+        "prompt has 'x' at step 2, a token that tr",
     ),
-    "unseen in primes": (
-        lambda m: m.sample(prime=["jo", "jox"]),
+    "unseen in prompts": (
+        lambda m: m.sample(prompt=["jo", "jox"]),
         ValueError,
-        r"prime\[1\] has 'x' at step 2",
+        r"prompt\[1\] has 'x' at step 2",
     ),
-    "unseen in stream": (lambda m: m.stream("jox"), ValueError, "prime has 'x' at step 2"),
+    "unseen in stream": (lambda m: m.stream("jox"), ValueError, "prompt has 'x' at step 2"),
     "unseen stop": (lambda m: m.sample(stop="x"), ValueError, "stop.* has 'x' at step 0, a token that tr"),
     "two stops": (lambda m: m.sample(stop="jo"), ValueError, "stop must be one token, but 'jo' are 2"),
     "empty text": (lambda m: m.score(""), ValueError, "X is empty"),
@@ -921,18 +929,22 @@ BAD_CALLS = {
     ),
     "n_samples 0": (lambda m: m.sample(0), ValueError, "n_samples must be an int of at least 1, but it is 0"),
     "n_samples 2.0": (lambda m: m.sample(2.0), TypeError, "n_samples must be an int of at least 1"),
-    "max_length 0": (lambda m: m.sample(max_length=0), ValueError, "max_length must be an int of at least 1"),
-    "max_length None": (
-        lambda m: m.sample(max_length=None),
+    "max_new_tokens 0": (
+        lambda m: m.sample(max_new_tokens=0),
+        ValueError,
+        "max_new_tokens must be an int of at least 1",
+    ),
+    "max_new_tokens None": (
+        lambda m: m.sample(max_new_tokens=None),
         TypeError,
-        "max_length must be an int of at least 1",
+        "max_new_tokens must be an int of at least 1",
     ),
     "stream: temperature": (lambda m: m.stream(temperature=-1), ValueError, "temperature must be at least 0"),
     "stream: top_p": (lambda m: m.stream(top_p=2), ValueError, "top_p must be greater than 0"),
-    "two primes": (
+    "two prompts": (
         lambda m: m.stream(["jo", "ma"]),
         ValueError,
-        "stream draws one text, but 2 primes are passed",
+        "stream draws one text, but 2 prompts are passed",
     ),
     "random_state": (
         lambda m: m.sample(random_state="x"),
@@ -965,13 +977,13 @@ BAD_CALLS = {
         TypeError,
         "X holds words, but .* single characters",
     ),
-    "words as prime": (
-        lambda m: m.sample(prime=[["jo", "anna"]]),
+    "words as prompt": (
+        lambda m: m.sample(prompt=[["jo", "anna"]]),
         TypeError,
-        "prime holds words, but .* single char",
+        "prompt holds words, but .* single char",
     ),
-    "a number as prime": (lambda m: m.sample(prime=3), TypeError, "prime must be a text, .* but it is 3"),
-    "numbers as prime": (lambda m: m.sample(prime=[[0.5]]), TypeError, "prime holds numbers"),
+    "a number as prompt": (lambda m: m.sample(prompt=3), TypeError, "prompt must be a text, .* but it is 3"),
+    "numbers as prompt": (lambda m: m.sample(prompt=[[0.5]]), TypeError, "prompt holds numbers"),
     "bytes": (lambda m: m.fit(b"johanna"), TypeError, "X must be .* of type bytes"),
     "nothing": (lambda m: m.fit(None), TypeError, "X must be .* NoneType"),
     "None among texts": (lambda m: m.fit(["jo", None]), TypeError, r"X\[1\] is a missing value"),
@@ -1020,8 +1032,8 @@ def test_a_refused_first_fit_leaves_nothing(X):
 def test_words_and_characters_are_told_apart(fitted):
     with pytest.raises(TypeError, match="X holds str, .* fitted on words"):
         fitted["words"].score(["the dog"])
-    with pytest.raises(TypeError, match="prime holds str, .* fitted on words"):
-        fitted["words"].sample(prime="the dog")
+    with pytest.raises(TypeError, match="prompt holds str, .* fitted on words"):
+        fitted["words"].sample(prompt="the dog")
     with pytest.raises(ValueError, match=r"X\[0\] has 5 at step 1, a token that training never saw"):
         fitted["codes"].score([np.array([7, 5])])
     with pytest.raises(ValueError, match=r"X has 5 at step 1, a token that training never saw"):
@@ -1104,8 +1116,8 @@ def test_a_stream_of_codes_in_any_container(make):
     for name in ("surprisal", "predict_proba", "hidden_states"):
         ours, theirs = getattr(model, name)(X), getattr(expected, name)(codes)
         np.testing.assert_array_equal(ours, theirs)
-    assert model.sample(prime=make(codes[:4]), random_state=0) == model.sample(
-        prime=codes[:4], random_state=0
+    assert model.sample(prompt=make(codes[:4]), random_state=0) == model.sample(
+        prompt=codes[:4], random_state=0
     )
     losses = [
         RNNLanguageModel(**options, random_state=0).partial_fit(iter(chunks)).loss_curve_

@@ -267,14 +267,14 @@ def test_early_stopping(options, impatient):
 @every_option
 def test_samples_have_their_scores(options, form):
     model = make(max_iter=15, **options).fit(DATA[form])
-    drawn, logs = model.sample(20, max_length=60, random_state=0, return_log_proba=True)
+    drawn, logs = model.sample(20, max_new_tokens=60, random_state=0, return_log_proba=True)
     assert len(set(drawn)) > 5
     for text, log in zip(drawn, logs, strict=True):
         if text:
             np.testing.assert_allclose(log, model.score_samples([text])[0], rtol=1e-4)
-    primes = ["a", "", "jo", "anna"] if form == "texts" else ["the", "a", ""]
-    together = model.sample(prime=primes, max_length=9, temperature=0)
-    assert together == [model.sample(prime=p, max_length=9, temperature=0)[0] for p in primes]
+    prompts = ["a", "", "jo", "anna"] if form == "texts" else ["the", "a", ""]
+    together = model.sample(prompt=prompts, max_new_tokens=9, temperature=0)
+    assert together == [model.sample(prompt=p, max_new_tokens=9, temperature=0)[0] for p in prompts]
 
 
 def test_float64():

@@ -112,7 +112,7 @@ def test_characters_of_a_str():
     assert model.predict_proba("ab").shape == (2, 3)
     assert np.isfinite(model.score("cab"))
     letters = make(vocabulary="cab").fit([["a", "b"], ["b"]])  # words of one letter are no text
-    assert letters.sample(1, max_length=1, random_state=0)[0][:1] != "a"
+    assert letters.sample(1, max_new_tokens=1, random_state=0)[0][:1] != "a"
     assert isinstance(letters.sample(1, random_state=0)[0], list)
 
 
@@ -285,7 +285,7 @@ def test_min_frequency(min_frequency):
 def test_frequent_words_of_one_letter_are_no_text():
     model = make(**UNKNOWN).fit([["a", "b"], ["b", "a"], ["c"]])
     assert model.vocabulary_.tolist() == ["a", "b"]
-    assert all(isinstance(words, list) for words in model.sample(3, prime=["a", "c"], random_state=0))
+    assert all(isinstance(words, list) for words in model.sample(3, prompt=["a", "c"], random_state=0))
 
 
 def test_unknown_tokens_are_read_by_default_with_a_warning_if_none_were_learnt_from():
@@ -296,8 +296,8 @@ def test_unknown_tokens_are_read_by_default_with_a_warning_if_none_were_learnt_f
         with pytest.warns(UserWarning, match="1 of 3 tokens never .* Set min_frequency=2 or more") as caught:
             assert np.isfinite(score(["jo", "Ω"])[0] if score != model.score else score(["jo", "Ω"])).all()
         assert caught[0].filename == __file__
-    assert model.sample(20, prime="Ω", random_state=0)[0][0] == "Ω"
-    assert all("Ω" not in text[1:] for text in model.sample(20, prime="Ω", random_state=0))
+    assert model.sample(20, prompt="Ω", random_state=0)[0][0] == "Ω"
+    assert all("Ω" not in text[1:] for text in model.sample(20, prompt="Ω", random_state=0))
     model.partial_fit([*TEXTS, "Ω"]).score(["jo", "Ω"])  # has been learnt
 
 
@@ -415,7 +415,9 @@ def test_the_unknown_symbol_is_never_drawn(form, options, mostly_unknown):
     model = mostly_unknown[form]
     p = model.predict_proba("a")[-1]
     assert model.vocabulary_.tolist() == ["a", "b"] and p.argmax() == 2 and p[2] > 0.9
-    drawn, logs = model.sample(200, prime="a", max_length=5, random_state=0, return_log_proba=True, **options)
+    drawn, logs = model.sample(
+        200, prompt="a", max_new_tokens=5, random_state=0, return_log_proba=True, **options
+    )
     assert set("".join(drawn)) <= {"a", "b"}
     # They are given the probability that they have in the model as it is.
     before = model.surprisal(["a"])[0].sum()
@@ -423,13 +425,13 @@ def test_the_unknown_symbol_is_never_drawn(form, options, mostly_unknown):
         ends = form == "texts" and len(text) < 6
         expected = model.score_samples([text])[0] if ends else -model.surprisal([text])[0].sum()
         np.testing.assert_allclose(log, expected + before, rtol=1e-4)
-    assert set(model.stream("a", max_length=30, random_state=0, **options)) <= {"a", "b"}
+    assert set(model.stream("a", max_new_tokens=30, random_state=0, **options)) <= {"a", "b"}
 
 
 def test_the_others_are_drawn_by_their_share(mostly_unknown):
     model, n = mostly_unknown["texts"], 3000
     p = np.delete(model.predict_proba("b")[-1].astype(float), 2)
-    drawn = model.sample(n, prime="b", max_length=1, random_state=0, temperature=2.0)
+    drawn = model.sample(n, prompt="b", max_new_tokens=1, random_state=0, temperature=2.0)
     counts = [[text[1:] for text in drawn].count(token) for token in ("a", "b", "")]
     assert chisquare(counts, n * p**0.5 / (p**0.5).sum()).pvalue > 1e-3
 
@@ -446,23 +448,23 @@ def test_the_others_are_drawn_by_their_share(mostly_unknown):
 )
 def test_primes_with_unknown_tokens_are_given_back(form, one, several, fitted):
     model = fitted[form]
-    (drawn,) = model.sample(prime=one, max_length=5, temperature=0)
+    (drawn,) = model.sample(prompt=one, max_new_tokens=5, temperature=0)
     assert list(drawn)[: len(one)] == list(one)
     assert set(list(drawn)[len(one) :]) <= set(model.vocabulary_.tolist())
     assert isinstance(drawn, str) == isinstance(one, str)
     assert {type(token) for token in drawn} <= {int, str}  # as JSON can hold it
-    together = model.sample(2, prime=several, max_length=5, temperature=0)
+    together = model.sample(2, prompt=several, max_new_tokens=5, temperature=0)
     assert len(together) == 2 * len(several) and together[0] == together[1] == drawn
-    for prime, text in zip(several, together[::2], strict=True):
-        assert list(text)[: len(prime)] == list(prime)
-    assert list(model.stream(one, max_length=5, temperature=0)) == list(drawn)[len(one) :]
+    for prompt, text in zip(several, together[::2], strict=True):
+        assert list(text)[: len(prompt)] == list(prompt)
+    assert list(model.stream(one, max_new_tokens=5, temperature=0)) == list(drawn)[len(one) :]
 
 
 def test_unknown_tokens_in_a_prime_are_an_error_where_they_are_refused():
     with pytest.raises(
-        ValueError, match="prime has 'x' at step 2, a token that training never saw; a fit wit"
+        ValueError, match="prompt has 'x' at step 2, a token that training never saw; a fit wit"
     ):
-        make().fit(["jo", "ann"]).sample(prime="jox")
+        make().fit(["jo", "ann"]).sample(prompt="jox")
 
 
 @pytest.mark.parametrize(("form", "stop"), [("texts", "Ω"), ("texts", "x"), ("words", "yak"), ("codes", 99)])
@@ -490,19 +492,19 @@ def test_conditions(condition_as):
     assert np.isfinite(model.score(["xΩ"], condition=["short"]))
     assert set(model.predict_condition(["Ωo", "johΩnna"])) <= {"long", "short"}
     both = ["short", "long"]
-    for prime in ("aΩ", ["aΩ", "j"]):
+    for prompt in ("aΩ", ["aΩ", "j"]):
         drawn, logs = model.sample(
-            2, prime=prime, condition=both, max_length=60, random_state=0, return_log_proba=True
+            2, prompt=prompt, condition=both, max_new_tokens=60, random_state=0, return_log_proba=True
         )
         assert len(drawn) == 4
         for i, (text, log) in enumerate(zip(drawn, logs, strict=True)):
-            begin, kind = prime if isinstance(prime, str) else prime[i // 2], both[i // 2]
+            begin, kind = prompt if isinstance(prompt, str) else prompt[i // 2], both[i // 2]
             assert text.startswith(begin) and "Ω" not in text[len(begin) :]
             before = model.surprisal([begin], condition=[kind])[0].sum()
             np.testing.assert_allclose(
                 log, model.score_samples([text], condition=[kind])[0] + before, rtol=1e-4
             )
-    options = {"prime": "aΩ", "condition": "short", "max_length": 60, "random_state": 2}
+    options = {"prompt": "aΩ", "condition": "short", "max_new_tokens": 60, "random_state": 2}
     assert model.sample(**options)[0] == "aΩ" + "".join(model.stream(**options))
 
 
@@ -568,7 +570,7 @@ def test_a_failed_fit_leaves_the_model_as_it_was(fitted):
 def test_every_cell(cell, form):
     model = make(cell=cell, num_layers=2, **UNKNOWN).fit(DATA[form])
     assert_same_weights(make(cell=cell, num_layers=2, **UNKNOWN).fit(DATA[form]), model)
-    drawn, logs = model.sample(3, prime="aΩ", max_length=9, random_state=0, return_log_proba=True)
+    drawn, logs = model.sample(3, prompt="aΩ", max_new_tokens=9, random_state=0, return_log_proba=True)
     before = model.surprisal(["aΩ"])[0].sum()
     for text, log in zip(drawn, logs, strict=True):
         ends = form == "texts" and len(text) < 11

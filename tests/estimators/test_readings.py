@@ -26,7 +26,7 @@ from sklearn_rnn.data import as_sequences
 from sklearn_rnn.data.reading import read_sequences
 from sklearn_rnn.encoding.numbers import NumberEncoder
 from sklearn_rnn.preprocessing import (
-    OneHotSequenceEncoder,
+    SequenceOneHotEncoder,
     SequencePadder,
     SlidingWindow,
     StepTransformer,
@@ -275,7 +275,7 @@ def test_padded_words_are_warned_of(padding):
         "X": lambda: RNNClassifier(**FAST).fit(X, [0, 1, 0]),
         "array": lambda: RNNClassifier(**FAST).fit(np.array(X), [0, 1, 0]),
         "encoder": lambda: TokenEncoder().fit(X),
-        "one-hot": lambda: OneHotSequenceEncoder().fit(X),
+        "one-hot": lambda: SequenceOneHotEncoder().fit(X),
         "language model": lambda: RNNLanguageModel(**FAST).fit(X),
     }
     for call in fit.values():
@@ -633,8 +633,8 @@ REFUSED = {
         "must hold one entry a sequence",
     ),
     "a single number to begin with": (
-        lambda: RNNLanguageModel(**FAST).fit(["ab"]).sample(1, prime=np.array(3.0)),
-        "prime must be a text, a sequence of tokens",
+        lambda: RNNLanguageModel(**FAST).fit(["ab"]).sample(1, prompt=np.array(3.0)),
+        "prompt must be a text, a sequence of tokens",
     ),
     "a view of several axes": (
         lambda: SlidingWindow(2, horizon=memoryview(np.ones((3, 2)))).make_windows(np.arange(9.0)),

@@ -101,14 +101,16 @@ def test_labels_without_weight_are_not_validated_on(data, cls):
 
 def test_a_refused_fit_gives_back_what_it_drew(data):
     rng = np.random.RandomState(3)
-    model = RNNClassifier(**(FAST | {"random_state": rng, "learning_rate": 1e38, "clip_norm": None}))
+    model = RNNClassifier(**(FAST | {"random_state": rng, "learning_rate": 1e38, "max_grad_norm": None}))
     expected = np.random.RandomState(3).rand()
     with pytest.raises(ValueError, match="Training stopped"):
         model.fit(*data)
     assert rng.rand() == expected
 
 
-@pytest.mark.parametrize("parameters", [{"learning_rate": -1.0}, {"verbose": "auto"}, {"clip_norm": "no"}])
+@pytest.mark.parametrize(
+    "parameters", [{"learning_rate": -1.0}, {"verbose": "auto"}, {"max_grad_norm": "no"}]
+)
 def test_what_was_set_after_fit_does_not_keep_a_pickle_from_loading(data, parameters):
     model = RNNClassifier(**FAST).fit(*data)
     expected = model.predict_proba(data[0])

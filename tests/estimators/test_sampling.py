@@ -24,7 +24,7 @@ def seq2seq():
 @pytest.fixture(scope="module")
 def forecaster():
     series = [np.sin(np.arange(n) / 3) for n in (30, 40, 50)]
-    return RNNForecaster(output="gaussian", hidden_size=8, max_iter=2, random_state=0).fit(series)
+    return RNNForecaster(distribution="gaussian", hidden_size=8, max_iter=2, random_state=0).fit(series)
 
 
 def test_numbers_depend_on_seed_key_and_earlier_rows_with_the_same_key_alone():
@@ -49,13 +49,13 @@ def test_rows_that_are_left_out_lose_nothing():
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_texts_of_a_language_model(language_model, seed):
-    primes = ["ab", "c", "", "bac"]
-    together = language_model.sample(2, prime=primes, random_state=seed)
-    for i, prime in enumerate(primes):
-        assert list(language_model.sample(2, prime=prime, random_state=seed)) == list(
+    prompts = ["ab", "c", "", "bac"]
+    together = language_model.sample(2, prompt=prompts, random_state=seed)
+    for i, prompt in enumerate(prompts):
+        assert list(language_model.sample(2, prompt=prompt, random_state=seed)) == list(
             together[2 * i : 2 * i + 2]
         )
-    backwards = language_model.sample(2, prime=primes[::-1], random_state=seed)
+    backwards = language_model.sample(2, prompt=prompts[::-1], random_state=seed)
     assert [backwards[2 * i + j] for i in (3, 2, 1, 0) for j in (0, 1)] == list(together)
     assert (
         list(language_model.sample(3, random_state=seed))

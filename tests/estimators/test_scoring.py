@@ -152,9 +152,9 @@ def test_weights_come_to_the_scorer():
 
 
 @pytest.mark.parametrize("strategy", ["recursive", "direct"])
-@pytest.mark.parametrize("output", ["point", "quantile"])
-def test_a_forecaster_is_scored_by_its_forecasts(strategy, output):
-    options = FAST | {"horizon": 3, "context_length": 9, "strategy": strategy, "output": output}
+@pytest.mark.parametrize("distribution", ["point", "quantile"])
+def test_a_forecaster_is_scored_by_its_forecasts(strategy, distribution):
+    options = FAST | {"horizon": 3, "context_length": 9, "strategy": strategy, "distribution": distribution}
     steps = {}
 
     def scorer(estimator, X, y):

@@ -15,7 +15,7 @@ from sklearn_rnn.batches.datasets import PairDataset
 from sklearn_rnn.data.arrays import object_array
 from sklearn_rnn.metrics import exact_match_score
 from sklearn_rnn.nn import Attention, Cell
-from sklearn_rnn.preprocessing import OneHotSequenceEncoder, TokenEncoder
+from sklearn_rnn.preprocessing import SequenceOneHotEncoder, TokenEncoder
 from sklearn_rnn.training.step import compute_loss
 
 # Each letter is doubled, but for c, which is left out.
@@ -193,7 +193,7 @@ def test_scores_are_those_of_a_loop_over_steps(name, attention, form):
 @pytest.mark.parametrize("form", ["characters", "numbers", "vectors"])
 @pytest.mark.parametrize("attention", ["dot", "additive", Near, None])
 def test_gradients_are_those_of_finite_differences(attention, form):
-    options = {"decoder_cell": "gru", "num_layers": 2, "batch_size": 5, "clip_norm": None}
+    options = {"decoder_cell": "gru", "num_layers": 2, "batch_size": 5, "max_grad_norm": None}
     model = make(attention=attention, dtype="float64", max_iter=1, **options).fit(FORMS[form], TARGETS)
     dataset = model._encode_pairs(*model._read_pairs(FORMS[form], TARGETS))
     network = model.module_.train()
@@ -630,7 +630,7 @@ def test_before_tokens_and_before_one_to_many():
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
 
-    for encoder in (TokenEncoder(), OneHotSequenceEncoder(), OneHotSequenceEncoder(dense=True)):
+    for encoder in (TokenEncoder(), SequenceOneHotEncoder(), SequenceOneHotEncoder(dense=True)):
         model = make_pipeline(encoder, make(hidden_size=24, max_iter=30)).fit(WORDS, TARGETS)
         assert model.score(WORDS, TARGETS) > 0.8
     languages = [["Italian"], ["German"], ["Dutch"]] * 5

@@ -1,4 +1,4 @@
-"""Sequence to sequence with copy=True: tokens that training never saw come out as they went in."""
+"""Sequence to sequence with copy_mechanism=True: tokens that training never saw come out as they went in."""
 
 import itertools
 import pickle
@@ -26,7 +26,7 @@ SMALL = {
 
 
 def make(**parameters):
-    return RNNSeq2Seq(**{**SMALL, "copy": True, **parameters})
+    return RNNSeq2Seq(**{**SMALL, "copy_mechanism": True, **parameters})
 
 
 def make_pairs(n, first_name, seed):
@@ -69,7 +69,7 @@ def test_tokens_that_training_never_saw_are_copied(trained):
     np.testing.assert_allclose([p[0] for p in log_proba], trained.score_samples(NEW_X, NEW_Y), atol=1e-4)
     assert [s[0] for s in trained.sample(NEW_X, temperature=0)] == NEW_Y
     assert trained.score(NEW_X, NEW_Y) == 1
-    written = clone(trained).set_params(copy=False).fit(X, Y)
+    written = clone(trained).set_params(copy_mechanism=False).fit(X, Y)
     assert written.score(NEW_X, [["-"]] * 40) == 0
     known = set(written.target_vocabulary_)
     assert all(known.issuperset(y) for y in written.predict(NEW_X))
@@ -145,7 +145,7 @@ def test_probabilities_are_those_of_the_paper(unsure):
 
 def test_the_gradient_is_that_of_finite_differences():
     sources, targets = ["ab", "bca", "ccab", "abcba", "ac"], ["ba", "ab", "bac", "aba", "ac"]
-    model = make(hidden_size=5, dtype="float64", max_iter=1, clip_norm=None, cell="lstm", num_layers=2)
+    model = make(hidden_size=5, dtype="float64", max_iter=1, max_grad_norm=None, cell="lstm", num_layers=2)
     model.fit(sources, [t.replace("c", "") for t in targets])
     dataset = model._encode_pairs(*model._read_pairs(sources, targets))
     assert dataset.targets.max() > 2  # some can only be copied
@@ -282,8 +282,8 @@ def test_training_goes_on_with_tokens_that_are_new():
     for _ in range(5):
         model.partial_fit(NEW_X, NEW_Y)
     assert model.score_samples(NEW_X, NEW_Y).mean() > before
-    with pytest.raises(ValueError, match="copy was True when training began and is now False"):
-        model.set_params(copy=False).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="copy_mechanism was True when training began and is now False"):
+        model.set_params(copy_mechanism=False).partial_fit(X, Y)
 
 
 def test_files(trained):
@@ -312,7 +312,13 @@ def test_hidden_states_are_those_of_what_is_read(trained):
 
 WORDS, CODES, VECTORS = [["ab", "c"], ["c"]], [np.array([1, 2]), np.array([2])], np.ones((2, 3))
 BAD = {
-    "no attention": (WORDS, WORDS, {"attention": None}, ValueError, "copy=True needs attention.*=None"),
+    "no attention": (
+        WORDS,
+        WORDS,
+        {"attention": None},
+        ValueError,
+        "copy_mechanism=True needs attention.*=None",
+    ),
     "codes and words": (CODES, WORDS, {}, TypeError, "X holds integers and y holds words"),
     "words and codes": (WORDS, CODES, {}, TypeError, "X holds words and y holds integers"),
     "characters and words": (["ab", "c"], WORDS, {}, TypeError, "X holds characters and y holds words"),
@@ -326,7 +332,13 @@ BAD = {
     ),
     "vectors": (VECTORS, WORDS, {}, TypeError, "X holds no sequences and y holds words"),
     "labels": ([3, 4], CODES, {}, TypeError, "X holds no sequences and y holds integers"),
-    "a word for True": (WORDS, WORDS, {"copy": "yes"}, TypeError, "copy must be True or False"),
+    "a word for True": (
+        WORDS,
+        WORDS,
+        {"copy_mechanism": "yes"},
+        TypeError,
+        "copy_mechanism must be True or False",
+    ),
 }
 
 

@@ -35,7 +35,7 @@ KINDS = {
     "characters": (SOURCES, {}),
     "additive": (SOURCES, {"attention": "additive", "cell": "gru", "decoder_cell": "elman"}),
     "no attention": (NUMBERS, {"attention": None, "cell": "jordan", "num_layers": 2}),
-    "copies": (SOURCES, {"copy": True, "attention": "additive"}),
+    "copies": (SOURCES, {"copy_mechanism": True, "attention": "additive"}),
     "vectors": (VECTORS, {"decoder_num_layers": 2}),
     "labels": ([len(x) for x in SOURCES], {"decoder_cell": "gru"}),
 }
@@ -162,7 +162,7 @@ def test_three_and_three_epochs_are_six(kind, way):
 
 @every_kind
 def test_weights_of_pairs(kind):
-    model, X = make_kind(kind, batch_size="all", dtype="float64", max_iter=2, clip_norm=0.5)
+    model, X = make_kind(kind, batch_size="all", dtype="float64", max_iter=2, max_grad_norm=0.5)
     plain = clone(model).fit(X, TARGETS)
     for ones in (np.ones(16), [3.0] * 16, 1.0):
         weighted = clone(model).fit(X, TARGETS, sample_weight=ones)
@@ -267,7 +267,7 @@ def test_an_interrupted_fit_keeps_what_was_learnt(monkeypatch):
 
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_a_loss_that_is_not_finite_changes_nothing(goes_on):
-    model = make(cell="elman", nonlinearity="relu", clip_norm=None, warm_start=goes_on)
+    model = make(cell="elman", nonlinearity="relu", max_grad_norm=None, warm_start=goes_on)
     if goes_on:
         model.fit(SOURCES, TARGETS)
         before = answers(model, SOURCES)

@@ -90,9 +90,9 @@ CASES = {
         lambda m: [m.score(TEXTS), m.sample(9, random_state=0)],
     ),
     "forecaster": lambda: (
-        RNNForecaster(output="gaussian", **FAST),
+        RNNForecaster(distribution="gaussian", **FAST),
         (SERIES,),
-        lambda m: [m.predict(3), m.sample_paths(3, random_state=0), m.score(SERIES[:5])],
+        lambda m: [m.predict(n_steps=3), m.sample_paths(n_steps=3, random_state=0), m.score(SERIES[:5])],
     ),
     "features": lambda: (SequenceFeatures(RNNRegressor(**FAST)), (X, NUMBERS), lambda m: [m.transform(X)]),
 }

@@ -21,7 +21,7 @@ def test_warm_start_may_change_how_but_not_what_is_trained(vowels):
     X, y = vowels
     model = RNNClassifier(warm_start=True, **FAST).fit(X, y)
     before = model.predict_proba(X)
-    model.set_params(learning_rate=1e-9, clip_norm=0.1).fit(X, y)
+    model.set_params(learning_rate=1e-9, max_grad_norm=0.1).fit(X, y)
     np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-5)
     assert model.n_iter_ == 8
     with pytest.raises(ValueError, match="hidden_size was 8 when training began and is now 9"):

@@ -6,8 +6,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_rnn import RNNClassifier
 from sklearn_rnn.preprocessing import (
-    OneHotSequenceEncoder,
     SequenceFeatures,
+    SequenceOneHotEncoder,
     SequencePadder,
     SequenceTruncator,
     StepTransformer,
@@ -31,8 +31,8 @@ def state_of(transformer):
         (SequenceTruncator(n_steps=1), TWO, {"side": "left"}, THREE),
         (StepTransformer(StandardScaler()), TWO, {"transformer": OneHotEncoder(drop="none")}, THREE),
         (TokenEncoder(), WORDS, {"min_frequency": 9}, CODES),
-        (OneHotSequenceEncoder(), WORDS, {"categories": ["a"]}, CODES),
-        (OneHotSequenceEncoder(), WORDS, {"unknown_token": "?"}, CODES),
+        (SequenceOneHotEncoder(), WORDS, {"categories": ["a"]}, CODES),
+        (SequenceOneHotEncoder(), WORDS, {"unknown_token": "?"}, CODES),
         (SequenceFeatures(RNNClassifier(max_iter=1)), TWO, {"per_step": "no"}, THREE),
     ],
     ids=str,

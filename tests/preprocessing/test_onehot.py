@@ -17,9 +17,9 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 
 from sklearn_rnn import RNNClassifier, Sequences
 from sklearn_rnn.data import as_sequences
-from sklearn_rnn.preprocessing import OneHotSequenceEncoder, StepTransformer
+from sklearn_rnn.preprocessing import SequenceOneHotEncoder, StepTransformer
 
-CODES = [OneHotSequenceEncoder(), OneHotSequenceEncoder(handle_unknown="ignore")]
+CODES = [SequenceOneHotEncoder(), SequenceOneHotEncoder(handle_unknown="ignore")]
 VECTORS = [clone(encoder).set_params(dense=True) for encoder in CODES]
 
 
@@ -64,7 +64,7 @@ RAGGED = {
 @pytest.mark.parametrize("form", RAGGED)
 def test_both_forms(form):
     X, categories = RAGGED[form]
-    encoder = OneHotSequenceEncoder()
+    encoder = SequenceOneHotEncoder()
     codes = encoder.fit_transform(X)
     assert encoder.categories_.tolist() == categories
     assert encoder.n_features_out_ == len(categories)
@@ -94,7 +94,7 @@ def test_both_forms(form):
     ],
 )
 def test_arrays_give_arrays(X):
-    encoder = OneHotSequenceEncoder(dense=True)
+    encoder = SequenceOneHotEncoder(dense=True)
     vectors = encoder.fit_transform(X)
     assert type(vectors) is np.ndarray
     assert vectors.shape == (2, 2, 3)
@@ -112,7 +112,7 @@ def test_arrays_give_arrays(X):
 
 def test_equals_the_encoder_of_steps():
     X = [["to", "be", "or"], ["be"]]
-    ours, steps = OneHotSequenceEncoder(dense=True), StepTransformer(OneHotEncoder())
+    ours, steps = SequenceOneHotEncoder(dense=True), StepTransformer(OneHotEncoder())
     np.testing.assert_array_equal(ours.fit_transform(X).values, steps.fit_transform(X).values)
     assert ours.get_feature_names_out().tolist() == steps.get_feature_names_out().tolist()
     assert ours.get_feature_names_out(["w"]).tolist() == ["w_be", "w_or", "w_to"]
@@ -122,28 +122,28 @@ def test_equals_the_encoder_of_steps():
 
 def test_categories_in_an_order_of_ones_own():
     X = ["abba", "c"]
-    encoder = OneHotSequenceEncoder(categories=list("zcba")).fit(X)
+    encoder = SequenceOneHotEncoder(categories=list("zcba")).fit(X)
     assert encoder.categories_.tolist() == ["z", "c", "b", "a"]
     assert encoder.get_feature_names_out().tolist() == ["x0_z", "x0_c", "x0_b", "x0_a"]
     assert to_lists(encoder.transform(X)) == [[4, 3, 3, 4], [2]]
     assert to_lists(encoder.inverse_transform(encoder.transform(X))) == [list(x) for x in X]
     assert encoder.set_params(dense=True).transform(["z"])[0].tolist() == [[1, 0, 0, 0]]
-    assert OneHotSequenceEncoder(categories=range(3)).fit([[2], [0]]).n_features_out_ == 3
-    assert OneHotSequenceEncoder(categories=np.array([5, 3])).fit([[3], [5]]).categories_.tolist() == [5, 3]
+    assert SequenceOneHotEncoder(categories=range(3)).fit([[2], [0]]).n_features_out_ == 3
+    assert SequenceOneHotEncoder(categories=np.array([5, 3])).fit([[3], [5]]).categories_.tolist() == [5, 3]
 
 
 def test_unknown_tokens():
-    encoder = OneHotSequenceEncoder().fit(["ab"])
-    message = r"X\[1\] has 'x' at step 1, which is none of the 2 tokens that OneHotSequenceEncoder knows"
+    encoder = SequenceOneHotEncoder().fit(["ab"])
+    message = r"X\[1\] has 'x' at step 1, which is none of the 2 tokens that SequenceOneHotEncoder knows"
     with pytest.raises(ValueError, match=message):
         encoder.transform(["ab", "bx", "a"])
     with pytest.raises(ValueError, match=r"X\[0\] has 'b' at step 1, which is none of the 1 tokens"):
-        OneHotSequenceEncoder(categories=["a"]).fit(["ab"])
+        SequenceOneHotEncoder(categories=["a"]).fit(["ab"])
 
 
 @pytest.mark.parametrize(("categories", "vectors"), [(["a"], [[1], [0]]), (["z", "a"], [[0, 1], [0, 0]])])
 def test_unknown_tokens_are_zeros(categories, vectors):
-    encoder = OneHotSequenceEncoder(categories=categories, handle_unknown="ignore").fit(["ab"])
+    encoder = SequenceOneHotEncoder(categories=categories, handle_unknown="ignore").fit(["ab"])
     codes = encoder.transform(["ab"])
     assert codes[0].tolist() == [len(categories), 0]
     dense = encoder.set_params(dense=True).transform(["ab"])
@@ -155,13 +155,13 @@ def test_unknown_tokens_are_zeros(categories, vectors):
 
 
 def test_probabilities_become_the_most_probable():
-    encoder = OneHotSequenceEncoder().fit(["abc"])
+    encoder = SequenceOneHotEncoder().fit(["abc"])
     assert to_lists(encoder.inverse_transform([[[0.2, 0.7, 0.1], [0.5, 0.1, 0.4]]])) == [["b", "a"]]
 
 
 @pytest.mark.parametrize("dense", [False, True])
 def test_a_single_category(dense):
-    encoder = OneHotSequenceEncoder(dense=dense, handle_unknown="ignore").fit(["aa"])
+    encoder = SequenceOneHotEncoder(dense=dense, handle_unknown="ignore").fit(["aa"])
     assert to_lists(encoder.inverse_transform(encoder.transform(["aa", "a", "ba"]))) == [
         ["a", "a"],
         ["a"],
@@ -191,7 +191,7 @@ def test_codes_train_the_same_network_as_vectors(cell):
         cell=cell, hidden_size=5, bidirectional=True, batch_size="all", optimizer=torch.optim.SGD
     )
     parameters |= dict(learning_rate=0.1, max_iter=1, warm_start=True, random_state=0, embedding_size=None)
-    encoder = OneHotSequenceEncoder(handle_unknown="ignore").fit(X)
+    encoder = SequenceOneHotEncoder(handle_unknown="ignore").fit(X)
     narrow, wide = RNNClassifier(**parameters), RNNClassifier(**parameters)
     codes, vectors = encoder.transform(X), clone(encoder).set_params(dense=True).fit_transform(X)
     narrow.fit(codes, y)
@@ -213,17 +213,17 @@ def test_search_over_the_form():
     X = ["ab", "ba", "aab", "bba"] * 6
     y = [x[-1] for x in X]
     network = RNNClassifier(cell="elman", hidden_size=8, max_iter=30, learning_rate=0.05, random_state=0)
-    model = make_pipeline(OneHotSequenceEncoder(handle_unknown="ignore"), network)
+    model = make_pipeline(SequenceOneHotEncoder(handle_unknown="ignore"), network)
     search = GridSearchCV(model, {"onehotsequenceencoder__dense": [False, True]}, cv=2).fit(X, y)
     assert search.cv_results_["mean_test_score"].tolist() == [1, 1]
     assert set(search.predict(["abab", "x"])) <= {"a", "b"}
 
 
 def test_clone_pickle_and_html():
-    encoder = clone(OneHotSequenceEncoder(categories=["b", "a"])).fit(["ab"])
+    encoder = clone(SequenceOneHotEncoder(categories=["b", "a"])).fit(["ab"])
     again = pickle.loads(pickle.dumps(encoder))
     assert to_lists(again.transform(["ab"])) == [[2, 1]]
-    assert "OneHotSequenceEncoder" in encoder._repr_html_()
+    assert "SequenceOneHotEncoder" in encoder._repr_html_()
 
 
 # What is wrong
@@ -251,20 +251,20 @@ def test_clone_pickle_and_html():
 @pytest.mark.parametrize("method", ["fit", "fit_transform"])
 def test_wrong_parameters(parameters, error, message, method):
     with pytest.raises(error, match=message):
-        getattr(OneHotSequenceEncoder(**parameters), method)(["ab"])
+        getattr(SequenceOneHotEncoder(**parameters), method)(["ab"])
 
 
 def test_wrong_parameters_for_integers():
     with pytest.raises(TypeError, match="categories must be integers, as the tokens of X are"):
-        OneHotSequenceEncoder(categories=["a"]).fit([[1, 2]])
+        SequenceOneHotEncoder(categories=["a"]).fit([[1, 2]])
     with pytest.raises(TypeError, match="unknown_token must be an integer"):
-        OneHotSequenceEncoder(unknown_token="?").fit([[1, 2]])
+        SequenceOneHotEncoder(unknown_token="?").fit([[1, 2]])
 
 
 def test_wrong_data():
-    encoder = OneHotSequenceEncoder().fit([["to", "be"]])
-    with pytest.raises(ValueError, match=r"X\[0\] has 0.5 at step 0, but OneHotSequenceEncoder reads tokens"):
-        OneHotSequenceEncoder().fit([[0.5]])
+    encoder = SequenceOneHotEncoder().fit([["to", "be"]])
+    with pytest.raises(ValueError, match=r"X\[0\] has 0.5 at step 0, but SequenceOneHotEncoder reads tokens"):
+        SequenceOneHotEncoder().fit([[0.5]])
     with pytest.raises(TypeError, match="X holds integer tokens, but .* was fitted on text tokens"):
         encoder.transform([[1]])
     with pytest.raises(TypeError, match="X holds str, which are read character by character"):
@@ -278,4 +278,4 @@ def test_wrong_data():
 @pytest.mark.parametrize("method", ["transform", "inverse_transform", "get_feature_names_out"])
 def test_not_fitted(method):
     with pytest.raises(NotFittedError):
-        getattr(OneHotSequenceEncoder(), method)(["ab"])
+        getattr(SequenceOneHotEncoder(), method)(["ab"])

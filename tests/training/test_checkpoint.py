@@ -251,7 +251,9 @@ def test_killed_at_any_moment(tmp_path, form):
     assert int(n_kills) > 1 and left == []
     whole, parts = (pickle.loads((tmp_path / name).read_bytes()) for name in ("whole", "parts"))
     assert_same(parts, whole)
-    assert parts.sample(3, max_length=20, random_state=0) == whole.sample(3, max_length=20, random_state=0)
+    assert parts.sample(3, max_new_tokens=20, random_state=0) == whole.sample(
+        3, max_new_tokens=20, random_state=0
+    )
 
 
 def test_training_with_and_without_a_checkpoint_is_the_same(path):

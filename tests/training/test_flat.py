@@ -141,7 +141,9 @@ class Watcher(Callback):
 
 
 @pytest.mark.skipif(library.load() is None, reason="without the compiled loops autograd trains")
-@pytest.mark.parametrize("options", [{}, {"optimizer": "sgd"}, {"clip_norm": None}, {"bidirectional": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"optimizer": "sgd"}, {"max_grad_norm": None}, {"bidirectional": True}]
+)
 def test_a_fit_comes_to_the_same_with_weights_apart(options, monkeypatch):
     seen = []
 

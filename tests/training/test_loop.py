@@ -108,7 +108,7 @@ def test_fit_inside_inference_mode(vowels):
     assert inside.loss_curve_ == outside.loss_curve_
 
 
-def test_clip_norm_is_on_by_default(vowels):
+def test_max_grad_norm_is_on_by_default(vowels):
     X, y = vowels
 
     class Largest(Callback):
@@ -119,10 +119,12 @@ def test_clip_norm_is_on_by_default(vowels):
             norm = torch.stack([p.grad.norm() for _, p in named_parameters]).norm().item()
             self.norm_ = max(self.norm_, norm)
 
-    for clip_norm, expected in ((0.01, True), (None, False)):
-        model = RNNClassifier(callbacks=[("largest", Largest())], clip_norm=clip_norm, **FAST).fit(X, y)
+    for max_grad_norm, expected in ((0.01, True), (None, False)):
+        model = RNNClassifier(callbacks=[("largest", Largest())], max_grad_norm=max_grad_norm, **FAST).fit(
+            X, y
+        )
         assert (dict(model.net_.callbacks_)["largest"].norm_ <= 0.0101) is expected
-    assert RNNClassifier().clip_norm == 1.0
+    assert RNNClassifier().max_grad_norm == 1.0
 
 
 def test_dropout_is_over_when_training_is(vowels):
@@ -183,8 +185,13 @@ def test_interrupt_while_the_validation_score_is_computed(data):
 
 def test_a_failed_warm_start_leaves_the_net_as_it_was(data):
     model = RNNClassifier(warm_start=True, **FAST).fit(*data)
-    before = (model.net_.clip_norm, model.net_.batch_size, model.net_.lr, list(model.net_.callbacks_))
-    model.set_params(clip_norm=None, learning_rate=1e38, early_stopping=True, batch_size=2)
+    before = (model.net_.max_grad_norm, model.net_.batch_size, model.net_.lr, list(model.net_.callbacks_))
+    model.set_params(max_grad_norm=None, learning_rate=1e38, early_stopping=True, batch_size=2)
     with pytest.raises(ValueError, match="Training stopped in epoch"):
         model.fit(*data)
-    assert (model.net_.clip_norm, model.net_.batch_size, model.net_.lr, list(model.net_.callbacks_)) == before
+    assert (
+        model.net_.max_grad_norm,
+        model.net_.batch_size,
+        model.net_.lr,
+        list(model.net_.callbacks_),
+    ) == before

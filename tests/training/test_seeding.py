@@ -49,7 +49,7 @@ JOBS = {
     "tagger": lambda s: RNNTagger(head="crf", bidirectional=True, random_state=s, **quick).fit(X, WORDS),
     "regressor": lambda s: RNNRegressor(cell="elman", random_state=s, **quick).fit(X, np.arange(12.0)),
     "language model": lambda s: RNNLanguageModel(random_state=s, **quick).fit(WORDS),
-    "forecaster": lambda s: RNNForecaster(output="quantile", random_state=s, **quick).fit(
+    "forecaster": lambda s: RNNForecaster(distribution="quantile", random_state=s, **quick).fit(
         np.sin(np.arange(30.0))
     ),
     "sequence to sequence": lambda s: RNNSeq2Seq(

@@ -20,11 +20,11 @@ Only the operations on rows (`rows`), of which cells and heads are made, ask for
 themselves: not to be faster, but so that a prediction does not depend on the rest of its batch.
 """
 
-from functools import cached_property
 from typing import NamedTuple
 
 import torch
 
+from sklearn_rnn.batches.packing import KeptProperty
 from sklearn_rnn.nn.cells import Cell, LSTMCell
 from sklearn_rnn.nn.kernels import chain_rule, compiled, manual_bptt, plain, read_out, threads, torch_kernels
 from sklearn_rnn.nn.kernels.native import library
@@ -64,12 +64,12 @@ class Run:
         self.packing, self.need_state, self.kernel_dtype = packing, need_state, kernel_dtype
         self.needs_grad = torch.is_grad_enabled()
 
-    @cached_property
+    @KeptProperty
     def plan(self):
         """The run in the compiled loops; None if they cannot do it. See `compiled.plan`."""
         return compiled.plan(self.cell, self.inputs, self.sizes, self.state, needs_grad=self.needs_grad)
 
-    @cached_property
+    @KeptProperty
     def kernel(self):
         """The name of torch's own kernel for the cell; None if there is none."""
         return torch_kernels.find_kernel(self.cell)
