@@ -146,6 +146,11 @@ class InputEncoder:
         self.vocabulary = Vocabulary(tokens)
         counts = np.bincount(self.vocabulary.find(sequences.values), minlength=self.vocabulary.n_ids)
         self.vocabulary.is_complete = bool(counts[0] == 0)
+        if not counts[1:].any():
+            raise ValueError(
+                "X holds none of the tokens of vocabulary, but such as "
+                f"{sequences.values[:1].tolist()[0]!r}; are both words, or both characters?"
+            )
         warn_of_integers(form, sequences)
         if owner.handle_unknown == "unknown":
             self.rare = counts == 1

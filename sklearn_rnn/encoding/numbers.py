@@ -217,7 +217,7 @@ class NumberEncoder:
 
         Parameters
         ----------
-        predicted : ndarray of shape (..., n_outputs)
+        predicted : ndarray of shape (..., n_outputs), or (n,) of a head with one number
             Standardized numbers.
 
         Returns
@@ -226,7 +226,7 @@ class NumberEncoder:
             Numbers.
         """
         numbers = predicted * self.scale + self.mean
-        return numbers[..., 0] if self.is_flat else numbers
+        return numbers[..., 0] if self.is_flat and numbers.ndim > 1 else numbers
 
     def decode_scale(self, predicted):
         """Return standard deviations in the unit of the numbers of training; see `decode`."""

@@ -143,8 +143,8 @@ class TextEncoder:
         return self.vocabulary.encode(tokens, name, handle_unknown=policy, is_one=is_stream, steps=steps)
 
     def learn_more(self, ids):
-        """Return an encoder that remembers whether more training data held unknown tokens."""
-        if not self.vocabulary.is_complete or not (ids.values == self.vocabulary.unknown_id).any():
+        """Return an encoder that remembers whether training data with these ids held unknown tokens."""
+        if not self.vocabulary.is_complete or not (ids == self.vocabulary.unknown_id).any():
             return self
         encoder = copy.deepcopy(self)
         encoder.vocabulary.is_complete = False

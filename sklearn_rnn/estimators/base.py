@@ -208,8 +208,9 @@ class BaseRNN(Versioned, BaseEstimator):
 
     def _begin(self, goes_on):
         """Store the parameters that cannot change once training began, or check that they have not."""
-        now = {name: _freeze(value) for name, value in self.get_params(deep=False).items() if name in FIXED}
-        if hasattr(now.get("vocabulary"), "__iter__"):  # in any order
+        # Also those that a subclass sets itself, so that they are no parameters of its constructor.
+        now = {name: _freeze(getattr(self, name)) for name in sorted(FIXED) if hasattr(self, name)}
+        if isinstance(now.get("vocabulary"), (str, tuple)):  # in any order
             now["vocabulary"] = tuple(sorted(now["vocabulary"], key=str))
         if not goes_on:
             self._begun = now
@@ -503,7 +504,7 @@ def _freeze(value):
     """Return a parameter such that it can be compared later: a copy of what may change, as a tuple."""
     if isinstance(value, (set, frozenset)):
         return tuple(sorted(value, key=str))
-    if isinstance(value, (list, np.ndarray)):
+    if isinstance(value, list) or (isinstance(value, np.ndarray) and value.ndim):
         return tuple(value.tolist() if isinstance(value, np.ndarray) else value)
     return value
 

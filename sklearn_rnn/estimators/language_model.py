@@ -306,8 +306,8 @@ class RNNLanguageModel(BaseRNN):
         Warns
         -----
         UserWarning
-            If unknown tokens should be read, but training cannot contain any to learn from; if all texts are
-            one token long, like those of ``list("a text")``.
+            If `X_val` holds unknown tokens, but training had none to learn from; if all texts are one token
+            long, like those of ``list("a text")``.
         """
         refuse_iterator(X)
         given = X, X_val, condition, condition_val
@@ -360,13 +360,14 @@ class RNNLanguageModel(BaseRNN):
                 "one: ''.join(X) of characters, [X] of words, np.asarray(X) of codes.",
                 stacklevel=find_caller(),
             )
-        if not reset and isinstance(ids, Sequences):
-            self.input_encoder_ = encoder.learn_more(ids)
+        if isinstance(ids, (Sequences, FileDataset)):
+            self.input_encoder_ = encoder.learn_more(ids.values if isinstance(ids, Sequences) else ids.ids)
         condition = self._learn_condition(condition, len(ids), reset=reset)
         dataset = self._make_dataset(ids, condition)
         held_out = None
         if X_val is not None:
             ids = self._read_source(X_val, reset=False, name="X_val")[0]
+            self._warn_of_unknown(ids)
             condition_val = self._encode_condition(condition_val, len(ids), "condition_val")
             held_out = self._hold_out(self._make_dataset(ids, condition_val))
         elif condition_val is not None:
@@ -405,6 +406,7 @@ class RNNLanguageModel(BaseRNN):
                 return
             steps = range(n_steps, n_steps + len(part))
             ids = self._read_text(part, reset=False, steps=steps)[0]
+            self.input_encoder_ = self.input_encoder_.learn_more(ids.values)
 
     def _read_text(self, X, *, reset=False, name="X", steps=None, counts=None):
         """Return the ids of tokens, and whether X is one stream; see `TextEncoder`."""
@@ -434,6 +436,11 @@ class RNNLanguageModel(BaseRNN):
         if condition is not None:
             raise ValueError(f"{name} is passed, but training had none; leave it out.")
         return None
+
+    def _warn_of_unknown(self, ids):
+        """Warn if ids, or a file, hold unknown tokens that training had none to learn from."""
+        counts = ids.text.counts if isinstance(ids, FileDataset) else None
+        self.input_encoder_.warn_of_unknown(ids.values if counts is None else ids.ids, counts)
 
     def _make_dataset(self, ids, condition=None):
         """Return inputs and next tokens as a data set."""
@@ -531,7 +538,7 @@ class RNNLanguageModel(BaseRNN):
         """Return the log-probability of each target of X, laid end to end, the targets, and if X is one."""
         check_is_fitted(self, "module_")
         ids, is_stream = self._read_text(X)
-        self.input_encoder_.warn_of_unknown(ids.values)
+        self._warn_of_unknown(ids)
         dataset = self._make_dataset(ids, self._encode_condition(condition, len(ids)))
         return log_probabilities(self.module_, dataset), dataset.sequences, is_stream
 
@@ -541,7 +548,7 @@ class RNNLanguageModel(BaseRNN):
         check_is_fitted(self, "module_")
         self._encode_condition(condition)  # a stream has none
         dataset = self._hold_out(self._read_file(path, reset=False))
-        self.input_encoder_.warn_of_unknown(dataset.ids, dataset.text.counts)
+        self._warn_of_unknown(dataset)
         parts = stream_log_probabilities(self.module_, dataset)
         with threads_for(self.module_):
             return math.fsum(log for part in parts for log in part.tolist()) / dataset.n_steps
@@ -778,7 +785,7 @@ class RNNLanguageModel(BaseRNN):
             )
         log_prior = check_prior(encoder.prior if prior is None else prior, encoder.size)
         sequences = self._read_text(X)[0]
-        self.input_encoder_.warn_of_unknown(sequences.values)
+        self._warn_of_unknown(sequences)
         columns = []
         for one_hot in np.eye(encoder.size, dtype=np.float32):
             dataset = self._make_dataset(sequences, np.tile(one_hot, (len(sequences), 1)))

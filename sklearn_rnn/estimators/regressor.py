@@ -376,11 +376,16 @@ class RNNRegressor(RegressorMixin, SupervisedRNN):
         """Split answers for steps by sequence; leave those for sequences."""
         return self._restore(flat, sequences, form) if self._per_step else flat
 
+    def _name_head(self):
+        is_auto = isinstance(self._begun["head"], str) and self._begun["head"] == "auto"
+        name = "loss" if is_auto else "head"
+        return f"{name}={self._begun[name]!r}"
+
     def _check_has(self, method, what, losses):
         if not hasattr(self.module_.head, method):
             raise ValueError(
-                f"loss={self._begun['loss']!r} predicts a number and not how certain it is: there are no "
-                f"{what}. Fit with {losses}."
+                f"{self._name_head()} predicts a number and not how certain it is: there are no {what}. Fit "
+                f"with {losses}."
             )
 
     @fair_threads()

@@ -313,6 +313,24 @@ def test_the_default_warns_for_files_and_for_conditions(tmp_path):
         model.predict_condition(["Ω"])
 
 
+def test_what_was_learnt_about_unknown_tokens_is_known_for_files_and_chunks(tmp_path):
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    first.write_text("abcab" * 40)
+    second.write_text("abxcab" * 40)
+    small = {"hidden_size": 4, "max_iter": 1, "bptt_steps": 4, "batch_size": 2, "random_state": 0}
+    RNNLanguageModel(**small).fit(first).partial_fit(second).score("abx")  # no warning
+    chunks = iter(["abcab" * 400, *["abxcab" * 400] * 3])
+    RNNLanguageModel(**small).partial_fit(chunks).score("abx")
+    with pytest.warns(UserWarning, match="1 of 3 tokens never"):
+        RNNLanguageModel(**small).fit(first).score("abx")
+
+
+def test_unknown_tokens_of_validation_texts_are_warned_of():
+    with pytest.warns(UserWarning, match="2 of 2 tokens never") as caught:
+        RNNLanguageModel(hidden_size=4, max_iter=1, random_state=0).fit(["ab", "ba"], X_val=["zz"])
+    assert caught[0].filename == __file__
+
+
 def test_unknown_tokens_can_be_errors():
     model = make(handle_unknown="error").fit(TEXTS)
     message = (

@@ -69,6 +69,12 @@ def test_what_was_not_learnt_is_an_error(loss):
             model.predict_quantiles(X)
 
 
+def test_the_message_names_the_head_that_was_chosen():
+    model = make(loss="gaussian", head="linear", max_iter=1).fit(X, Y)
+    with pytest.raises(ValueError, match="head='linear' predicts a number and not how certain"):
+        model.predict(X, return_std=True)
+
+
 @pytest.mark.parametrize("head", ["gaussian", GaussianHead])
 def test_heads_have_names(head):
     model = make(head=head, max_iter=2).fit(X, Y)

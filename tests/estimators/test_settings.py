@@ -177,3 +177,23 @@ def test_metrics_where_weights_underflow():
         expected = score(true, given, sample_weight=weights, **options)
         with np.errstate(all="raise"):
             assert score(true, given, sample_weight=weights, **options) == expected
+
+
+@pytest.mark.parametrize("base", [RNNClassifier, RNNRegressor, RNNTagger, RNNForecaster, RNNSeq2Seq])
+def test_a_subclass_with_few_parameters_keeps_the_others(base):
+    class Small(base):
+        def __init__(self, hidden_size=4):
+            super().__init__(hidden_size=hidden_size, max_iter=1)
+
+    X, y = {
+        RNNClassifier: (["ab", "ba"], [0, 1]),
+        RNNRegressor: (["ab", "ba"], [0.0, 1.0]),
+        RNNTagger: (["ab", "ba"], [["x", "y"], ["y", "x"]]),
+        RNNForecaster: (np.sin(np.arange(40.0)), None),
+        RNNSeq2Seq: (["ab", "ba"], ["a", "b"]),
+    }[base]
+    model = Small().fit(X, y)
+    model.partial_fit(X, y)
+    model.dropout = 0.5
+    with pytest.raises(ValueError, match="dropout was 0.0 when training began and is now 0.5"):
+        model.partial_fit(X, y)

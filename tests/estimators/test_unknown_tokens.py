@@ -79,6 +79,7 @@ def test_tokens_that_training_lacks_or_that_are_left_out_are_errors_if_wanted(cl
         ({"min_frequency": 100}, "No token is left"),
         ({"vocabulary": ["a", "a"]}, "more than once"),
         ({"vocabulary": []}, "vocabulary is empty"),
+        ({"vocabulary": ["yak"]}, "X holds none of the tokens of vocabulary, but such as 'the'"),
         ({"handle_unknown": "ignore"}, "handle_unknown must be"),
     ],
 )
@@ -101,3 +102,9 @@ def test_numbers_have_no_vocabulary(cls):
     X = [np.ones((len(x), 2)) for x in WORDS]
     model = cls(**SMALL, vocabulary=["a"], min_frequency=1).fit(X, TARGETS[cls])
     assert not hasattr(model, "vocabulary_")
+
+
+@every_estimator
+def test_a_vocabulary_without_axes(cls):
+    with pytest.raises(TypeError, match="vocabulary must be a str of characters or a list"):
+        fit(cls, vocabulary=np.array(5))
