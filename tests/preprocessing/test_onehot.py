@@ -214,7 +214,7 @@ def test_search_over_the_form():
     y = [x[-1] for x in X]
     network = RNNClassifier(cell="elman", hidden_size=8, max_iter=30, learning_rate=0.05, random_state=0)
     model = make_pipeline(SequenceOneHotEncoder(handle_unknown="ignore"), network)
-    search = GridSearchCV(model, {"onehotsequenceencoder__dense": [False, True]}, cv=2).fit(X, y)
+    search = GridSearchCV(model, {"sequenceonehotencoder__dense": [False, True]}, cv=2).fit(X, y)
     assert search.cv_results_["mean_test_score"].tolist() == [1, 1]
     assert set(search.predict(["abab", "x"])) <= {"a", "b"}
 
