@@ -775,7 +775,7 @@ def in_workers():
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=400,
     )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout), result.stderr
