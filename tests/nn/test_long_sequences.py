@@ -109,7 +109,8 @@ def test_hidden_states_of_a_language_model(condition_as, monkeypatch):
 @both_ways
 @pytest.mark.parametrize("per_step", [False, True])
 def test_hidden_states_of_sources_that_are_copied(per_step, bidirectional, monkeypatch):
-    model = RNNSeq2Seq(copy_mechanism=True, bidirectional=bidirectional, **SMALL).fit(X["tokens"], X["tokens"])
+    model = RNNSeq2Seq(copy_mechanism=True, bidirectional=bidirectional, **SMALL)
+    model.fit(X["tokens"], X["tokens"])
     sources = [x + "new" for x in X["tokens"]]  # with tokens that only copying can write
     whole = model.hidden_states(sources, per_step=per_step)
     monkeypatch.setattr("sklearn_rnn.nn.long_sequences._CHUNK", 7)
